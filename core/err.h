@@ -1,0 +1,47 @@
+/* err.h - how every function of descentd reports failure.
+ *
+ * A function that can fail returns 0 or one of these codes and writes one sentence for the user into the
+ * caller's struct err: what is wrong, where, and how to mend it. Nothing in core prints, exits or keeps
+ * the last error in a global. What a code means over HTTP is one table in server/http/problem.c.
+ */
+#ifndef DESCENT_ERR_H
+#define DESCENT_ERR_H
+
+enum err_code {
+	ERR_OK = 0,
+	ERR_SYNTAX,        /* bytes that are not what they claim to be: broken JSON, CSV, model file */
+	ERR_INVALID,       /* well formed, but it makes no sense: a wrong type, width, unknown field */
+	ERR_RANGE,         /* a number outside what is allowed */
+	ERR_NOT_FOUND,     /* no such model, version, data set, job */
+	ERR_CONFLICT,      /* the state of a resource does not allow it */
+	ERR_PRECONDITION,  /* If-Match names another state */
+	ERR_TOO_LARGE,     /* a body or a product of sizes beyond its limit */
+	ERR_UNSUPPORTED,   /* a media type or coding that we do not read */
+	ERR_NOT_ACCEPTABLE,/* an answer in none of the types asked for */
+	ERR_UNAUTHORIZED,  /* no token, or one nobody issued */
+	ERR_FORBIDDEN,     /* a token without the role, an origin that is not ours */
+	ERR_BUSY,          /* at a limit for the moment, or stopping: try again */
+	ERR_WOULD_BLOCK,   /* the answer needs the store, and this thread must not wait for it */
+	ERR_STOPPED,       /* asked to stop, and stopped */
+	ERR_DIVERGED,      /* training left the finite numbers */
+	ERR_NOMEM,         /* memory could not be had */
+	ERR_DISK_FULL,     /* no room on the disk */
+	ERR_IO,            /* the disk or the system failed */
+	ERR_CORRUPT,       /* stored bytes are damaged */
+	ERR_CODES,
+};
+
+#define ERR_TEXT_BYTES 480
+
+struct err {
+	char text[ERR_TEXT_BYTES]; /* one sentence, NUL-terminated, cut at a character when too long */
+};
+
+/* Writes the sentence and returns code, so that `return err_set(e, ERR_RANGE, "...")` reads as one step.
+ * e may be NULL when the caller does not care why. */
+int err_set(struct err *e, enum err_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The sentence for an allocation that failed; returns ERR_NOMEM. */
+int err_nomem(struct err *e);
+
+#endif

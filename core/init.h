@@ -1,0 +1,24 @@
+/* init.h - initializers of weights: one table of rows. Biases start at 0. */
+#ifndef DESCENT_INIT_H
+#define DESCENT_INIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/activation.h"
+#include "core/real.h"
+
+struct initializer {
+	const char *name;    /* glorot_uniform, glorot_normal, he_uniform, he_normal, zeros */
+	const char *formula;
+	const char *source;
+	/* Fills weights (inputs, units), drawn from (seed, RNG_WEIGHTS, layer). */
+	void (*fill)(real *weights, size_t inputs, size_t units, uint64_t seed, uint32_t layer);
+};
+
+const struct initializer *init_at(size_t i); /* NULL past the end */
+const struct initializer *init_find(const char *name);
+/* What suits the activation: he_normal for the relu family, glorot_uniform for the rest. */
+const struct initializer *init_for(const struct activation *activation);
+
+#endif

@@ -1,0 +1,28 @@
+/* suite.h - the main of a unit test: one Check suite of one table of tests. */
+#ifndef TESTS_UNIT_SUITE_H
+#define TESTS_UNIT_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+/* Runs every test of tests (ended by NULL) and ends the process with what Check says. `seconds` is each test's
+ * limit; it is there to end a hung test, not to time one. */
+static inline int suite_main(const char *name, const TTest *const *tests, double seconds)
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create(name);
+	SRunner *runner;
+	int failed;
+
+	for (; *tests; tests++)
+		tcase_add_test(tcase, *tests);
+	tcase_set_timeout(tcase, seconds);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
