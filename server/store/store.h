@@ -1,0 +1,294 @@
+/* store.h - what descentd keeps for ever, and the contract of whoever keeps it.
+ *
+ * A store is a struct of functions; sqlite/ fills it (store_open_sqlite), and another engine will. One suite,
+ * tests/unit/store_suite.h, runs on every implementation. Documents (definitions, configurations, metrics) are
+ * text that the store does not look into; blobs are bytes it does not look into.
+ *
+ * Every function may be called from any thread and may wait for the disk, so never from a thread that answers
+ * predictions. A write that returned 0 is committed and synced. Results are 0 or an ERR_ code with the sentence
+ * in *e: ERR_NOT_FOUND, ERR_CONFLICT as said below, and from every function ERR_NOMEM, ERR_IO, ERR_DISK_FULL,
+ * ERR_CORRUPT, ERR_BUSY (closing). On an error nothing was changed and *out is empty.
+ *
+ * Strings handed in are borrowed for the call. Results own their strings: clear them with the function beside
+ * the struct (which leaves a zeroed struct; clearing twice is fine). Times are milliseconds since 1970 UTC.
+ */
+#ifndef SERVER_STORE_STORE_H
+#define SERVER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+
+#define STORE_CHUNK_BYTES (4u << 20) /* no blob chunk, row group or write transaction is larger */
+
+struct store_bytes { /* new: free(data) through store_bytes_clear */
+	unsigned char *data;
+	size_t size;
+};
+void store_bytes_clear(struct store_bytes *bytes);
+
+/* What a change to a name did. */
+enum store_outcome {
+	STORE_CREATED,  /* it was not there */
+	STORE_SAME,     /* the same thing was there already; nothing changed */
+	STORE_REPLACED, /* another thing was there and gave way */
+};
+
+/* ---- data sets: immutable revisions of row groups ---- */
+
+/* A revision of a data set. Its cells lie in row groups of at most STORE_CHUNK_BYTES over all columns; a group
+ * holds one segment a column, in the coding of server/codec/segment.h. dataset is NULL for data that came inline
+ * with a job. columns is the JSON array of api.md section 2, as text. */
+struct store_revision {
+	int64_t id;      /* unique in the store, never used twice */
+	char *dataset;
+	uint64_t number; /* of this data set, from 1 */
+	uint64_t rows, columns_count, groups, size_bytes;
+	char sha256[65]; /* of the bytes that were sent, lower-case hex */
+	char *columns;
+	int64_t created_ms;
+};
+void store_revision_clear(struct store_revision *revision);
+
+/* What the last commit of an upload says of it. */
+struct store_upload {
+	const char *dataset; /* NULL: inline data, pinned by the job that will name it */
+	bool replace;        /* a revision with other bytes gives way; else ERR_CONFLICT */
+	uint64_t rows, columns_count, groups, size_bytes;
+	const char *sha256;
+	const char *columns;
+};
+
+/* ---- models and versions ---- */
+
+struct store_label {
+	char *label;
+	uint64_t version;
+};
+
+struct store_model {
+	char *name;
+	char *sent;        /* the definition as it was sent, canonical JSON */
+	char *definition;  /* the definition as resolved, JSON */
+	char *description; /* never NULL */
+	char *metadata;    /* JSON object */
+	uint64_t latest_version; /* the highest that is there; 0: none */
+	struct store_label *labels; /* (labels_count), by name */
+	size_t labels_count;
+	int64_t created_ms;
+};
+void store_model_clear(struct store_model *model);
+
+struct store_version {
+	char *model;
+	uint64_t number; /* from 1; never used twice for a model's name, not even after the model was deleted */
+	int64_t job;     /* 0: made by hand */
+	char *metrics;   /* JSON object */
+	char *training;  /* JSON: the resolved configuration, "null" when made by hand */
+	char *dataset;   /* JSON: name, revision, sha256, rows; "null" when made by hand */
+	char *engine;
+	uint64_t size_bytes; /* of the blob */
+	int64_t blob;
+	int64_t created_ms;
+};
+void store_version_clear(struct store_version *version);
+
+/* A version about to be published; blob was written with blob_write and belongs to the version afterwards. */
+struct store_version_new {
+	const char *metrics, *training, *dataset, *engine;
+	uint64_t size_bytes;
+	int64_t blob;
+};
+
+/* ---- jobs ---- */
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED, JOB_STATES };
+/* As api.md spells it. */
+const char *job_state_name(enum job_state state);
+/* JOB_STATES when there is none of that name. */
+enum job_state job_state_find(const char *name);
+bool job_state_ended(enum job_state state);
+
+struct store_job {
+	int64_t id; /* ascending, never used twice */
+	char *model, *kind;
+	enum job_state state;
+	bool cancel_requested; /* of a running job; survives a restart */
+	int64_t attempt;       /* which claim this is; fences every later write of the worker */
+	int64_t resumed;       /* how often it was found unfinished and queued again */
+	int priority;
+	int64_t revision;      /* the data it trains on; pinned until the job has ended */
+	char *dataset;         /* name when it was submitted, NULL for inline data */
+	char *config;          /* JSON, resolved */
+	char *note;            /* never NULL */
+	uint64_t epoch, step, epochs; /* as of its end; epochs asked for */
+	char *metrics, *best;  /* JSON, as of its end; "{}" and "null" before */
+	char *stop_reason;     /* NULL until it has ended */
+	char *error;           /* JSON problem document, or NULL */
+	uint64_t version;      /* that it published; 0: none */
+	double samples_per_second;
+	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
+};
+void store_job_clear(struct store_job *job);
+
+struct store_job_new {
+	const char *model, *kind, *dataset, *config, *note;
+	int priority;
+	int64_t revision;
+	uint64_t epochs;
+};
+
+/* How a claimed job ended. A succeeded one publishes `version` in the same commit. */
+struct store_job_end {
+	int64_t id, attempt;
+	enum job_state state;    /* succeeded, failed or cancelled */
+	const char *stop_reason, *metrics, *best, *error;
+	uint64_t epoch, step;
+	double samples_per_second;
+	const struct store_version_new *version; /* NULL: none */
+};
+
+struct store_job_filter {
+	const char *model;    /* NULL: any */
+	enum job_state state; /* JOB_STATES: any */
+	int64_t before;       /* ids below this one; 0: from the newest */
+	size_t limit;
+};
+
+/* ---- the curve: points in blocks, written as the job runs ---- */
+
+/* Bytes of a block are coded by server/codec/curve.h. first and last are its epochs. */
+struct store_curve_block {
+	uint64_t first, last, points;
+	const unsigned char *data;
+	size_t size;
+};
+
+struct store_info {
+	const char *engine;  /* "sqlite 3.40.1" */
+	char *path;          /* new */
+	uint64_t schema;     /* user_version */
+	uint64_t file_bytes, free_bytes; /* of which a vacuum could give back */
+	uint64_t datasets, models, versions, jobs;
+};
+void store_info_clear(struct store_info *info);
+
+struct store {
+	/* Ends the writer after what it was given; then every call answers ERR_BUSY. Frees the store. */
+	void (*close)(struct store *s);
+	/* 0 when a write transaction can be made just now. */
+	int (*check)(struct store *s, struct err *e);
+	int (*info)(struct store *s, struct store_info *out, struct err *e);
+
+	/* -- uploads: begin, any number of groups, segments and dictionaries, then commit or abort. Nothing is
+	 * visible before the commit; what a crash left is swept at the next start. -- */
+	int (*upload_begin)(struct store *s, int64_t *revision, struct err *e);
+	/* Segments of row group `group` (from 0), one a column, in column order. Takes over the memory of
+	 * bytes[i].data in every case (they become NULL). Returns once the write is queued: it waits only while two
+	 * groups of this upload are under way. A fault in writing comes from a later call of this upload. The sum of
+	 * the sizes is at most STORE_CHUNK_BYTES, or one column (ERR_RANGE). */
+	int (*upload_group)(struct store *s, int64_t revision, uint64_t group, struct store_bytes *bytes,
+			size_t count, struct err *e);
+	/* Puts another segment in the place of one (a column that met its first word late). */
+	int (*upload_segment)(struct store *s, int64_t revision, uint64_t group, uint64_t column,
+			const void *data, size_t size, struct err *e);
+	/* A column's values, any size; kept in chunks. */
+	int (*upload_dictionary)(struct store *s, int64_t revision, uint64_t column, const void *data, size_t size,
+			struct err *e);
+	/* Makes the revision visible in one commit, waiting for what is under way. *outcome STORE_SAME: the data set's
+	 * current revision has this sha256, and this upload was dropped; *out is then the current one. ERR_CONFLICT:
+	 * other bytes are there and replace is false; the upload was dropped. A revision that gave way is reclaimed in
+	 * the background once no unfinished job and no version needs it. Whatever the result, the upload is over. */
+	int (*upload_commit)(struct store *s, int64_t revision, const struct store_upload *upload,
+			enum store_outcome *outcome, struct store_revision *out, struct err *e);
+	void (*upload_abort)(struct store *s, int64_t revision);
+
+	int (*dataset_get)(struct store *s, const char *name, struct store_revision *out, struct err *e);
+	/* Up to limit current revisions with a name after `after` ("": from the first), by name. *out is new: clear
+	 * each, then free. */
+	int (*dataset_list)(struct store *s, const char *after, size_t limit, struct store_revision **out,
+			size_t *count, struct err *e);
+	/* The cells are reclaimed in steps afterwards. ERR_NOT_FOUND; ERR_CONFLICT naming the unfinished job that
+	 * needs any revision of it. */
+	int (*dataset_delete)(struct store *s, const char *name, struct err *e);
+	int (*revision_get)(struct store *s, int64_t revision, struct store_revision *out, struct err *e);
+	/* bytes is reused when its memory is large enough (start with a zeroed one). ERR_NOT_FOUND. */
+	int (*segment_read)(struct store *s, int64_t revision, uint64_t group, uint64_t column,
+			struct store_bytes *bytes, struct err *e);
+	int (*dictionary_read)(struct store *s, int64_t revision, uint64_t column, struct store_bytes *bytes,
+			struct err *e);
+
+	/* -- blobs: written in chunks of their own commits, invisible and swept until a version names them -- */
+	int (*blob_write)(struct store *s, const void *data, size_t size, int64_t *blob, struct err *e);
+	int (*blob_read)(struct store *s, int64_t blob, struct store_bytes *out, struct err *e);
+	void (*blob_discard)(struct store *s, int64_t blob);
+
+	/* -- models -- */
+	/* STORE_CREATED, STORE_SAME when `sent` is equal; ERR_CONFLICT when another definition has the name. */
+	int (*model_create)(struct store *s, const char *name, const char *sent, const char *definition,
+			const char *description, const char *metadata, enum store_outcome *outcome, struct err *e);
+	int (*model_get)(struct store *s, const char *name, struct store_model *out, struct err *e);
+	int (*model_list)(struct store *s, const char *after, size_t limit, struct store_model **out, size_t *count,
+			struct err *e);
+	/* NULL leaves as it is. */
+	int (*model_update)(struct store *s, const char *name, const char *description, const char *metadata,
+			struct err *e);
+	/* With its versions and labels; its ended jobs stay. ERR_CONFLICT naming an unfinished job on it. */
+	int (*model_delete)(struct store *s, const char *name, struct err *e);
+	/* ERR_NOT_FOUND: no such model, version or label (the sentence says which). */
+	int (*label_set)(struct store *s, const char *model, const char *label, uint64_t version, struct err *e);
+	int (*label_delete)(struct store *s, const char *model, const char *label, struct err *e);
+	/* A version made by hand. */
+	int (*version_create)(struct store *s, const char *model, const struct store_version_new *version,
+			uint64_t *number, struct err *e);
+	int (*version_get)(struct store *s, const char *model, uint64_t number, struct store_version *out,
+			struct err *e);
+	/* Newest first; below `before` (0: from the newest). */
+	int (*version_list)(struct store *s, const char *model, uint64_t before, size_t limit,
+			struct store_version **out, size_t *count, struct err *e);
+	/* ERR_CONFLICT naming a label that points to it. */
+	int (*version_delete)(struct store *s, const char *model, uint64_t number, struct err *e);
+
+	/* -- jobs -- */
+	/* ERR_NOT_FOUND: the model or the revision is gone. */
+	int (*job_create)(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e);
+	int (*job_get)(struct store *s, int64_t id, struct store_job *out, struct err *e);
+	/* Newest first. */
+	int (*job_list)(struct store *s, const struct store_job_filter *filter, struct store_job **out, size_t *count,
+			struct err *e);
+	/* The next queued job (highest priority, then oldest) becomes running, with a new attempt number.
+	 * ERR_NOT_FOUND: none is queued. */
+	int (*job_claim)(struct store *s, struct store_job *out, struct err *e);
+	/* Back to queued, its curve taken back: the daemon stops. Fenced. */
+	int (*job_requeue)(struct store *s, int64_t id, int64_t attempt, struct err *e);
+	/* The end of a claimed job, once: ERR_CONFLICT when it is not running under this attempt (then nothing
+	 * is written). *version is the number published, 0 for none. ERR_NOT_FOUND: its model is gone. */
+	int (*job_finish)(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e);
+	/* queued or paused: cancelled at once. running: noted, the worker acts on it. *state is what it is now.
+	 * ERR_CONFLICT: it has ended. */
+	int (*job_cancel)(struct store *s, int64_t id, enum job_state *state, struct err *e);
+	int (*job_update)(struct store *s, int64_t id, const char *note, const int *priority, struct err *e);
+	/* With its curve. ERR_CONFLICT: it has not ended. */
+	int (*job_delete)(struct store *s, int64_t id, struct err *e);
+	/* At start: every running job was cut off. Those with cancel_requested become cancelled, the others queued
+	 * with resumed + 1 and their curve taken back. *count is how many were queued. */
+	int (*job_recover)(struct store *s, size_t *count, struct err *e);
+
+	/* Fenced: ERR_CONFLICT when the job is not running under this attempt. Blocks come in order. */
+	int (*curve_append)(struct store *s, int64_t job, int64_t attempt, const struct store_curve_block *block,
+			struct err *e);
+	/* Calls each for every block that overlaps epochs [from, to], in order, until it returns not 0 (which is
+	 * returned). The block is borrowed for the call. */
+	int (*curve_read)(struct store *s, int64_t job, uint64_t from, uint64_t to,
+			int (*each)(void *self, const struct store_curve_block *block, struct err *e), void *self,
+			struct err *e);
+};
+
+/* Opens or creates the SQLite file. *out is new (out->close). Refuses, with one sentence and no change to the
+ * file: ERR_CORRUPT not a database or not ours (application_id), or newer than this program (user_version);
+ * ERR_FORBIDDEN read-only; ERR_CONFLICT another daemon holds it; ERR_IO. */
+int store_open_sqlite(struct store **out, const char *path, struct err *e);
+
+#endif
