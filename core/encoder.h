@@ -19,8 +19,8 @@
 #include "core/err.h"
 #include "core/real.h"
 
-#define SLOT_OTHER    UINT32_MAX       /* a value that the encoder does not know */
-#define SLOT_MISSING  (UINT32_MAX - 1) /* no value */
+#define SLOT_OTHER   UINT32_MAX       /* a value that the encoder does not know */
+#define SLOT_MISSING (UINT32_MAX - 1) /* no value */
 
 enum column_kind { COLUMN_NUMBER, COLUMN_CATEGORY };
 enum normalize { NORMALIZE_STANDARD, NORMALIZE_MINMAX, NORMALIZE_NONE };
@@ -46,7 +46,7 @@ struct encoder_column {
 	/* category */
 	char **values;
 	size_t values_count;
-	uint64_t *slot_counts; /* training rows per slot, (width) */
+	uint64_t *slot_counts;       /* training rows per slot, (width) */
 	uint64_t rows, missing_rows; /* seen while fitting */
 };
 
@@ -76,7 +76,8 @@ void encoder_input_name(const struct encoder *encoder, size_t j, char *out, size
 /* Fitting: begin, any number of calls in row order, end. use (n) marks the training rows, NULL means all. */
 void encoder_fit_begin(struct encoder *encoder);
 void encoder_fit_numbers(struct encoder *encoder, size_t i, const double *x, const uint8_t *use, size_t n);
-void encoder_fit_slots(struct encoder *encoder, size_t i, const uint32_t *slots, const uint8_t *use, size_t n);
+void encoder_fit_slots(
+		struct encoder *encoder, size_t i, const uint32_t *slots, const uint8_t *use, size_t n);
 void encoder_fit_end(struct encoder *encoder);
 
 /* Encodes n rows of column i into out, where row r starts at out + r*stride (the row of the whole matrix, so

@@ -9,25 +9,39 @@
 
 enum err_code {
 	ERR_OK = 0,
-	ERR_SYNTAX,        /* bytes that are not what they claim to be: broken JSON, CSV, model file */
-	ERR_INVALID,       /* well formed, but it makes no sense: a wrong type, width, unknown field */
-	ERR_RANGE,         /* a number outside what is allowed */
-	ERR_NOT_FOUND,     /* no such model, version, data set, job */
-	ERR_CONFLICT,      /* the state of a resource does not allow it */
-	ERR_PRECONDITION,  /* If-Match names another state */
-	ERR_TOO_LARGE,     /* a body or a product of sizes beyond its limit */
-	ERR_UNSUPPORTED,   /* a media type or coding that we do not read */
-	ERR_NOT_ACCEPTABLE,/* an answer in none of the types asked for */
-	ERR_UNAUTHORIZED,  /* no token, or one nobody issued */
-	ERR_FORBIDDEN,     /* a token without the role, an origin that is not ours */
-	ERR_BUSY,          /* at a limit for the moment, or stopping: try again */
-	ERR_WOULD_BLOCK,   /* the answer needs the store, and this thread must not wait for it */
-	ERR_STOPPED,       /* asked to stop, and stopped */
-	ERR_DIVERGED,      /* training left the finite numbers */
-	ERR_NOMEM,         /* memory could not be had */
-	ERR_DISK_FULL,     /* no room on the disk */
-	ERR_IO,            /* the disk or the system failed */
-	ERR_CORRUPT,       /* stored bytes are damaged */
+	ERR_SYNTAX,         /* bytes that are not what they claim to be: broken JSON, CSV, model file */
+	ERR_INVALID,        /* well formed, but it makes no sense: a wrong type, width, unknown field */
+	ERR_RANGE,          /* a number outside what is allowed */
+	ERR_NOT_FOUND,      /* no such model, version, data set, job */
+	ERR_CONFLICT,       /* the state of a resource does not allow it */
+	ERR_PRECONDITION,   /* If-Match names another state */
+	ERR_TOO_LARGE,      /* a body or a product of sizes beyond its limit */
+	ERR_UNSUPPORTED,    /* a media type or coding that we do not read */
+	ERR_NOT_ACCEPTABLE, /* an answer in none of the types asked for */
+	ERR_UNAUTHORIZED,   /* no token, or one nobody issued */
+	ERR_FORBIDDEN,      /* a token without the role, an origin that is not ours */
+	ERR_BUSY,           /* at a limit for the moment, or stopping: try again */
+	ERR_WOULD_BLOCK,    /* the answer needs the store, and this thread must not wait for it */
+	ERR_STOPPED,        /* asked to stop, and stopped */
+	ERR_DIVERGED,       /* training left the finite numbers */
+	ERR_NOMEM,          /* memory could not be had */
+	ERR_DISK_FULL,      /* no room on the disk */
+	ERR_IO,             /* the disk or the system failed */
+	ERR_CORRUPT,        /* stored bytes are damaged */
+	/* finer ones of the HTTP contract */
+	ERR_BAD_REQUEST,   /* HTTP that two readers could read in two ways */
+	ERR_JSON,          /* not JSON, cut short, or nested too deep */
+	ERR_DUPLICATE_KEY, /* one key twice in a JSON object */
+	ERR_CSV,           /* faults of a CSV body */
+	ERR_UNKNOWN_FIELD,
+	ERR_MISSING_FIELD,
+	ERR_NAME,       /* a name outside [A-Za-z0-9][A-Za-z0-9._-]{0,63} */
+	ERR_NO_VERSION, /* a model that was not trained yet */
+	ERR_NO_ROUTE,
+	ERR_METHOD,
+	ERR_HOST,   /* a Host that is not ours */
+	ERR_ORIGIN, /* a page of another origin */
+	ERR_LENGTH, /* URL too long */
 	ERR_CODES,
 };
 

@@ -23,8 +23,9 @@ struct loss {
 	bool differentiable;
 	const char *source;
 	struct param params[PARAMS_MAX];
-	unsigned targets;             /* enum loss_targets that it can be used for */
-	double target_min, target_max;/* number targets outside are refused: [0,1] for binary_cross_entropy */
+	unsigned targets; /* enum loss_targets that it can be used for */
+	double target_min,
+			target_max;   /* number targets outside are refused: [0,1] for binary_cross_entropy */
 	const char *joint_activation; /* NULL, or the activation that value and gradient are joint with */
 
 	/* The sum over the rows of each row's loss, in double. Where joint_activation is set and is the

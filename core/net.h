@@ -22,8 +22,8 @@
 #include "core/real.h"
 #include "core/team.h"
 
-#define NET_LAYERS_MAX 256      /* layers, the output layer included */
-#define NET_UNITS_MAX  1000000  /* units of one layer, and inputs */
+#define NET_LAYERS_MAX 256     /* layers, the output layer included */
+#define NET_UNITS_MAX  1000000 /* units of one layer, and inputs */
 
 struct net;      /* weights and layer plan; const calls may run in parallel */
 struct net_work; /* one caller's activations and gradients; never shared */
@@ -48,8 +48,8 @@ struct layer {
 
 /* How many parameters a network of these layers has. ERR_RANGE: count is 0 or above NET_LAYERS_MAX, a size is 0
  * or above NET_UNITS_MAX, or the total does not fit into PTRDIFF_MAX bytes of four blocks. Allocates nothing. */
-int net_count_parameters(size_t inputs, const struct layer_spec *layers, size_t count, size_t *out,
-		struct err *e);
+int net_count_parameters(
+		size_t inputs, const struct layer_spec *layers, size_t count, size_t *out, struct err *e);
 
 /* *out is new (net_free); parameters are 0. Errors: those of net_count_parameters, ERR_NOMEM; then *out is NULL. */
 int net_new(struct net **out, size_t inputs, const struct layer_spec *layers, size_t count, struct err *e);
@@ -96,8 +96,8 @@ struct net_step {
  * the layout of net_block. *loss_sum receives the sum over the rows of the data loss (no penalties). The first
  * layer's input gradient is never computed. Allocates nothing. */
 void net_gradient(const struct net *net, struct net_work *work, const real *x, const real *y, size_t batch,
-		const struct loss *loss, const double *loss_params, const struct net_step *step, real *gradient,
-		double *loss_sum);
+		const struct loss *loss, const double *loss_params, const struct net_step *step,
+		real *gradient, double *loss_sum);
 
 /* The data loss of the last forward pass of this work, as a sum over rows. */
 double net_loss(const struct net *net, const struct net_work *work, const real *y, size_t batch,

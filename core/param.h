@@ -10,10 +10,10 @@
 
 struct param {
 	const char *name;
-	double fallback;   /* the default */
-	double min, max;   /* allowed range */
-	bool min_open;     /* true: min itself is refused */
-	bool max_open;     /* true: max itself is refused */
+	double fallback; /* the default */
+	double min, max; /* allowed range */
+	bool min_open;   /* true: min itself is refused */
+	bool max_open;   /* true: max itself is refused */
 	const char *meaning;
 };
 

@@ -8,11 +8,11 @@
 
 #ifdef DESCENT_DOUBLE
 typedef double real;
-#define REAL(x) x
+#define REAL(x)      x
 #define REAL_EPSILON 2.220446049250313e-16
 #else
 typedef float real;
-#define REAL(x) x##f
+#define REAL(x)      x##f
 #define REAL_EPSILON 1.1920929e-7
 #endif
 

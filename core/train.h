@@ -27,9 +27,9 @@ struct train_config {
 	uint64_t epochs;
 	size_t batch_size; /* rows; 0: all of them */
 	bool shuffle;
-	uint64_t seed;       /* shuffles and drops */
-	double max_seconds;  /* 0: no limit */
-	double target_loss;  /* < 0: none. Looks at val_loss if there is validation, else at loss */
+	uint64_t seed;      /* shuffles and drops */
+	double max_seconds; /* 0: no limit */
+	double target_loss; /* < 0: none. Looks at val_loss if there is validation, else at loss */
 	const struct optimizer *optimizer;
 	double optimizer_params[PARAMS_MAX];
 	const struct loss *loss;
@@ -38,7 +38,7 @@ struct train_config {
 	 * val_loss if there is validation, else at loss. */
 	uint64_t patience;
 	double min_delta;
-	bool restore_best; /* with patience: the best epoch's weights are what is left at the end */
+	bool restore_best;          /* with patience: the best epoch's weights are what is left at the end */
 	bool classification;        /* count hits; else absolute errors */
 	const double *target_scale; /* (outputs), the users' units of one unit of y; NULL: 1 */
 };
@@ -62,8 +62,8 @@ struct train_point {
 	double loss, val_loss;
 	double metric, val_metric; /* accuracy, or mean absolute error in the users' units */
 	double learning_rate;
-	double seconds;       /* spent training since the start, validation and callbacks left out */
-	uint64_t best_epoch;  /* lowest val_loss (or loss) so far */
+	double seconds;      /* spent training since the start, validation and callbacks left out */
+	uint64_t best_epoch; /* lowest val_loss (or loss) so far */
 	double best_loss;
 };
 
@@ -77,7 +77,7 @@ struct train_hooks {
 
 struct train_result {
 	enum train_stop stop;
-	struct train_point last; /* the last whole epoch; epoch 0 when there was none */
+	struct train_point last;                /* the last whole epoch; epoch 0 when there was none */
 	uint64_t diverged_epoch, diverged_step; /* where the loss left the finite numbers */
 };
 
@@ -106,7 +106,7 @@ void train_shuffle(uint32_t *order, size_t rows, uint64_t seed, uint32_t epoch);
 /* Which rows are held out: use[i] becomes 1 for training rows, 0 for validation rows; round(rows * split) of
  * them, at least 1 and at most rows - 1. classes (rows), where given, are held out in proportion: each class of
  * at least two rows keeps one on either side where the share allows. */
-int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes, size_t class_count, uint64_t seed,
-		struct err *e);
+int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes, size_t class_count,
+		uint64_t seed, struct err *e);
 
 #endif
