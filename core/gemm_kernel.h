@@ -1,0 +1,184 @@
+/* gemm_kernel.h - the vector engine, written once and compiled for each instruction set.
+ *
+ * C is cut into tiles of a few rows by a few vectors. One tile's sums live in registers while k runs; each
+ * step loads a row of B's vectors, broadcasts one element of A a row, and does rows x vectors multiply-adds
+ * that do not wait for each other. The tile shapes are a fixed list, each a function with its numbers of rows
+ * and vectors known to the compiler. The last vector of a row of C may be partial: its lanes are masked, so
+ * nothing outside the operands is ever touched.
+ *
+ * Invariant: an element's sum is one chain over k = 0, 1, 2, … whatever tile it falls in. Where k is cut into
+ * blocks, C is stored and loaded again between them, which loses nothing.
+ *
+ * The including file defines, before the include:
+ *   vec, VEC_LANES         a vector of real, and how many
+ *   vec_load(p), vec_store(p, v), vec_set(x), vec_fma(a, b, c)
+ *                          any alignment; x in every lane; a b + c in every lane
+ *   vec_mask, vec_mask_of(lanes), vec_load_part(p, mask), vec_store_part(p, v, mask)
+ *                          the first 1..VEC_LANES lanes; the others load as 0 and are not stored
+ *   TILE_ROWS, TILE_VECS   most rows of a tile, most vectors in a row of one
+ *   TILE_LIST(X)           X(rows, vecs) for every tile shape: for each number of rows from 1 to TILE_ROWS,
+ *                          every number of vectors from 1 to some limit
+ */
+#ifndef DESCENT_GEMM_KERNEL_H
+#define DESCENT_GEMM_KERNEL_H
+
+#include "core/gemm_engines.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* One tile's work; what the letters mean is in gemm.h. */
+struct tile {
+	size_t k;
+	const real *a;
+	size_t a_row, a_col;
+	const real *b;
+	size_t b_row;
+	real *c;
+	size_t c_row;
+	vec_mask mask; /* of the last vector of a row */
+	bool accumulate;
+};
+
+typedef void tile_fn(const struct tile *t);
+
+/* part: the last vector is partial. dense: a_row is 1, which saves the addresses of the rows. */
+static ALWAYS_INLINE void tile_run(const struct tile *t, int rows, int vecs, bool part, bool dense)
+{
+	const size_t a_row = dense ? 1 : t->a_row, a_col = t->a_col, b_row = t->b_row;
+	const int last = part ? vecs - 1 : vecs;
+	const vec_mask mask = t->mask;
+	const real *a = t->a, *b = t->b;
+	vec sum[TILE_ROWS][TILE_VECS];
+
+#pragma GCC unroll 16
+	for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 16
+		for (int j = 0; j < vecs; j++) {
+			const real *c = t->c + (size_t)i * t->c_row + (size_t)j * VEC_LANES;
+
+			if (!t->accumulate)
+				sum[i][j] = vec_set(0);
+			else
+				sum[i][j] = j < last ? vec_load(c) : vec_load_part(c, mask);
+		}
+	}
+	for (size_t k = 0; k < t->k; k++, a += a_col, b += b_row) {
+		vec right[TILE_VECS];
+
+#pragma GCC unroll 16
+		for (int j = 0; j < vecs; j++) {
+			const real *p = b + (size_t)j * VEC_LANES;
+
+			right[j] = j < last ? vec_load(p) : vec_load_part(p, mask);
+		}
+#pragma GCC unroll 16
+		for (int i = 0; i < rows; i++) {
+			const vec left = vec_set(a[(size_t)i * a_row]);
+
+#pragma GCC unroll 16
+			for (int j = 0; j < vecs; j++)
+				sum[i][j] = vec_fma(left, right[j], sum[i][j]);
+		}
+	}
+#pragma GCC unroll 16
+	for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 16
+		for (int j = 0; j < vecs; j++) {
+			real *c = t->c + (size_t)i * t->c_row + (size_t)j * VEC_LANES;
+
+			if (j < last)
+				vec_store(c, sum[i][j]);
+			else
+				vec_store_part(c, sum[i][j], mask);
+		}
+	}
+}
+
+#define TILE_FUNCTIONS(rows, vecs)                                          \
+	static void tile_##rows##x##vecs(const struct tile *t)              \
+	{                                                                   \
+		tile_run(t, rows, vecs, false, false);                      \
+	}                                                                   \
+	static void tile_##rows##x##vecs##_part(const struct tile *t)       \
+	{                                                                   \
+		tile_run(t, rows, vecs, true, false);                       \
+	}                                                                   \
+	static void tile_##rows##x##vecs##_dense(const struct tile *t)      \
+	{                                                                   \
+		tile_run(t, rows, vecs, false, true);                       \
+	}                                                                   \
+	static void tile_##rows##x##vecs##_dense_part(const struct tile *t) \
+	{                                                                   \
+		tile_run(t, rows, vecs, true, true);                        \
+	}
+TILE_LIST(TILE_FUNCTIONS)
+
+/* [dense][part][rows][vecs]; NULL where a shape does not exist, always so at 0 rows or vectors. */
+#define TILE_ROW(rows, vecs)            [rows][vecs] = tile_##rows##x##vecs,
+#define TILE_ROW_PART(rows, vecs)       [rows][vecs] = tile_##rows##x##vecs##_part,
+#define TILE_ROW_DENSE(rows, vecs)      [rows][vecs] = tile_##rows##x##vecs##_dense,
+#define TILE_ROW_DENSE_PART(rows, vecs) [rows][vecs] = tile_##rows##x##vecs##_dense_part,
+static tile_fn *const tiles[2][2][TILE_ROWS + 1][TILE_VECS + 2] = {
+	{ { TILE_LIST(TILE_ROW) }, { TILE_LIST(TILE_ROW_PART) } },
+	{ { TILE_LIST(TILE_ROW_DENSE) }, { TILE_LIST(TILE_ROW_DENSE_PART) } },
+};
+
+/* Most vectors in a tile of so many rows. */
+static inline size_t widest_tile(size_t rows)
+{
+	size_t vecs = 1;
+
+	while (tiles[0][0][rows][vecs + 1])
+		vecs++;
+	return vecs;
+}
+
+/* One band of `rows` rows of C, t filled in but for what changes along the band. */
+static void run_band(struct tile *t, size_t rows, size_t n)
+{
+	const bool dense = t->a_row == 1;
+	const size_t widest = widest_tile(rows);
+
+	while (n > 0) {
+		size_t vecs = (n + VEC_LANES - 1) / VEC_LANES, lanes;
+		bool part;
+
+		if (vecs > widest) vecs = widest;
+		lanes = vecs * VEC_LANES;
+		part = lanes > n;
+		if (part) {
+			t->mask = vec_mask_of(n - (vecs - 1) * VEC_LANES);
+			lanes = n;
+		}
+		tiles[dense][part][rows][vecs](t);
+		t->b += lanes;
+		t->c += lanes;
+		n -= lanes;
+	}
+}
+
+/* Rows are dealt out evenly over the fewest bands, so that no band is much lower than the others. */
+static void vec_run(const struct gemm_args *g)
+{
+	size_t bands = (g->m + TILE_ROWS - 1) / TILE_ROWS;
+
+	for (size_t m = 0; bands > 0; bands--) {
+		size_t rows = (g->m - m + bands - 1) / bands;
+		struct tile t = {
+			.k = g->k,
+			.a = g->a + m * g->a_row,
+			.a_row = g->a_row,
+			.a_col = g->a_col,
+			.b = g->b,
+			.b_row = g->b_row,
+			.c = g->c + m * g->c_row,
+			.c_row = g->c_row,
+			.accumulate = g->accumulate,
+		};
+
+		run_band(&t, rows, g->n);
+		m += rows;
+	}
+}
+
+#endif
