@@ -34,7 +34,8 @@ struct layer_spec {
 	double activation_params[PARAMS_MAX];
 	bool bias;
 	const struct initializer *init; /* NULL: init_for(activation) */
-	double dropout;                 /* share of this layer's activations dropped while training, [0, 1) */
+	double dropout;                 /* share of this layer's activations dropped while training, [0, 1);
+	                                 * 0 in the output layer */
 	double l1, l2;                  /* loss += l1 * sum |w| + l2/2 * sum w^2, weights only */
 };
 
@@ -51,7 +52,9 @@ struct layer {
 int net_count_parameters(
 		size_t inputs, const struct layer_spec *layers, size_t count, size_t *out, struct err *e);
 
-/* *out is new (net_free); parameters are 0. Errors: those of net_count_parameters, ERR_NOMEM; then *out is NULL. */
+/* *out is new (net_free); parameters are 0. Errors: those of net_count_parameters; ERR_INVALID: a layer without an
+ * activation; ERR_RANGE: an activation's parameter, dropout, l1 or l2 outside its range; ERR_NOMEM. Then *out is
+ * NULL. */
 int net_new(struct net **out, size_t inputs, const struct layer_spec *layers, size_t count, struct err *e);
 int net_copy(struct net **out, const struct net *from, struct err *e);
 void net_free(struct net *net);
@@ -70,6 +73,8 @@ const real *net_block_const(const struct net *net);
 /* weights [units][inputs] and biases [units], as users see them; biases may be NULL when the layer has none. */
 void net_get_layer(const struct net *net, size_t i, real *weights, real *biases);
 void net_set_layer(struct net *net, size_t i, const real *weights, const real *biases);
+/* Sets the first layer's weights of one input to 0: what no training row had must not say anything. */
+void net_zero_input(struct net *net, size_t input);
 
 /* *out is new (net_work_free): room for batches of up to max_batch rows. training: for net_gradient too.
  * engine and team are borrowed for the life of the work; team may be NULL. ERR_RANGE, ERR_NOMEM. */
@@ -82,11 +87,12 @@ size_t net_work_bytes(const struct net *net, size_t max_batch, bool training);
 /* x (B,I) -> *y (B,O); *y is borrowed until the next call with this work. batch <= max_batch. No dropout,
  * no allocation; a row's result has the same bits whatever the batch. */
 void net_forward(const struct net *net, struct net_work *work, const real *x, size_t batch, const real **y);
-/* Of the last net_forward or net_gradient: layer i's weighted inputs z and activations a, (B,U), borrowed. */
+/* Of the last net_forward or net_gradient: layer i's weighted inputs z and activations a (before dropout), (B,U),
+ * borrowed. */
 const real *net_work_weighted_inputs(const struct net_work *work, size_t i);
 const real *net_work_activations(const struct net_work *work, size_t i);
 
-/* Which mini-batch this is; dropout draws from it. */
+/* Which mini-batch this is; dropout draws from it. NULL in its place: nothing is dropped. */
 struct net_step {
 	uint64_t seed;
 	uint32_t epoch, step;

@@ -1,0 +1,153 @@
+/* metrics.c - how good predictions are. See metrics.h.
+ *
+ * Ratios are worked out when asked for; while batches come in there are only sums.
+ */
+#include "core/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/size.h"
+
+struct confusion {
+	size_t classes;
+	uint64_t rows;
+	uint64_t counts[]; /* (K,K) */
+};
+
+/* The first of the largest. */
+static size_t largest(const real *row, size_t n)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (row[i] > row[best]) best = i;
+	return best;
+}
+
+int confusion_new(struct confusion **out, size_t classes, struct err *e)
+{
+	size_t bytes = size_add(size_mul(size_mul(classes, classes), sizeof(uint64_t)), sizeof **out);
+
+	*out = NULL;
+	if (!classes) return err_set(e, ERR_RANGE, "a confusion matrix needs at least one class");
+	if (bytes > PTRDIFF_MAX) return err_set(e, ERR_RANGE, "%zu classes are too many", classes);
+	*out = calloc(1, bytes);
+	if (!*out) return err_nomem(e);
+	(*out)->classes = classes;
+	return 0;
+}
+
+void confusion_free(struct confusion *c)
+{
+	free(c);
+}
+
+void confusion_add(struct confusion *c, const real *scores, const real *targets, size_t rows)
+{
+	size_t k = c->classes;
+
+	for (size_t b = 0; b < rows; b++)
+		c->counts[largest(targets + b * k, k) * k + largest(scores + b * k, k)]++;
+	c->rows += rows;
+}
+
+uint64_t confusion_count(const struct confusion *c, size_t truth, size_t predicted)
+{
+	return c->counts[truth * c->classes + predicted];
+}
+
+uint64_t confusion_rows(const struct confusion *c)
+{
+	return c->rows;
+}
+
+static double ratio(double part, double whole)
+{
+	return whole > 0 ? part / whole : NAN;
+}
+
+/* Rows that truly are of class k. */
+static uint64_t truly(const struct confusion *c, size_t k)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < c->classes; i++)
+		sum += confusion_count(c, k, i);
+	return sum;
+}
+
+/* Rows that were taken for class k. */
+static uint64_t predicted_as(const struct confusion *c, size_t k)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < c->classes; i++)
+		sum += confusion_count(c, i, k);
+	return sum;
+}
+
+double confusion_accuracy(const struct confusion *c)
+{
+	uint64_t hits = 0;
+
+	for (size_t k = 0; k < c->classes; k++)
+		hits += confusion_count(c, k, k);
+	return ratio((double)hits, (double)c->rows);
+}
+
+double confusion_precision(const struct confusion *c, size_t k)
+{
+	return ratio((double)confusion_count(c, k, k), (double)predicted_as(c, k));
+}
+
+double confusion_recall(const struct confusion *c, size_t k)
+{
+	return ratio((double)confusion_count(c, k, k), (double)truly(c, k));
+}
+
+double confusion_f1(const struct confusion *c, size_t k)
+{
+	return ratio(2 * (double)confusion_count(c, k, k), (double)truly(c, k) + (double)predicted_as(c, k));
+}
+
+size_t metrics_hits(const real *scores, const real *targets, size_t rows, size_t classes)
+{
+	size_t hits = 0;
+
+	for (size_t b = 0; b < rows; b++)
+		hits += largest(scores + b * classes, classes) == largest(targets + b * classes, classes);
+	return hits;
+}
+
+void regression_add(struct regression *r, double prediction, double target)
+{
+	double error = prediction - target, delta = target - r->target_mean;
+
+	r->rows++;
+	r->error_sum += error;
+	r->error_abs_sum += fabs(error);
+	r->error_square_sum += error * error;
+	r->target_mean += delta / (double)r->rows;
+	r->target_m2 += delta * (target - r->target_mean);
+}
+
+double regression_mse(const struct regression *r)
+{
+	return ratio(r->error_square_sum, (double)r->rows);
+}
+
+double regression_rmse(const struct regression *r)
+{
+	return sqrt(regression_mse(r));
+}
+
+double regression_mae(const struct regression *r)
+{
+	return ratio(r->error_abs_sum, (double)r->rows);
+}
+
+double regression_r2(const struct regression *r)
+{
+	return 1 - ratio(r->error_square_sum, r->target_m2);
+}
