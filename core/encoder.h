@@ -40,13 +40,13 @@ struct encoder_column {
 	char *name;
 	enum column_kind kind;
 	size_t first, width; /* its inputs: first .. first + width - 1 */
-	/* number: x is encoded as (x - shift) / scale; a missing one as fill. */
+	/* number: x is encoded as (x - shift) / scale; a missing one as fill, which is the mean, would be. */
 	double shift, scale, fill;
 	double mean, std, min, max; /* of the training rows; std is the population's */
 	/* category */
 	char **values;
 	size_t values_count;
-	uint64_t *slot_counts;       /* training rows per slot, (width) */
+	uint64_t *slot_counts;       /* training rows per slot, (width); NULL for a number */
 	uint64_t rows, missing_rows; /* seen while fitting */
 };
 
@@ -79,10 +79,12 @@ void encoder_fit_numbers(struct encoder *encoder, size_t i, const double *x, con
 void encoder_fit_slots(
 		struct encoder *encoder, size_t i, const uint32_t *slots, const uint8_t *use, size_t n);
 void encoder_fit_end(struct encoder *encoder);
+/* Takes over what another fitting of the same column learnt: every number of *learnt, and its slot_counts. */
+void encoder_restore(struct encoder *encoder, size_t i, const struct encoder_column *learnt);
 
-/* Encodes n rows of column i into out, where row r starts at out + r*stride (the row of the whole matrix, so
- * that column i lands at its own place); every number of the column's width is written. ERR_RANGE: a missing
- * value under MISSING_ERROR or in a target, or an unknown target class; *row is the first such row. */
+/* Encodes n rows of column i into out, the whole matrix: row r starts at out + r*stride, and the column's width
+ * numbers go to its own place there, at `first`. ERR_RANGE: a missing value under MISSING_ERROR or in a target, an
+ * unknown target class, or a number that float32 cannot hold; *row is the first such row. */
 int encoder_put_numbers(const struct encoder *encoder, size_t i, const double *x, size_t n, real *out,
 		size_t stride, size_t *row, struct err *e);
 int encoder_put_slots(const struct encoder *encoder, size_t i, const uint32_t *slots, size_t n, real *out,
