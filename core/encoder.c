@@ -131,7 +131,7 @@ int encoder_new(struct encoder **out, const struct column_spec *columns, size_t 
 
 	*out = NULL;
 	if ((rc = check_columns(columns, count, role, missing, e))) return rc;
-	encoder = calloc(1, size_add(sizeof *encoder, size_mul(count, sizeof encoder->columns[0])));
+	encoder = calloc(1, sizeof *encoder + count * sizeof encoder->columns[0]); /* count <= width */
 	if (!encoder) return err_nomem(e);
 	encoder->role = role;
 	encoder->normalize = normalize;

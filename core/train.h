@@ -28,7 +28,7 @@ struct train_config {
 	size_t batch_size; /* rows; 0: all of them */
 	bool shuffle;
 	uint64_t seed;      /* shuffles and drops */
-	double max_seconds; /* 0: no limit */
+	double max_seconds; /* on the clock since trainer_run, validation and callbacks included; 0: no limit */
 	double target_loss; /* < 0: none. Looks at val_loss if there is validation, else at loss */
 	const struct optimizer *optimizer;
 	double optimizer_params[PARAMS_MAX];
@@ -38,9 +38,9 @@ struct train_config {
 	 * val_loss if there is validation, else at loss. */
 	uint64_t patience;
 	double min_delta;
-	bool restore_best;          /* with patience: the best epoch's weights are what is left at the end */
+	bool restore_best;          /* with patience: the best epoch's weights are left, however it ends */
 	bool classification;        /* count hits; else absolute errors */
-	const double *target_scale; /* (outputs), the users' units of one unit of y; NULL: 1 */
+	const double *target_scale; /* (outputs), the users' units of one unit of y, borrowed; NULL: 1 */
 };
 
 enum train_stop {
@@ -71,20 +71,22 @@ struct train_hooks {
 	void *self;
 	/* After each epoch, on the training thread; must be quick. NULL: none. */
 	void (*epoch)(void *self, const struct train_point *point);
-	/* Looked at before every mini-batch; not 0 stops there. NULL: never. */
+	/* Looked at before every mini-batch and every piece of the validation; not 0 stops there. NULL: never. */
 	const atomic_int *stop;
 };
 
 struct train_result {
 	enum train_stop stop;
-	struct train_point last;                /* the last whole epoch; epoch 0 when there was none */
-	uint64_t diverged_epoch, diverged_step; /* where the loss left the finite numbers */
+	struct train_point last; /* the last whole epoch; epoch 0 when there was none */
+	uint64_t diverged_epoch,
+			diverged_step; /* where the loss left the finite numbers; step as in a point */
 };
 
 struct trainer;
 
-/* *out is new (trainer_free). net, data and team are borrowed for its life; validation may be NULL. ERR_RANGE: no
- * rows, batch_size above rows, widths that do not fit; ERR_NOMEM. */
+/* *out is new (trainer_free). net, data, target_scale, engine and team are borrowed for its life; validation may be
+ * NULL or have no rows. ERR_RANGE: no rows, more than UINT32_MAX, batch_size above rows, a parameter of the
+ * optimizer or the loss outside its range, sizes that overflow; ERR_NOMEM. Then *out is NULL. */
 int trainer_new(struct trainer **out, struct net *net, const struct train_config *config,
 		const struct train_data *train, const struct train_data *validation,
 		const struct gemm_engine *engine, struct team *team, struct err *e);
@@ -92,7 +94,8 @@ void trainer_free(struct trainer *trainer);
 /* What trainer_new would take beside the network and the data, in bytes; SIZE_MAX when it would overflow. */
 size_t trainer_bytes(const struct net *net, const struct train_config *config, size_t train_rows,
 		size_t validation_rows);
-/* Trains to the end. 0 however it stopped, *result says why; ERR_DIVERGED when it diverged. */
+/* Trains from the network's present weights to the end; hooks may be NULL. 0 however it stopped, *result says why;
+ * ERR_DIVERGED when it diverged, in a mini-batch, in validation or by its last step. */
 int trainer_run(struct trainer *trainer, const struct train_hooks *hooks, struct train_result *result,
 		struct err *e);
 
@@ -104,8 +107,9 @@ int trainer_run(struct trainer *trainer, const struct train_hooks *hooks, struct
 void train_shuffle(uint32_t *order, size_t rows, uint64_t seed, uint32_t epoch);
 
 /* Which rows are held out: use[i] becomes 1 for training rows, 0 for validation rows; round(rows * split) of
- * them, at least 1 and at most rows - 1. classes (rows), where given, are held out in proportion: each class of
- * at least two rows keeps one on either side where the share allows. */
+ * them, at least 1 and at most rows - 1. classes (rows), each below class_count, are held out in proportion where
+ * given: each class of at least two rows keeps one on either side where the number held out allows. ERR_RANGE:
+ * fewer than two rows, a split outside (0, 1), a class that is none; ERR_NOMEM. */
 int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes, size_t class_count,
 		uint64_t seed, struct err *e);
 
