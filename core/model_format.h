@@ -1,0 +1,25 @@
+/* model_format.h - the layout of a model file, for model_write.c and model_read.c; nobody else includes this.
+ *
+ * Everything is little-endian and without gaps:
+ *
+ *	file      magic "DSCM"  u32 format  u64 size of the whole file  encoder inputs  encoder targets
+ *	          u32 layers  layer...  string loss  params  u64 parameters  f32 parameter...  u32 crc32c of all before
+ *	encoder   u8 role  u8 normalize  u8 missing  u32 columns  column...
+ *	column    string name  u8 kind  f64 shift scale fill mean std min max  u64 rows  u64 missing rows
+ *	          of a category: u32 values  string value...  u32 slots  u64 slot count...
+ *	layer     u32 units  string activation  params  u8 bias  string init ("" for the activation's own)
+ *	          f64 dropout  f64 l1  f64 l2
+ *	string    u32 length  bytes, no NUL among them
+ *	params    u8 count  f64 value...
+ *
+ * A change of any of this is a new format number.
+ */
+#ifndef DESCENT_MODEL_FORMAT_H
+#define DESCENT_MODEL_FORMAT_H
+
+#define MODEL_MAGIC  "DSCM"
+#define MODEL_FORMAT 1
+
+#define MODEL_CRC_BYTES 4
+
+#endif
