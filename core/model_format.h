@@ -17,9 +17,8 @@
 #ifndef DESCENT_MODEL_FORMAT_H
 #define DESCENT_MODEL_FORMAT_H
 
-#define MODEL_MAGIC  "DSCM"
-#define MODEL_FORMAT 1
-
+#define MODEL_MAGIC     "DSCM"
+#define MODEL_FORMAT    1
 #define MODEL_CRC_BYTES 4
 
 #endif
