@@ -1,0 +1,228 @@
+/* f64_gradient.c - net_gradient against central finite differences, for every hidden activation with every output
+ * activation and every loss, with and without biases, penalties and dropout.
+ *
+ * The numbers are double, so that the differences are good to about 1e-9. A seed is taken whose weighted inputs and
+ * weights stay away from the kinks of the relus and of l1.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/engine.h"
+#include "tests/unit/suite.h"
+
+#define ROWS     5
+#define INPUTS   3
+#define OUTPUTS  3
+#define LAYERS   3
+#define STEP     1e-5 /* of a difference */
+#define KINK     1e-3 /* nothing comes nearer to one */
+#define TOLERATE 1e-6
+#define SEEDS    1000
+
+struct variant {
+	const char *what;
+	bool bias, penalties, dropout;
+};
+
+static const struct variant variants[] = {
+	{ "plain", true, false, false },
+	{ "no bias", false, false, false },
+	{ "l1 and l2", true, true, false },
+	{ "dropout", true, false, true },
+	{ "all", false, true, true },
+};
+
+struct problem {
+	struct net *net;
+	struct net_work *work;
+	const struct loss *loss;
+	double loss_params[PARAMS_MAX];
+	real *x, *y, *gradient;
+};
+
+static const struct net_step step = { .seed = 7, .epoch = 3, .step = 2 };
+
+/* Does the loss take logarithms of an output that need not lie in (0, 1)? */
+static bool needs_care(const struct activation *output, const struct loss *loss)
+{
+	return isfinite(loss->target_max) && strcmp(output->range, "(0, 1)") != 0;
+}
+
+static struct net *make_net(const struct activation *hidden, const struct activation *output,
+		const struct loss *loss, const struct variant *v)
+{
+	struct layer_spec layers[LAYERS] = { layer_of(4, hidden->name), layer_of(4, hidden->name),
+		layer_of(OUTPUTS, output->name) };
+	struct net *net;
+	struct err e;
+
+	for (size_t i = 0; i < LAYERS; i++) {
+		layers[i].bias = v->bias || (i == LAYERS - 1 && needs_care(output, loss));
+		layers[i].l1 = v->penalties ? 0.01 : 0;
+		layers[i].l2 = v->penalties ? 0.02 : 0;
+		layers[i].dropout = v->dropout && i < LAYERS - 1 ? 0.3 : 0;
+	}
+	OK(net_new(&net, INPUTS, layers, LAYERS, &e), e);
+	return net;
+}
+
+/* Random weights and biases; an output that has to be a probability is kept near 0.5. */
+static void draw_weights(struct problem *p, uint64_t seed)
+{
+	const struct layer *last = net_layer(p->net, LAYERS - 1);
+	real *block = net_block(p->net), *drawn = random_numbers(net_parameters(p->net), seed);
+
+	memcpy(block, drawn, net_parameters(p->net) * sizeof(real));
+	free(drawn);
+	if (!needs_care(last->spec.activation, p->loss)) return;
+	for (size_t i = 0; i < last->inputs * OUTPUTS; i++)
+		last->weights[i] *= 0.01;
+	for (size_t i = 0; i < OUTPUTS; i++)
+		last->biases[i] = 0.5;
+}
+
+static bool near_a_kink(const struct problem *p)
+{
+	const real *block = net_block_const(p->net);
+
+	for (size_t i = 0; i < net_parameters(p->net); i++)
+		if (fabs(block[i]) < 2 * STEP) return true;
+	for (size_t i = 0; i < LAYERS; i++) {
+		const real *z = net_work_weighted_inputs(p->work, i);
+
+		for (size_t j = 0; j < ROWS * net_layer(p->net, i)->spec.units; j++)
+			if (fabs(z[j]) < KINK) return true;
+	}
+	return false;
+}
+
+/* The mean loss and the penalties; p->gradient receives its gradient. */
+static double total_loss(struct problem *p)
+{
+	double sum, penalties = 0;
+
+	net_gradient(p->net, p->work, p->x, p->y, ROWS, p->loss, p->loss_params, &step, p->gradient, &sum);
+	for (size_t i = 0; i < LAYERS; i++) {
+		const struct layer *layer = net_layer(p->net, i);
+
+		for (size_t j = 0; j < layer->inputs * layer->spec.units; j++) {
+			double w = layer->weights[j];
+
+			penalties += layer->spec.l1 * fabs(w) + layer->spec.l2 / 2 * w * w;
+		}
+	}
+	return sum / ROWS + penalties;
+}
+
+static void compare(struct problem *p, const char *what)
+{
+	size_t n = net_parameters(p->net);
+	real *block = net_block(p->net), *gradient = malloc(n * sizeof *gradient);
+	double largest = 0;
+
+	ck_assert_ptr_nonnull(gradient);
+	total_loss(p);
+	memcpy(gradient, p->gradient, n * sizeof *gradient);
+	for (size_t i = 0; i < n; i++)
+		largest = fmax(largest, fabs(gradient[i]));
+	ck_assert_double_gt(largest, 1e-6);
+	for (size_t i = 0; i < n; i++) {
+		real w = block[i];
+		double above, below, difference, scale;
+
+		block[i] = w + STEP;
+		above = total_loss(p);
+		block[i] = w - STEP;
+		below = total_loss(p);
+		block[i] = w;
+		difference = (above - below) / (2 * STEP);
+		scale = fmax(fmax(fabs(gradient[i]), fabs(difference)), largest * 1e-2);
+		ck_assert_msg(fabs(gradient[i] - difference) <= TOLERATE * scale,
+				"%s: parameter %zu: gradient %.12g, difference %.12g", what, i, gradient[i],
+				difference);
+	}
+	free(gradient);
+}
+
+static void check_one(const struct activation *hidden, const struct activation *output,
+		const struct loss *loss, const struct variant *v)
+{
+	struct problem p = { .net = make_net(hidden, output, loss, v), .loss = loss };
+	uint64_t seed = 1;
+	char what[200];
+	struct err e;
+
+	snprintf(what, sizeof what, "%s, %s, %s, %s", hidden->name, output->name, loss->name, v->what);
+	OK(net_work_new(&p.work, p.net, ROWS, true, test_engine(), NULL, &e), e);
+	params_fallback(loss->params, p.loss_params);
+	p.x = random_numbers(ROWS * INPUTS, 11);
+	p.y = random_classes(ROWS, OUTPUTS, 12);
+	p.gradient = malloc(net_parameters(p.net) * sizeof *p.gradient);
+	ck_assert_ptr_nonnull(p.gradient);
+	do {
+		draw_weights(&p, seed);
+		total_loss(&p);
+	} while (near_a_kink(&p) && ++seed < SEEDS);
+	ck_assert_msg(seed < SEEDS, "%s: every seed is near a kink", what);
+	compare(&p, what);
+	net_free(p.net);
+	net_work_free(p.work);
+	free(p.x);
+	free(p.y);
+	free(p.gradient);
+}
+
+START_TEST(gradients_match_finite_differences)
+{
+	const struct activation *hidden, *output;
+	const struct loss *loss;
+	size_t checked = 0;
+
+	for (size_t h = 0; (hidden = activation_at(h)); h++)
+		for (size_t o = 0; (output = activation_at(o)); o++)
+			for (size_t l = 0; (loss = loss_at(l)); l++)
+				for (size_t v = 0; v < sizeof variants / sizeof variants[0]; v++, checked++)
+					check_one(hidden, output, loss, &variants[v]);
+	ck_assert_uint_ge(checked, 6 * 6 * 3 * 5);
+}
+END_TEST
+
+/* Each activation's backward against differences of its forward, for one unit at a time. */
+START_TEST(activations_match_their_derivatives)
+{
+	const struct activation *f;
+
+	for (size_t i = 0; (f = activation_at(i)); i++) {
+		const real z[4] = { -1.7, -0.2, 0.4, 2.1 }, weight[4] = { 0.3, -1.1, 0.8, 0.5 };
+		double params[PARAMS_MAX];
+		real a[4], dz[4];
+
+		params_fallback(f->params, params);
+		f->forward(z, a, 2, 2, params);
+		f->backward(z, a, weight, dz, 2, 2, params);
+		for (size_t j = 0; j < 4; j++) {
+			real moved[4], above[4], below[4];
+			double difference = 0;
+
+			memcpy(moved, z, sizeof z);
+			moved[j] = z[j] + STEP;
+			f->forward(moved, above, 2, 2, params);
+			moved[j] = z[j] - STEP;
+			f->forward(moved, below, 2, 2, params);
+			for (size_t k = 0; k < 4; k++)
+				difference += weight[k] * (above[k] - below[k]) / (2 * STEP);
+			ck_assert_msg(fabs(dz[j] - difference) < 1e-8, "%s: f' is %.12g, difference %.12g",
+					f->name, dz[j], difference);
+		}
+	}
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { gradients_match_finite_differences,
+		activations_match_their_derivatives, NULL };
+
+	return suite_main("f64_gradient", tests, 120);
+}
