@@ -1,0 +1,255 @@
+/* core_model.c - model files: the round trip, and every damage that one byte or one cut can do. */
+#include <math.h>
+#include <string.h>
+
+#include "core/crc32c.h"
+#include "core/model.h"
+#include "tests/unit/engine.h"
+#include "tests/unit/suite.h"
+
+#define CRC_BYTES 4
+
+/* A fitted model of two number columns and a category to three classes, 2 layers. */
+static struct model *small_model(void)
+{
+	static const char *const colors[] = { "brown", "blue", "h\xC3\xA4zel" }, *const kinds[] = { "x", "y",
+		"" };
+	static const struct column_spec in[] = { { "a", COLUMN_NUMBER, NULL, 0 },
+		{ "eyes", COLUMN_CATEGORY, colors, 3 }, { "b", COLUMN_NUMBER, NULL, 0 } };
+	static const struct column_spec out[] = { { "kind", COLUMN_CATEGORY, kinds, 3 } };
+	static const double numbers[] = { 1.5, -2, NAN, 1e-3 };
+	static const uint32_t slots[] = { 0, 1, SLOT_MISSING, SLOT_OTHER };
+	struct layer_spec layers[2] = { layer_of(4, "leaky_relu"), layer_of(3, "softmax") };
+	struct model *model = calloc(1, sizeof *model);
+	struct err e;
+
+	ck_assert_ptr_nonnull(model);
+	OK(encoder_new(&model->inputs, in, 3, ENCODER_INPUTS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	OK(encoder_new(&model->targets, out, 1, ENCODER_TARGETS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	encoder_fit_begin(model->inputs);
+	encoder_fit_numbers(model->inputs, 0, numbers, NULL, 4);
+	encoder_fit_slots(model->inputs, 1, slots, NULL, 4);
+	encoder_fit_end(model->inputs);
+	layers[0].dropout = 0.1;
+	layers[0].l2 = 1e-4;
+	layers[0].init = init_find("he_uniform");
+	layers[0].activation_params[0] = 0.2;
+	layers[1].bias = false;
+	OK(net_new(&model->net, encoder_width(model->inputs), layers, 2, &e), e);
+	net_init(model->net, 1);
+	model->loss = loss_find("cross_entropy");
+	return model;
+}
+
+static unsigned char *bytes_of(const struct model *model, size_t *size)
+{
+	unsigned char *bytes;
+	struct err e;
+
+	OK(model_write(model, &bytes, size, &e), e);
+	return bytes;
+}
+
+static int reads(const unsigned char *bytes, size_t size, struct err *e)
+{
+	struct model *model;
+	int rc = model_read(&model, bytes, size, e);
+
+	ck_assert((rc == 0) == (model != NULL));
+	model_free(model);
+	return rc;
+}
+
+/* A change that the CRC does not see, as whoever makes up a file would do it. */
+static void seal(unsigned char *bytes, size_t size)
+{
+	uint32_t crc = crc32c(bytes, size - CRC_BYTES);
+
+	for (size_t i = 0; i < CRC_BYTES; i++)
+		bytes[size - CRC_BYTES + i] = (unsigned char)(crc >> (8 * i));
+}
+
+START_TEST(crc_of_the_standard)
+{
+	unsigned char ramp[32];
+
+	for (unsigned char i = 0; i < 32; i++)
+		ramp[i] = i;
+	ck_assert_uint_eq(crc32c("123456789", 9), 0xE3069283); /* Williams' check value */
+	ck_assert_uint_eq(crc32c(ramp, 32), 0x46DD794E);       /* RFC 3720, B.4 */
+	ck_assert_uint_eq(crc32c("", 0), 0);
+}
+END_TEST
+
+START_TEST(what_is_written_is_read)
+{
+	struct model *model = small_model(), *back;
+	const struct encoder_column *a, *b;
+	unsigned char *bytes, *again;
+	size_t size, size_again;
+	struct err e;
+
+	bytes = bytes_of(model, &size);
+	OK(model_read(&back, bytes, size, &e), e);
+	again = bytes_of(back, &size_again);
+	ck_assert_uint_eq(size, size_again);
+	ck_assert_mem_eq(bytes, again, size);
+	ck_assert_uint_eq(net_parameters(model->net), net_parameters(back->net));
+	ck_assert_mem_eq(net_block(model->net), net_block(back->net),
+			net_parameters(back->net) * sizeof(real));
+	ck_assert_str_eq(net_layer(back->net, 0)->spec.activation->name, "leaky_relu");
+	ck_assert_ptr_eq(net_layer(back->net, 0)->spec.init, init_find("he_uniform"));
+	ck_assert_ptr_null(net_layer(back->net, 1)->spec.init);
+	ck_assert(net_layer(back->net, 0)->spec.activation_params[0] == 0.2);
+	ck_assert_ptr_null(net_layer(back->net, 1)->biases);
+	ck_assert_ptr_eq(back->loss, model->loss);
+	a = encoder_column(model->inputs, 0);
+	b = encoder_column(back->inputs, 0);
+	ck_assert(a->mean == b->mean && a->scale == b->scale && a->missing_rows == b->missing_rows);
+	a = encoder_column(model->inputs, 1);
+	b = encoder_column(back->inputs, 1);
+	ck_assert_mem_eq(a->slot_counts, b->slot_counts, a->width * sizeof *a->slot_counts);
+	ck_assert_uint_eq(encoder_slot(back->inputs, 1, "h\xC3\xA4zel", 6), 2);
+	free(bytes);
+	free(again);
+	model_free(model);
+	model_free(back);
+}
+END_TEST
+
+/* Any machine writes these bytes: the head by hand. */
+START_TEST(the_head_is_little_endian)
+{
+	static const unsigned char head[] = { 'D', 'S', 'C', 'M', 1, 0, 0, 0 };
+	struct model *model = small_model();
+	unsigned char *bytes;
+	size_t size;
+
+	bytes = bytes_of(model, &size);
+	ck_assert_mem_eq(bytes, head, sizeof head);
+	ck_assert_uint_eq(bytes[8] | bytes[9] << 8, size);
+	free(bytes);
+	model_free(model);
+}
+END_TEST
+
+START_TEST(every_flipped_bit_is_noticed)
+{
+	struct model *model = small_model();
+	unsigned char *bytes;
+	size_t size;
+	struct err e;
+
+	bytes = bytes_of(model, &size);
+	for (size_t i = 0; i < size; i++)
+		for (int mask = 1; mask < 256; mask = mask < 128 ? 2 * mask : mask < 255 ? 255 : 256) {
+			bytes[i] ^= (unsigned char)mask;
+			ck_assert_int_eq(reads(bytes, size, &e), ERR_CORRUPT);
+			bytes[i] ^= (unsigned char)mask;
+		}
+	OK(reads(bytes, size, &e), e);
+	free(bytes);
+	model_free(model);
+}
+END_TEST
+
+START_TEST(every_cut_is_noticed)
+{
+	struct model *model = small_model();
+	unsigned char *bytes, *longer;
+	size_t size;
+	struct err e;
+
+	bytes = bytes_of(model, &size);
+	for (size_t cut = 0; cut < size; cut++) {
+		unsigned char *part =
+				malloc(cut ? cut : 1); /* so that a read beyond it is seen by a sanitizer */
+
+		ck_assert_ptr_nonnull(part);
+		memcpy(part, bytes, cut);
+		ck_assert_int_eq(reads(part, cut, &e), ERR_CORRUPT);
+		free(part);
+	}
+	longer = calloc(1, size + 1);
+	ck_assert_ptr_nonnull(longer);
+	memcpy(longer, bytes, size);
+	ck_assert_int_eq(reads(longer, size + 1, &e), ERR_CORRUPT);
+	free(longer);
+	free(bytes);
+	model_free(model);
+}
+END_TEST
+
+/* Every byte set to ends of its range with a CRC that fits: whatever comes of it, it is a model or a refusal. A few
+ * (a digit of a weight, a letter of a name) are models; a count is never believed. */
+START_TEST(made_up_bytes_are_models_or_refused)
+{
+	static const unsigned char values[] = { 0, 1, 2, 0x7F, 0x80, 0xFF };
+	struct model *model = small_model();
+	size_t size, refused = 0, read = 0;
+	unsigned char *bytes;
+	struct err e;
+
+	bytes = bytes_of(model, &size);
+	for (size_t i = 0; i < size - CRC_BYTES; i++)
+		for (size_t v = 0; v < sizeof values; v++) {
+			unsigned char before = bytes[i];
+			int rc;
+
+			bytes[i] = values[v];
+			seal(bytes, size);
+			rc = reads(bytes, size, &e);
+			ck_assert_msg(rc == 0 || rc == ERR_CORRUPT, "byte %zu: %d", i, rc);
+			refused += rc != 0;
+			read += rc == 0;
+			bytes[i] = before;
+		}
+	ck_assert_uint_gt(refused, 100);
+	ck_assert_uint_gt(read, 100);
+	free(bytes);
+	model_free(model);
+}
+END_TEST
+
+START_TEST(a_newer_format_is_named)
+{
+	struct model *model = small_model();
+	unsigned char *bytes;
+	size_t size;
+	struct err e;
+
+	bytes = bytes_of(model, &size);
+	bytes[4] = 2;
+	seal(bytes, size);
+	ck_assert_int_eq(reads(bytes, size, &e), ERR_CORRUPT);
+	ck_assert_ptr_nonnull(strstr(e.text, "newer"));
+	ck_assert_int_eq(reads((const unsigned char *)"{\"a\":1}", 7, &e), ERR_CORRUPT);
+	ck_assert_str_eq(e.text, "not a model file");
+	free(bytes);
+	model_free(model);
+}
+END_TEST
+
+START_TEST(weights_that_are_no_numbers_are_not_written)
+{
+	struct model *model = small_model();
+	unsigned char *bytes;
+	size_t size;
+	struct err e;
+
+	net_block(model->net)[3] = NAN;
+	ck_assert_int_eq(model_write(model, &bytes, &size, &e), ERR_RANGE);
+	ck_assert_ptr_null(bytes);
+	model_free(model);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { crc_of_the_standard, what_is_written_is_read,
+		the_head_is_little_endian, every_flipped_bit_is_noticed, every_cut_is_noticed,
+		made_up_bytes_are_models_or_refused, a_newer_format_is_named,
+		weights_that_are_no_numbers_are_not_written, NULL };
+
+	return suite_main("core_model", tests, 60);
+}
