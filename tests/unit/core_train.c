@@ -1,0 +1,543 @@
+/* core_train.c - the training loop: does it learn, does it end when and how it should, are its bits its own.
+ *
+ * A task here is a network, its data and a configuration; the data are three clouds of points, one a class.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/metrics.h"
+#include "core/train.h"
+#include "tests/unit/engine.h"
+#include "tests/unit/suite.h"
+
+#define INPUTS  6
+#define CLASSES 3
+
+struct task {
+	struct net *net;
+	struct train_data data, validation;
+	struct train_config config;
+	struct team team;
+};
+
+static struct train_data clouds(size_t rows, uint64_t seed)
+{
+	real *x = random_numbers(rows * INPUTS, seed), *y = random_classes(rows, CLASSES, seed);
+
+	for (size_t b = 0; b < rows; b++)
+		for (size_t k = 0; k < CLASSES; k++)
+			x[b * INPUTS + k] += 2 * y[b * CLASSES + k];
+	return (struct train_data){ x, y, rows };
+}
+
+static struct task task_new(size_t hidden, size_t rows, size_t validation_rows)
+{
+	struct layer_spec layers[3] = { layer_of(hidden, "relu"), layer_of(hidden, "tanh"),
+		layer_of(CLASSES, "softmax") };
+	struct task task = { .team = team_of(1) };
+	struct err e;
+
+	OK(net_new(&task.net, INPUTS, layers, 3, &e), e);
+	net_init(task.net, 1);
+	task.data = clouds(rows, 1);
+	if (validation_rows) task.validation = clouds(validation_rows, 2);
+	task.config = (struct train_config){
+		.epochs = 5,
+		.batch_size = 32,
+		.shuffle = true,
+		.seed = 1,
+		.target_loss = -1,
+		.optimizer = optim_find("adam"),
+		.loss = loss_find("cross_entropy"),
+		.classification = true,
+	};
+	params_fallback(task.config.optimizer->params, task.config.optimizer_params);
+	return task;
+}
+
+static void task_free(struct task *task)
+{
+	net_free(task->net);
+	free((real *)task->data.x);
+	free((real *)task->data.y);
+	free((real *)task->validation.x);
+	free((real *)task->validation.y);
+}
+
+static int run(struct task *task, const struct train_hooks *hooks, struct train_result *result, struct err *e)
+{
+	struct trainer *trainer;
+	int rc;
+
+	OK(trainer_new(&trainer, task->net, &task->config, &task->data, &task->validation, test_engine(),
+			   &task->team, e),
+			*e);
+	rc = trainer_run(trainer, hooks, result, e);
+	trainer_free(trainer);
+	return rc;
+}
+
+static struct train_result run_well(struct task *task, const struct train_hooks *hooks)
+{
+	struct train_result result;
+	struct err e;
+
+	OK(run(task, hooks, &result, &e), e);
+	return result;
+}
+
+/* The loss and the hits of the network as it is, over data. */
+static double loss_of(const struct task *task, const struct train_data *data, size_t *hits)
+{
+	struct net_work *work;
+	const real *y;
+	struct err e;
+	double loss;
+
+	OK(net_work_new(&work, task->net, data->rows, false, test_engine(), NULL, &e), e);
+	net_forward(task->net, work, data->x, data->rows, &y);
+	loss = net_loss(task->net, work, data->y, data->rows, task->config.loss, NULL) / (double)data->rows;
+	*hits = metrics_hits(y, data->y, data->rows, CLASSES);
+	net_work_free(work);
+	return loss;
+}
+
+/* What a run told while it went. */
+struct curve {
+	size_t count;
+	struct train_point points[600];
+};
+
+static void note(void *self, const struct train_point *point)
+{
+	struct curve *curve = self;
+
+	ck_assert_uint_lt(curve->count, 600);
+	curve->points[curve->count++] = *point;
+}
+
+START_TEST(it_learns)
+{
+	struct task task = task_new(16, 1000, 300);
+	static struct curve curve;
+	struct train_hooks hooks = { .self = &curve, .epoch = note };
+	struct train_result result;
+	size_t hits;
+
+	task.config.epochs = 20;
+	result = run_well(&task, &hooks);
+	ck_assert_int_eq(result.stop, TRAIN_EPOCHS);
+	ck_assert_uint_eq(curve.count, 20);
+	ck_assert_uint_eq(result.last.epoch, 20);
+	ck_assert_uint_eq(result.last.step, 20 * 32); /* 31 whole mini-batches and one of 8 rows */
+	ck_assert_double_lt(curve.points[19].loss, 0.7 * curve.points[0].loss);
+	ck_assert_double_gt(result.last.val_metric, 0.8);
+	ck_assert_double_eq_tol(result.last.val_loss, loss_of(&task, &task.validation, &hits), 1e-6);
+	ck_assert_double_eq_tol(result.last.val_metric, (double)hits / 300, 1e-9);
+	ck_assert(result.last.learning_rate == 0.001 && result.last.seconds > 0);
+	for (size_t i = 0; i < 20; i++)
+		ck_assert_double_ge(curve.points[i].val_loss, result.last.best_loss);
+	ck_assert(curve.points[result.last.best_epoch - 1].val_loss == result.last.best_loss);
+	task_free(&task);
+}
+END_TEST
+
+/* With one mini-batch the loss of the epoch is that of the weights before its only step. */
+START_TEST(the_loss_is_of_the_batches_as_trained)
+{
+	struct task task = task_new(8, 100, 0);
+	struct train_result result;
+	size_t hits;
+	double before = loss_of(&task, &task.data, &hits);
+
+	task.config.epochs = 1;
+	task.config.batch_size = 0;
+	result = run_well(&task, NULL);
+	ck_assert_double_eq_tol(result.last.loss, before, 1e-6);
+	ck_assert_double_eq_tol(result.last.metric, (double)hits / 100, 1e-9);
+	ck_assert(isnan(result.last.val_loss) && isnan(result.last.val_metric));
+	ck_assert_uint_eq(result.last.step, 1);
+	task_free(&task);
+}
+END_TEST
+
+static void check_same_bits(const struct task *a, const struct task *b)
+{
+	ck_assert_mem_eq(net_block(a->net), net_block(b->net), net_parameters(a->net) * sizeof(real));
+}
+
+/* 256 hidden units make 69,000 parameters, so that products and the optimizer's steps are really shared. */
+START_TEST(the_bits_do_not_depend_on_the_threads)
+{
+	struct task tasks[4];
+
+	for (int i = 0; i < 4; i++) {
+		tasks[i] = task_new(256, 300, 50);
+		tasks[i].config.batch_size = 128;
+		tasks[i].config.epochs = 2;
+		tasks[i].team = team_of(i ? i : 1); /* 1 twice */
+		run_well(&tasks[i], NULL);
+	}
+	for (int i = 1; i < 4; i++)
+		check_same_bits(&tasks[0], &tasks[i]);
+	for (int i = 0; i < 4; i++)
+		task_free(&tasks[i]);
+}
+END_TEST
+
+START_TEST(the_bits_depend_on_the_seed)
+{
+	struct task one = task_new(8, 200, 0), two = task_new(8, 200, 0);
+
+	two.config.seed = 2;
+	run_well(&one, NULL);
+	run_well(&two, NULL);
+	ck_assert_mem_ne(net_block(one.net), net_block(two.net), net_parameters(one.net) * sizeof(real));
+	task_free(&one);
+	task_free(&two);
+}
+END_TEST
+
+START_TEST(a_trainer_can_run_again)
+{
+	struct task one = task_new(8, 200, 0), two = task_new(8, 200, 0);
+	struct train_result result;
+	struct trainer *trainer;
+	struct err e;
+
+	run_well(&one, NULL);
+	OK(trainer_new(&trainer, two.net, &two.config, &two.data, NULL, test_engine(), NULL, &e), e);
+	OK(trainer_run(trainer, NULL, &result, &e), e);
+	net_init(two.net, 1);
+	OK(trainer_run(trainer, NULL, &result, &e), e);
+	check_same_bits(&one, &two);
+	ck_assert_uint_eq(result.last.epoch, 5);
+	trainer_free(trainer);
+	task_free(&one);
+	task_free(&two);
+}
+END_TEST
+
+/* Too large a rate on few rows: the validation loss turns around soon. */
+static struct task overfitting_task(void)
+{
+	struct task task = task_new(64, 60, 200);
+
+	task.config.epochs = 500;
+	task.config.batch_size = 10;
+	task.config.optimizer_params[0] = 0.02;
+	task.config.patience = 7;
+	return task;
+}
+
+START_TEST(early_stopping_restores_the_best_epoch)
+{
+	struct task task = overfitting_task();
+	static struct curve curve;
+	struct train_hooks hooks = { .self = &curve, .epoch = note };
+	struct train_result result;
+	size_t hits;
+	double loss;
+
+	task.config.restore_best = true;
+	result = run_well(&task, &hooks);
+	ck_assert_int_eq(result.stop, TRAIN_EARLY_STOPPING);
+	ck_assert_uint_eq(result.last.epoch, result.last.best_epoch + 7);
+	loss = loss_of(&task, &task.validation, &hits);
+	ck_assert_double_eq_tol(loss, result.last.best_loss, 1e-6);
+	ck_assert_double_gt(result.last.val_loss, loss + 1e-3);
+	ck_assert_double_eq_tol(
+			curve.points[result.last.best_epoch - 1].val_metric, (double)hits / 200, 1e-9);
+	task_free(&task);
+}
+END_TEST
+
+START_TEST(early_stopping_leaves_the_last_epoch_unless_asked)
+{
+	struct task task = overfitting_task();
+	struct train_result result = run_well(&task, NULL);
+	size_t hits;
+
+	ck_assert_int_eq(result.stop, TRAIN_EARLY_STOPPING);
+	ck_assert_double_eq_tol(loss_of(&task, &task.validation, &hits), result.last.val_loss, 1e-6);
+	task_free(&task);
+}
+END_TEST
+
+/* No improvement is ever large enough: patience epochs after the first. */
+START_TEST(min_delta_counts)
+{
+	struct task task = task_new(8, 200, 50);
+	struct train_result result;
+
+	task.config.epochs = 100;
+	task.config.patience = 4;
+	task.config.min_delta = 10;
+	result = run_well(&task, NULL);
+	ck_assert_int_eq(result.stop, TRAIN_EARLY_STOPPING);
+	ck_assert_uint_eq(result.last.epoch, 5);
+	ck_assert_uint_eq(result.last.best_epoch, 5);
+	task_free(&task);
+}
+END_TEST
+
+START_TEST(target_loss_ends_it)
+{
+	struct task task = task_new(16, 500, 0);
+	static struct curve curve;
+	struct train_hooks hooks = { .self = &curve, .epoch = note };
+	struct train_result result;
+
+	task.config.epochs = 500;
+	task.config.target_loss = 0.5;
+	result = run_well(&task, &hooks);
+	ck_assert_int_eq(result.stop, TRAIN_TARGET_LOSS);
+	ck_assert_double_le(result.last.loss, 0.5);
+	ck_assert_double_gt(curve.points[curve.count - 2].loss, 0.5);
+	task_free(&task);
+}
+END_TEST
+
+START_TEST(max_seconds_ends_it)
+{
+	struct task task = task_new(64, 2000, 0);
+	struct train_result result;
+
+	task.config.epochs = UINT64_MAX;
+	task.config.max_seconds = 0.1;
+	result = run_well(&task, NULL);
+	ck_assert_int_eq(result.stop, TRAIN_MAX_SECONDS);
+	ck_assert_double_le(result.last.seconds, 0.1);
+	task_free(&task);
+}
+END_TEST
+
+struct stopper {
+	atomic_int stop;
+	uint64_t at;
+};
+
+static void stop_at(void *self, const struct train_point *point)
+{
+	struct stopper *stopper = self;
+
+	if (point->epoch == stopper->at) atomic_store(&stopper->stop, 1);
+}
+
+/* The flag is up after epoch 3: not one more mini-batch changes the weights. */
+START_TEST(the_stop_flag_acts_before_the_next_batch)
+{
+	struct task task = task_new(8, 200, 50), three = task_new(8, 200, 50);
+	struct stopper stopper = { .at = 3 };
+	struct train_hooks hooks = { &stopper, stop_at, &stopper.stop };
+	struct train_result result;
+
+	task.config.epochs = 100;
+	result = run_well(&task, &hooks);
+	ck_assert_int_eq(result.stop, TRAIN_STOPPED);
+	ck_assert_uint_eq(result.last.epoch, 3);
+	three.config.epochs = 3;
+	run_well(&three, NULL);
+	check_same_bits(&task, &three);
+	task_free(&task);
+	task_free(&three);
+}
+END_TEST
+
+START_TEST(stopped_before_it_began)
+{
+	struct task task = task_new(8, 200, 0);
+	atomic_int stop = 1;
+	struct train_hooks hooks = { .stop = &stop };
+	struct train_result result = run_well(&task, &hooks);
+
+	ck_assert_int_eq(result.stop, TRAIN_STOPPED);
+	ck_assert_uint_eq(result.last.epoch, 0);
+	task_free(&task);
+}
+END_TEST
+
+START_TEST(divergence_is_reported_where_it_happens)
+{
+	struct task task = task_new(8, 200, 0);
+	struct train_result result;
+	struct err e;
+
+	((real *)task.data.x)[150 * INPUTS] = NAN; /* in the fifth mini-batch of 32 */
+	task.config.shuffle = false;
+	ck_assert_int_eq(run(&task, NULL, &result, &e), ERR_DIVERGED);
+	ck_assert_int_eq(result.stop, TRAIN_DIVERGED);
+	ck_assert_uint_eq(result.diverged_epoch, 1);
+	ck_assert_uint_eq(result.diverged_step, 5);
+	ck_assert_uint_eq(result.last.epoch, 0);
+	ck_assert_ptr_nonnull(strstr(e.text, "epoch 1, step 5"));
+	task_free(&task);
+}
+END_TEST
+
+/* One linear unit with a rate that doubles its error at each step, until a number leaves float32. */
+static int explode(uint64_t epochs, struct train_result *result)
+{
+	static const real x[2] = { 1e4f, -1e4f }, y[2] = { 1, -1 };
+	const struct train_data data = { x, y, 2 };
+	struct layer_spec layer = layer_of(1, "linear");
+	struct train_config config = { .epochs = epochs, .target_loss = -1, .optimizer = optim_find("sgd") };
+	struct trainer *trainer;
+	struct net *net;
+	struct err e;
+	int rc;
+
+	config.loss = loss_find("mse");
+	config.optimizer_params[0] = 1000;
+	OK(net_new(&net, 1, &layer, 1, &e), e);
+	OK(trainer_new(&trainer, net, &config, &data, NULL, test_engine(), NULL, &e), e);
+	rc = trainer_run(trainer, NULL, result, &e);
+	trainer_free(trainer);
+	net_free(net);
+	return rc;
+}
+
+/* The weights after the last step count too, though no loss is taken of them. */
+START_TEST(divergence_in_the_last_step_is_noticed)
+{
+	struct train_result result;
+	uint64_t epochs;
+
+	ck_assert_int_eq(explode(100, &result), ERR_DIVERGED);
+	epochs = result.diverged_epoch;
+	ck_assert_uint_gt(epochs, 1);
+	ck_assert_int_eq(explode(epochs - 1, &result), ERR_DIVERGED);
+	ck_assert_uint_eq(result.diverged_epoch, epochs - 1);
+	ck_assert_uint_eq(result.last.epoch, epochs - 1);
+	ck_assert_int_eq(explode(epochs - 2, &result), 0);
+}
+END_TEST
+
+START_TEST(the_error_is_in_the_users_units)
+{
+	static const real x[4] = { 0, 0, 0, 0 }, y[4] = { 1, -1, 2, -2 };
+	static const double scale[2] = { 10, 100 };
+	const struct train_data data = { x, y, 2 };
+	struct layer_spec layer = layer_of(2, "linear");
+	struct train_config config = { .epochs = 1, .target_loss = -1, .optimizer = optim_find("sgd") };
+	struct train_result result;
+	struct trainer *trainer;
+	struct net *net;
+	struct err e;
+
+	config.loss = loss_find("mse");
+	config.optimizer_params[0] = 1e-6;
+	config.target_scale = scale;
+	OK(net_new(&net, 2, &layer, 1, &e), e);
+	OK(trainer_new(&trainer, net, &config, &data, &data, test_engine(), NULL, &e), e);
+	OK(trainer_run(trainer, NULL, &result, &e), e);
+	ck_assert_double_eq_tol(result.last.loss, (1 + 1 + 4 + 4) / 4.0, 1e-9);
+	ck_assert_double_eq_tol(result.last.metric, (10 + 100 + 20 + 200) / 4.0, 1e-9);
+	ck_assert_double_eq_tol(result.last.val_metric, result.last.metric, 1e-2);
+	trainer_free(trainer);
+	net_free(net);
+}
+END_TEST
+
+/* 2-4-1, tanh and linear, all four rows a step: the mean squared error after at most 2000 epochs. */
+static double xor_loss(uint64_t seed)
+{
+	static const real x[8] = { 0, 0, 0, 1, 1, 0, 1, 1 }, y[4] = { 0, 1, 1, 0 };
+	const struct train_data data = { x, y, 4 };
+	struct layer_spec layers[2] = { layer_of(4, "tanh"), layer_of(1, "linear") };
+	struct train_config config = { .epochs = 2000, .shuffle = true, .target_loss = 0.001 };
+	struct train_result result;
+	struct trainer *trainer;
+	struct net *net;
+	struct err e;
+
+	config.optimizer = optim_find("adam");
+	config.loss = loss_find("mse");
+	params_fallback(config.optimizer->params, config.optimizer_params);
+	config.optimizer_params[0] = 0.05;
+	OK(net_new(&net, 2, layers, 2, &e), e);
+	net_init(net, seed);
+	OK(trainer_new(&trainer, net, &config, &data, NULL, test_engine(), NULL, &e), e);
+	OK(trainer_run(trainer, NULL, &result, &e), e);
+	trainer_free(trainer);
+	net_free(net);
+	return result.last.loss;
+}
+
+START_TEST(xor_is_learnt)
+{
+	int good = 0;
+
+	for (uint64_t seed = 1; seed <= 20; seed++)
+		good += xor_loss(seed) < 0.01;
+	ck_assert_int_ge(good, 19);
+}
+END_TEST
+
+START_TEST(what_cannot_be_trained_is_refused)
+{
+	struct task task = task_new(8, 20, 0);
+	struct train_data none = { task.data.x, task.data.y, 0 };
+	struct trainer *trainer = (struct trainer *)&trainer;
+	struct train_config config = task.config;
+	struct err e;
+
+	ck_assert_int_eq(trainer_new(&trainer, task.net, &config, &none, NULL, test_engine(), NULL, &e),
+			ERR_RANGE);
+	ck_assert_ptr_null(trainer);
+	config.batch_size = 21;
+	ck_assert_int_eq(trainer_new(&trainer, task.net, &config, &task.data, NULL, test_engine(), NULL, &e),
+			ERR_RANGE);
+	config.batch_size = 20;
+	config.optimizer_params[0] = 0;
+	ck_assert_int_eq(trainer_new(&trainer, task.net, &config, &task.data, NULL, test_engine(), NULL, &e),
+			ERR_RANGE);
+	ck_assert_ptr_null(trainer);
+	task_free(&task);
+}
+END_TEST
+
+/* What it says it takes: blocks for the gradient, two moments and the best weights, and the mini-batches. */
+START_TEST(memory_is_counted)
+{
+	struct task task = task_new(64, 10000, 0);
+	size_t block = net_parameters(task.net) * sizeof(real), plain, best;
+
+	plain = trainer_bytes(task.net, &task.config, 10000, 0);
+	ck_assert_uint_ge(
+			plain, 3 * block + 10000 * sizeof(uint32_t) + 32 * (INPUTS + CLASSES) * sizeof(real));
+	task.config.patience = 1;
+	task.config.restore_best = true;
+	best = trainer_bytes(task.net, &task.config, 10000, 0);
+	ck_assert_uint_ge(best, plain + block);
+	ck_assert_uint_lt(best, plain + block + REAL_ALIGN);
+	task.config.batch_size = SIZE_MAX / 16;
+	ck_assert_uint_eq(trainer_bytes(task.net, &task.config, SIZE_MAX / 16, 0), SIZE_MAX);
+	task_free(&task);
+}
+END_TEST
+
+START_TEST(reasons_have_the_names_of_the_contract)
+{
+	ck_assert_str_eq(train_stop_name(TRAIN_EPOCHS), "epochs");
+	ck_assert_str_eq(train_stop_name(TRAIN_TARGET_LOSS), "target_loss");
+	ck_assert_str_eq(train_stop_name(TRAIN_EARLY_STOPPING), "early_stopping");
+	ck_assert_str_eq(train_stop_name(TRAIN_MAX_SECONDS), "max_seconds");
+	ck_assert_str_eq(train_stop_name(TRAIN_STOPPED), "cancelled");
+	ck_assert_str_eq(train_stop_name(TRAIN_DIVERGED), "diverged");
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { it_learns, the_loss_is_of_the_batches_as_trained,
+		the_bits_do_not_depend_on_the_threads, the_bits_depend_on_the_seed, a_trainer_can_run_again,
+		early_stopping_restores_the_best_epoch, early_stopping_leaves_the_last_epoch_unless_asked,
+		min_delta_counts, target_loss_ends_it, max_seconds_ends_it,
+		the_stop_flag_acts_before_the_next_batch, stopped_before_it_began,
+		divergence_is_reported_where_it_happens, divergence_in_the_last_step_is_noticed,
+		the_error_is_in_the_users_units, xor_is_learnt, what_cannot_be_trained_is_refused,
+		memory_is_counted, reasons_have_the_names_of_the_contract, NULL };
+
+	return suite_main("core_train", tests, 60);
+}
