@@ -1,12 +1,13 @@
 /* number.c - reads decimals exactly. See number.h.
  *
- * A number is taken apart into its first 19 significant digits w and a power of ten q; digits beyond those leave
- * a mark. Then w * 10^q is multiplied out in integers, with 10^q cut to 64 and, where that cannot decide, to 128
- * bits, and rounded to the width of the float (after D. Lemire, "Number parsing at a gigabyte per second",
- * Software: Practice and Experience 51, 2021, and the Eisel-Lemire method it describes). The product is a lower
- * bound whose error is known: if one half of an ulp lies between it and the upper bound, nothing is decided. So it
- * is with the decimals that are a tie or that need more than 128 bits, about one in 2^38 of the others as float32;
- * they go to the C library's strtod with an integer and an exponent, which no locale reads in another way.
+ * A number is taken apart into its first 19 significant digits w and a power of ten q; digits beyond those
+ * leave a mark. Then w * 10^q is multiplied out in integers, with 10^q cut to 64 and, where that cannot
+ * decide, to 128 bits, and rounded to the width of the float (after D. Lemire, "Number parsing at a gigabyte
+ * per second", Software: Practice and Experience 51, 2021, and the Eisel-Lemire method it describes). The
+ * product is a lower bound whose error is known: unless the middle between two floats lies within it, the
+ * rounding is certain. 64 bits leave one float32 in 2^38 and one double in 2^9 open, 128 bits hardly more
+ * than the ties; those go to the C library's strtod, as an integer and an exponent, which no locale reads in
+ * another way.
  *
  * Invariant: everything below rounds to nearest, which is how every thread of the daemon runs.
  */
@@ -75,8 +76,8 @@ static inline unsigned leading_digits(uint64_t word)
 	return other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
 }
 
-/* The number that the first n (1 to 8) digits of word make: neighbours are put together to pairs, these to fours,
- * these to the whole, in three multiplications. */
+/* The number that the first n (1 to 8) digits of word make: neighbours are put together to pairs, these to
+ * fours, these to the whole, in three multiplications. */
 static inline uint64_t join_digits(uint64_t word, unsigned n)
 {
 	const uint64_t fours = 0x000000FF000000FF;
@@ -86,8 +87,8 @@ static inline uint64_t join_digits(uint64_t word, unsigned n)
 	return ((word & fours) * 0x000F424000000064 + ((word >> 16) & fours) * 0x0000271000000001) >> 32;
 }
 
-/* Appends the run of digits at p to *w (which wraps around when there are more than DIGITS_MAX) and returns its
- * end. */
+/* Appends the run of digits at p to *w (which wraps around when there are more than DIGITS_MAX) and returns
+ * its end. */
 static inline const char *read_digits(const char *p, const char *end, uint64_t *w)
 {
 	static const uint32_t tens[9] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000 };
@@ -120,7 +121,8 @@ static const char *read_exponent(const char *p, const char *end, int64_t *expone
 	return p > first ? p : NULL;
 }
 
-/* More than DIGITS_MAX digits stand in the text: reads its mantissa again and keeps the first significant ones. */
+/* More than DIGITS_MAX digits stand in the text: reads its mantissa again and keeps the first significant
+ * ones. */
 static __attribute__((noinline)) void keep_first_digits(struct decimal *d)
 {
 	int kept = 0;
@@ -224,7 +226,8 @@ static inline bool to_binary(uint64_t w, int64_t q, const struct layout *layout,
 		if (!round_product((uint64_t)(product >> 64), (uint64_t)product, 2, top, keep, &mantissa))
 			return false;
 	}
-	/* Without an exponent's bits it is subnormal; a mantissa that rounded up carries into them by the addition. */
+	/* Without an exponent's bits it is subnormal; a mantissa that rounded up carries into them by the
+	 * addition. */
 	*bits = keep < layout->bits ? mantissa : biased(exponent, layout) + mantissa;
 	if (*bits > infinite) *bits = infinite;
 	return true;

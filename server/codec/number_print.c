@@ -1,12 +1,12 @@
 /* number_print.c - prints floats with as few digits as read back. See number.h.
  *
- * The method is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2018-2022): of the decimals that
- * round to x, at most one is a multiple of 10^(k+1) and at least one of 10^k, where 10^k is the largest power of
- * ten not wider than that interval. So two candidates of each size are compared with the interval's ends, and
- * neither a loop nor a try is needed. The ends and x, each times 10^-k, are cut to two bits behind the point, the
- * last of which says "and something more"; a power of ten of 64 bits is enough to get this right for float32 and
- * one of 128 for double (section 9 of the paper). tests/unit/test_number.c reads back what this prints and tries
- * whether fewer digits would have done.
+ * The method is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2018-2022): of the decimals
+ * that round to x, at most one is a multiple of 10^(k+1) and at least one of 10^k, where 10^k is the largest
+ * power of ten not wider than that interval. So two candidates of each size are compared with the interval's
+ * ends, and neither a loop nor a try is needed. The ends and x, each times 10^-k, are cut to two bits behind
+ * the point, the last of which says "and something more"; a power of ten of 64 bits is enough to get this
+ * right for float32 and one of 128 for double (section 9 of the paper). tests/unit/test_number.c reads back
+ * what this prints and tries whether fewer digits would have done.
  */
 #include "server/codec/number.h"
 
@@ -49,8 +49,8 @@ static inline struct number_power power_above(int k, int exact_to)
 	return power;
 }
 
-/* The whole part of value * power, a power of 64 bits (single: value has 32 at most) or of 128 as a fraction below
- * 1, its last bit set when there was more behind it. */
+/* The whole part of value * power, a power of 64 bits (single: value has 32 at most) or of 128 as a fraction
+ * below 1, its last bit set when there was more behind it. */
 static inline uint64_t scale(struct number_power power, uint64_t value, bool single)
 {
 	unsigned __int128 product = (unsigned __int128)power.high * value;
@@ -118,8 +118,8 @@ static size_t write_exponent(int exponent, char *out)
 	return n + (size_t)(end - first);
 }
 
-/* Places the n digits, of which the first stands for 10^power. Always copies DIGITS_ROOM bytes rather than n: the
- * room is there, and a copy of known size is an instruction or two. The furthest ends at PLAIN_LAST + 2 +
+/* Places the n digits, of which the first stands for 10^power. Always copies DIGITS_ROOM bytes rather than n:
+ * the room is there, and a copy of known size is an instruction or two. The furthest ends at PLAIN_LAST + 2 +
  * DIGITS_ROOM, with a sign one later: NUMBER_PRINT_MAX covers it. */
 static inline size_t place_digits(const char *digits, size_t n, int power, char *out)
 {

@@ -1,7 +1,7 @@
 /* test_number.c - decimals to floats and back, against the C library and against arithmetic of our own.
  *
- * Random cases come from one fixed seed, so a failure comes again. Where the C library could be the thing that
- * answers on both sides (ties, which number.c hands to strtod), the expected float is worked out here.
+ * Random cases come from one fixed seed, so a failure comes again. Where the C library could be the thing
+ * that answers on both sides (ties, which number.c hands to strtod), the expected float is worked out here.
  */
 #include <float.h>
 #include <math.h>
@@ -231,8 +231,9 @@ START_TEST(very_long_decimals)
 }
 END_TEST
 
-/* Reads what is just below, at and just above the middle between two neighbours, written out in full. `middle` ends
- * in a digit other than 0, so that a digit put behind it is above, and one less in its place and a 9 behind below. */
+/* Reads what is just below, at and just above the middle between two neighbours, written out in full.
+ * `middle` ends in a digit other than 0, so that a digit put behind it is above, and one less in its place
+ * and a 9 behind below. */
 static void around_middle(char *middle, char *exponent, float f[3], double d[3])
 {
 	char text[TEXT_MAX];
@@ -295,7 +296,8 @@ static void double_tie(uint64_t bits)
 	char text[TEXT_MAX - 100], exponent[8];
 	float f[3];
 
-	/* The float nearest to the middle of two doubles, which is a tie of float32s only if low or high is. */
+	/* The float nearest to the middle of two doubles, which is a tie of float32s only if low or high
+	 * is. */
 	f[0] = f[1] = f[2] = (float)middle;
 	snprintf(text, sizeof text, "%.800Le", middle);
 	split_exponent(text, exponent);
@@ -356,7 +358,8 @@ START_TEST(zeros_and_exponents_that_cancel)
 }
 END_TEST
 
-/* The way over a double rounds twice: this decimal lies just above a tie of float32s, nearer than a double sees. */
+/* The way over a double rounds twice: this decimal lies just above a tie of float32s, nearer than a double
+ * sees. */
 START_TEST(no_double_rounding)
 {
 	const char *text = "1.00000005960464477539062500001";

@@ -1,0 +1,141 @@
+/* csv_text.c - special bytes, UTF-8 and the delimiter of CSV. See csv_text.h. */
+#include "server/codec/csv_text.h"
+
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+static inline uint64_t specials16(const char *p, __m128i delimiter, int *high)
+{
+	const __m128i quote = _mm_set1_epi8('"'), control = _mm_set1_epi8(0x1F);
+	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, delimiter), _mm_cmpeq_epi8(bytes, quote));
+
+	found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes));
+	*high |= _mm_movemask_epi8(bytes);
+	return (uint32_t)_mm_movemask_epi8(found);
+}
+
+uint64_t csv_text_specials(const char *p, char delimiter, bool *high)
+{
+	const __m128i wanted = _mm_set1_epi8(delimiter);
+	int tops = 0;
+	uint64_t bits = specials16(p, wanted, &tops);
+
+	bits |= specials16(p + 16, wanted, &tops) << 16;
+	bits |= specials16(p + 32, wanted, &tops) << 32;
+	bits |= specials16(p + 48, wanted, &tops) << 48;
+	*high = tops;
+	return bits;
+}
+#else
+uint64_t csv_text_specials(const char *p, char delimiter, bool *high)
+{
+	unsigned char tops = 0;
+	uint64_t bits = 0;
+
+	for (int i = 0; i < CSV_BLOCK_BYTES; i++) {
+		unsigned char c = (unsigned char)p[i];
+
+		bits |= (uint64_t)((c < 0x20) | (c == '"') | (c == (unsigned char)delimiter)) << i;
+		tops |= c;
+	}
+	*high = tops & 0x80;
+	return bits;
+}
+#endif
+
+/* ---- UTF-8 ---- */
+
+/* The well-formed sequences (Unicode, table 3-7): how the first byte bounds the second; a third and a fourth
+ * are 80 to BF. Bytes in no row begin nothing: overlong forms, surrogates and what lies beyond U+10FFFF. */
+static const struct sequence {
+	unsigned char first, last, length, second_min, second_max;
+} sequences[] = {
+	{ 0xC2, 0xDF, 2, 0x80, 0xBF },
+	{ 0xE0, 0xE0, 3, 0xA0, 0xBF },
+	{ 0xE1, 0xEC, 3, 0x80, 0xBF },
+	{ 0xED, 0xED, 3, 0x80, 0x9F },
+	{ 0xEE, 0xEF, 3, 0x80, 0xBF },
+	{ 0xF0, 0xF0, 4, 0x90, 0xBF },
+	{ 0xF1, 0xF3, 4, 0x80, 0xBF },
+	{ 0xF4, 0xF4, 4, 0x80, 0x8F },
+};
+
+/* The length of the character at s, which is not ASCII; 0 when it is none or is cut off. */
+static size_t character_length(const unsigned char *s, size_t n)
+{
+	const struct sequence *row = sequences, *end = sequences + sizeof sequences / sizeof *sequences;
+
+	while (row < end && s[0] > row->last)
+		row++;
+	if (row == end || s[0] < row->first || n < row->length) return 0;
+	if (s[1] < row->second_min || s[1] > row->second_max) return 0;
+	for (size_t i = 2; i < row->length; i++)
+		if ((s[i] & 0xC0) != 0x80) return 0;
+	return row->length;
+}
+
+size_t csv_text_valid(const char *s, size_t n)
+{
+	const uint64_t tops = 0x8080808080808080;
+	size_t i = 0, length;
+	uint64_t word;
+
+	while (i < n) {
+		if (n - i >= sizeof word) {
+			memcpy(&word, s + i, sizeof word);
+			if (!(word & tops)) {
+				i += sizeof word;
+				continue;
+			}
+		}
+		if ((unsigned char)s[i] < 0x80) {
+			i++;
+			continue;
+		}
+		length = character_length((const unsigned char *)s + i, n - i);
+		if (!length) return i;
+		i += length;
+	}
+	return n;
+}
+
+/* ---- the delimiter ---- */
+
+static const char delimiters[3] = { ',', ';', '\t' };
+
+size_t csv_sniff(struct csv_sniffer *sniffer, const char *bytes, size_t n, bool *ended)
+{
+	*ended = false;
+	for (size_t i = 0; i < n; i++) {
+		char c = bytes[i];
+		const char *found = c ? memchr(delimiters, c, sizeof delimiters) : NULL;
+
+		if (c == '"') {
+			/* Quotes open at the start of a cell, and again right after they closed: "a""b". */
+			bool opens = !sniffer->some || sniffer->before == '"' ||
+				     memchr(delimiters, sniffer->before, sizeof delimiters);
+
+			sniffer->quoted = !sniffer->quoted && opens;
+		} else if (!sniffer->quoted && found)
+			sniffer->counts[found - delimiters]++;
+		sniffer->some = true;
+		sniffer->before = c;
+		if (c == '\n' && !sniffer->quoted) {
+			*ended = true;
+			return i + 1;
+		}
+	}
+	return n;
+}
+
+char csv_sniffed(const struct csv_sniffer *sniffer)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < sizeof delimiters; i++)
+		if (sniffer->counts[i] > sniffer->counts[best]) best = i;
+	return delimiters[best];
+}
