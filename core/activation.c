@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/realmath.h"
+#include "core/wide.h"
 
 static void linear_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
 {
@@ -63,7 +64,7 @@ static void leaky_relu_backward(const real *z, const real *a, const real *da, re
 		dz[i] = da[i] * (z[i] > 0 ? 1 : slope);
 }
 
-static void sigmoid_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
+WIDE static void sigmoid_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
 {
 	size_t n = rows * units;
 
@@ -82,7 +83,7 @@ static void sigmoid_backward(const real *z, const real *a, const real *da, real 
 		dz[i] = da[i] * (a[i] * (1 - a[i]));
 }
 
-static void tanh_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
+WIDE static void tanh_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
 {
 	size_t n = rows * units;
 
@@ -102,7 +103,7 @@ static void tanh_backward(const real *z, const real *a, const real *da, real *dz
 }
 
 /* The largest z of a row is taken off first: then no exponential overflows and the largest one is 1. */
-static void softmax_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
+WIDE static void softmax_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
 {
 	size_t n = rows * units;
 

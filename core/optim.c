@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/wide.h"
+
 /* The first moment is compared with epsilon times a step, so that 1e-30 is nothing; the second one is a square
  * and is cut no earlier than where float32 itself gives up. */
 #ifdef DESCENT_DOUBLE
@@ -34,8 +36,8 @@ static real root(real x)
 #endif
 }
 
-static void sgd_step(real *w, const real *g, real *const moments[OPTIM_MOMENTS_MAX], size_t from, size_t to,
-		uint64_t step, double learning_rate, const double *params)
+WIDE static void sgd_step(real *w, const real *g, real *const moments[OPTIM_MOMENTS_MAX], size_t from,
+		size_t to, uint64_t step, double learning_rate, const double *params)
 {
 	real *restrict weight = w;
 	const real *restrict gradient = g;
@@ -48,7 +50,7 @@ static void sgd_step(real *w, const real *g, real *const moments[OPTIM_MOMENTS_M
 
 enum { MOMENTUM_RATE, MOMENTUM_DECAY };
 
-static void momentum_step(real *w, const real *g, real *const moments[OPTIM_MOMENTS_MAX], size_t from,
+WIDE static void momentum_step(real *w, const real *g, real *const moments[OPTIM_MOMENTS_MAX], size_t from,
 		size_t to, uint64_t step, double learning_rate, const double *params)
 {
 	real *restrict weight = w, *restrict velocity = moments[0];
@@ -68,8 +70,8 @@ enum { ADAM_RATE, ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON };
 
 /* Algorithm 1 of the paper, with the bias corrections pulled out of the loop: the first into the rate, the second
  * into the root, so that epsilon is added to sqrt(v_hat) as the paper has it. */
-static void adam_step(real *w, const real *g, real *const moments[OPTIM_MOMENTS_MAX], size_t from, size_t to,
-		uint64_t step, double learning_rate, const double *params)
+WIDE static void adam_step(real *w, const real *g, real *const moments[OPTIM_MOMENTS_MAX], size_t from,
+		size_t to, uint64_t step, double learning_rate, const double *params)
 {
 	real *restrict weight = w, *restrict first = moments[0], *restrict second = moments[1];
 	const real *restrict gradient = g;

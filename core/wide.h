@@ -1,0 +1,25 @@
+/* wide.h - WIDE before a function makes the compiler write it twice, for any x86-64 and for one with AVX2, and the
+ * machine chooses at the program's start. For loops over blocks of numbers: vectors get wider and nothing else
+ * changes, as nothing may be reordered or contracted (-ffp-contract=off), so the bits are the same either way.
+ *
+ * The choice is glibc's indirect functions. A thread sanitizer cannot run those, and other machines have no
+ * choice to make: there WIDE is nothing.
+ */
+#ifndef DESCENT_WIDE_H
+#define DESCENT_WIDE_H
+
+#include <features.h>
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WIDE
+#endif
+#endif
+
+#if !defined(WIDE) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#elif !defined(WIDE)
+#define WIDE
+#endif
+
+#endif
