@@ -1,8 +1,8 @@
 /* loss.c - the table of loss functions. See loss.h.
  *
  * Values are summed in double: a sum of many float32 losses would lose the last rows of a large data set.
- * Without a joint form the cross entropies keep probabilities PROBABILITY_FLOOR away from 0 (and 1), in the value
- * and in the gradient alike.
+ * Without a joint form the cross entropies keep probabilities PROBABILITY_FLOOR away from 0 (and 1). The gradient is
+ * then that at the floor and not 0, so that a network which is wrong and sure of it still learns.
  */
 #include "core/loss.h"
 
@@ -170,7 +170,8 @@ static const struct loss losses[] = {
 	{
 			.name = "binary_cross_entropy",
 			.formula = "L = -Σ_b Σ_o (y_bo log(a_bo) + (1 - y_bo) log(1 - a_bo)) / (B·O)",
-			.derivative = "∂L/∂a_bo = (a_bo - y_bo) / (a_bo (1 - a_bo) B·O); with sigmoid ∂L/∂z_bo = (a_bo - y_bo) / (B·O)",
+			.derivative = "∂L/∂a_bo = (a_bo - y_bo) / (a_bo (1 - a_bo) B·O); "
+				      "with sigmoid ∂L/∂z_bo = (a_bo - y_bo) / (B·O)",
 			.range = "[0, ∞)",
 			.differentiable = true,
 			.source = "Bishop: Pattern Recognition and Machine Learning, 2006, equation 4.90",

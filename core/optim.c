@@ -1,8 +1,11 @@
 /* optim.c - the table of optimizers. See optim.h.
  *
  * A step is one loop over contiguous blocks, with everything that does not depend on the element worked out in
- * double before it; the loops vectorise (gcc needs -O3 -fno-math-errno for the root, see the Makefile). Moments decay towards 0 where a unit is dead; before they become denormal, which would make
- * each later step many times slower, they are cut to 0.
+ * double before it. The loops vectorise; for adam's root gcc wants -fno-math-errno, which no bit of the result
+ * depends on.
+ *
+ * Moments decay towards 0 where a unit is dead. Before they become denormal, which would make each later step many
+ * times slower, they are cut to 0.
  */
 #include "core/optim.h"
 
