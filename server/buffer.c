@@ -1,0 +1,58 @@
+/* buffer.c - growth by doubling. See buffer.h. */
+#include "server/buffer.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BUFFER_FIRST_BYTES 512
+
+void buffer_free(struct buffer *b)
+{
+	free(b->data);
+	*b = (struct buffer){ 0 };
+}
+
+void buffer_reset(struct buffer *b, size_t keep)
+{
+	b->size = 0;
+	b->failed = false;
+	if (b->capacity > keep) buffer_free(b);
+}
+
+char *buffer_reserve(struct buffer *b, size_t n)
+{
+	size_t capacity = b->capacity ? b->capacity : BUFFER_FIRST_BYTES;
+	char *data;
+
+	if (b->failed) return NULL;
+	if (n <= b->capacity - b->size && b->data) return b->data + b->size;
+	if (n > SIZE_MAX / 4 - b->size) goto fail;
+	while (capacity < b->size + n)
+		capacity *= 2;
+	data = realloc(b->data, capacity);
+	if (!data) goto fail;
+	b->data = data;
+	b->capacity = capacity;
+	return b->data + b->size;
+fail:
+	b->failed = true;
+	return NULL;
+}
+
+void buffer_printf(struct buffer *b, const char *format, ...)
+{
+	va_list args;
+	char *to;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (n < 0 || !(to = buffer_reserve(b, (size_t)n + 1))) return;
+	va_start(args, format);
+	vsnprintf(to, (size_t)n + 1, format, args);
+	va_end(args);
+	b->size += (size_t)n;
+}

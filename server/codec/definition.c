@@ -1,0 +1,416 @@
+/* definition.c - reads a model's definition from JSON. What follows from it is in definition_resolve.c. */
+#include "server/codec/definition.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/codec/fields.h"
+
+#define SEED_MAX 9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
+
+int name_check(const char *name, const char *what, struct err *e)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t n = strlen(name);
+
+	if (n && n <= 64 && !strchr("._-", name[0]) && strspn(name, allowed) == n) return 0;
+	return err_set(e, ERR_NAME,
+			"%s is 1 to 64 letters, digits, dots, underscores and dashes of ASCII, a letter or digit first", what);
+}
+
+static void columns_clear(struct definition_column *columns, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < columns[i].values_count; j++)
+			free(columns[i].values[j]);
+		free(columns[i].values);
+		free(columns[i].name);
+	}
+	free(columns);
+}
+
+void definition_clear(struct definition *d)
+{
+	for (size_t i = 0; i < d->features_count; i++)
+		free(d->features[i]);
+	free(d->features);
+	columns_clear(d->inputs, d->inputs_count);
+	columns_clear(d->outputs, d->outputs_count);
+	free(d->dataset);
+	free(d->target);
+	free(d->layers);
+	free(d->output_activation);
+	free(d->description);
+	json_decref(d->metadata);
+	*d = (struct definition){ 0 };
+}
+
+/* ---- columns ---- */
+
+static void read_values(const json_t *values, struct definition_column *column, const char *pointer,
+		struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(values) || !json_array_size(values)) {
+		faults_add(faults, ERR_INVALID, pointer, "must be an array of the category's values, at least one");
+		return;
+	}
+	if (!(column->values = calloc(json_array_size(values), sizeof *column->values))) {
+		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
+		return;
+	}
+	json_array_foreach(values, i, item)
+	{
+		if (!json_is_string(item)) {
+			faults_add(faults, ERR_INVALID, pointer_index(at, pointer, i), "must be a string, not %s",
+					json_kind(item));
+			return;
+		}
+		if (!(column->values[i] = strdup(json_string_value(item)))) return;
+		column->values_count++;
+	}
+}
+
+static void read_column(const json_t *document, struct definition_column *column, const char *pointer,
+		struct faults *faults)
+{
+	struct {
+		const char *name, *type;
+		const json_t *values;
+	} said = { 0 };
+	static const struct field fields[] = {
+		{ "name", FIELD_STRING, 0, 0, 0, false, false },
+		{ "type", FIELD_STRING, sizeof(char *), 0, 0, false, false },
+		{ "values", FIELD_ANY, 2 * sizeof(char *), 0, 0, false, false },
+		{ 0 },
+	};
+	char at[FAULT_POINTER_BYTES];
+
+	fields_read(document, fields, &said, pointer, faults);
+	if (!json_is_object(document)) return;
+	if (!said.name || !*said.name)
+		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs a \"name\"");
+	column->name = strdup(said.name ? said.name : "");
+	column->kind = said.values ? COLUMN_CATEGORY : COLUMN_NUMBER;
+	if (said.type && !strcmp(said.type, "category")) column->kind = COLUMN_CATEGORY;
+	else if (said.type && strcmp(said.type, "number"))
+		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "type"), "must be \"number\" or \"category\"");
+	if (said.values && column->kind == COLUMN_NUMBER)
+		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "values"), "a number has no list of values");
+	else if (said.values) read_values(said.values, column, pointer_join(at, pointer, "values"), faults);
+	else if (column->kind == COLUMN_CATEGORY)
+		faults_add(faults, ERR_MISSING_FIELD, pointer, "a category needs its \"values\"");
+}
+
+/* An integer n stands for n unnamed numbers: x0, x1, …; y0, … */
+static void unnamed_columns(struct definition_column **columns, size_t *count, uint64_t n, char letter,
+		struct faults *faults)
+{
+	char name[32];
+
+	if (!(*columns = calloc(n, sizeof **columns))) {
+		faults_add(faults, ERR_NOMEM, "", "out of memory");
+		return;
+	}
+	for (*count = 0; *count < n; ++*count) {
+		snprintf(name, sizeof name, "%c%zu", letter, *count);
+		if (!((*columns)[*count].name = strdup(name))) return;
+	}
+}
+
+static void read_columns(const json_t *document, struct definition_column **columns, size_t *count, char letter,
+		const char *pointer, struct faults *faults)
+{
+	static const struct field units = { "", FIELD_UINT, 0, 1, NET_UNITS_MAX, false, false };
+	char at[FAULT_POINTER_BYTES];
+	const json_t *item;
+	uint64_t n;
+	size_t i;
+
+	if (json_is_number(document)) {
+		if (field_value(document, &units, &n, pointer, faults))
+			unnamed_columns(columns, count, n, letter, faults);
+		return;
+	}
+	if (!json_is_array(document) || !json_array_size(document)) {
+		faults_add(faults, ERR_INVALID, pointer, "must be a number of columns, or an array of them");
+		return;
+	}
+	if (!(*columns = calloc(json_array_size(document), sizeof **columns))) {
+		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
+		return;
+	}
+	*count = json_array_size(document);
+	json_array_foreach(document, i, item)
+		read_column(item, &(*columns)[i], pointer_index(at, pointer, i), faults);
+}
+
+/* ---- layers ---- */
+
+struct layer_said {
+	uint64_t units;
+	const char *activation, *init;
+	bool bias;
+	double dropout, l1, l2;
+	const json_t *parameters;
+};
+
+static const struct field layer_fields[] = {
+	{ "units", FIELD_UINT, offsetof(struct layer_said, units), 1, NET_UNITS_MAX, false, false },
+	{ "activation", FIELD_STRING, offsetof(struct layer_said, activation), 0, 0, false, false },
+	{ "activation_parameters", FIELD_ANY, offsetof(struct layer_said, parameters), 0, 0, false, false },
+	{ "bias", FIELD_BOOL, offsetof(struct layer_said, bias), 0, 0, false, false },
+	{ "init", FIELD_STRING, offsetof(struct layer_said, init), 0, 0, false, false },
+	{ "dropout", FIELD_REAL, offsetof(struct layer_said, dropout), 0, 0.99, false, false },
+	{ "l1", FIELD_REAL, offsetof(struct layer_said, l1), 0, 1e6, false, false },
+	{ "l2", FIELD_REAL, offsetof(struct layer_said, l2), 0, 1e6, false, false },
+	{ 0 },
+};
+
+static void unknown_row(const char *kind, const char *name, const char *const *known, const char *pointer,
+		struct faults *faults)
+{
+	const char *meant = did_you_mean(name, known);
+
+	if (meant)
+		faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; did you mean \"%s\"?", kind, name, meant);
+	else
+		faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; /v1/catalog lists what there is", kind,
+				name);
+}
+
+#define TABLE_ROWS_MAX 64
+
+static const struct activation *activation_said(const char *name, const char *pointer, struct faults *faults)
+{
+	const struct activation *found = activation_find(name);
+	const char *known[TABLE_ROWS_MAX + 1] = { 0 };
+
+	if (found) return found;
+	for (size_t i = 0; i < TABLE_ROWS_MAX && activation_at(i); i++)
+		known[i] = activation_at(i)->name;
+	unknown_row("activation", name, known, pointer, faults);
+	return activation_find("linear");
+}
+
+static const struct initializer *init_said(const char *name, const char *pointer, struct faults *faults)
+{
+	const struct initializer *found = init_find(name);
+	const char *known[TABLE_ROWS_MAX + 1] = { 0 };
+
+	if (found) return found;
+	for (size_t i = 0; i < TABLE_ROWS_MAX && init_at(i); i++)
+		known[i] = init_at(i)->name;
+	unknown_row("initializer", name, known, pointer, faults);
+	return NULL;
+}
+
+static void read_layer(const json_t *document, struct layer_spec *layer, const char *pointer, struct faults *faults)
+{
+	struct layer_said said = { .bias = true, .activation = "relu" };
+	char at[FAULT_POINTER_BYTES];
+
+	if (json_is_number(document)) field_value(document, &layer_fields[0], &said.units, pointer, faults);
+	else if (json_is_object(document)) {
+		fields_read(document, layer_fields, &said, pointer, faults);
+		if (!json_object_get(document, "units"))
+			faults_add(faults, ERR_MISSING_FIELD, pointer, "needs \"units\"");
+	} else {
+		faults_add(faults, ERR_INVALID, pointer, "must be a number of units, or an object with \"units\"");
+	}
+	layer->units = said.units;
+	layer->activation = activation_said(said.activation, pointer_join(at, pointer, "activation"), faults);
+	params_fallback(layer->activation->params, layer->activation_params);
+	if (said.parameters && json_is_object(said.parameters))
+		named_params(said.parameters, layer->activation->params, layer->activation_params,
+				pointer_join(at, pointer, "activation_parameters"), NULL, faults);
+	else if (said.parameters)
+		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "activation_parameters"), "must be an object");
+	layer->bias = said.bias;
+	layer->init = said.init ? init_said(said.init, pointer_join(at, pointer, "init"), faults) : NULL;
+	layer->dropout = said.dropout;
+	layer->l1 = said.l1;
+	layer->l2 = said.l2;
+}
+
+static void read_layers(const json_t *document, struct definition *d, const char *pointer, struct faults *faults)
+{
+	size_t count = json_array_size(document), i;
+	char at[FAULT_POINTER_BYTES];
+	const json_t *item;
+
+	d->layers_given = true;
+	if (!json_is_array(document)) {
+		faults_add(faults, ERR_INVALID, pointer, "must be an array of hidden layers, as in [16, 8]");
+		return;
+	}
+	if (count > NET_LAYERS_MAX - 1) {
+		faults_add(faults, ERR_RANGE, pointer, "has %zu layers; at most %d hidden layers are possible", count,
+				NET_LAYERS_MAX - 1);
+		return;
+	}
+	if (!(d->layers = calloc(count + 1, sizeof *d->layers))) {
+		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
+		return;
+	}
+	d->layers_count = count;
+	json_array_foreach(document, i, item)
+		read_layer(item, &d->layers[i], pointer_index(at, pointer, i), faults);
+}
+
+/* ---- the whole ---- */
+
+struct definition_said {
+	const char *dataset, *target, *task, *output_activation, *normalize, *missing, *description;
+	const json_t *features, *inputs, *outputs, *layers, *loss, *metadata;
+	uint64_t seed;
+};
+
+#define SAID(name, type, low, high) \
+	{ #name, type, offsetof(struct definition_said, name), low, high, false, false }
+static const struct field definition_fields[] = {
+	SAID(dataset, FIELD_STRING, 0, 0),
+	SAID(target, FIELD_STRING, 0, 0),
+	SAID(features, FIELD_ANY, 0, 0),
+	SAID(task, FIELD_STRING, 0, 0),
+	SAID(inputs, FIELD_ANY, 0, 0),
+	SAID(outputs, FIELD_ANY, 0, 0),
+	SAID(layers, FIELD_ANY, 0, 0),
+	SAID(output_activation, FIELD_STRING, 0, 0),
+	SAID(loss, FIELD_ANY, 0, 0),
+	SAID(normalize, FIELD_STRING, 0, 0),
+	SAID(missing, FIELD_STRING, 0, 0),
+	SAID(seed, FIELD_UINT, 0, SEED_MAX),
+	SAID(description, FIELD_STRING, 0, 0),
+	SAID(metadata, FIELD_ANY, 0, 0),
+	{ 0 },
+};
+#undef SAID
+
+static void read_features(const json_t *features, struct definition *d, struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(features) || !json_array_size(features)) {
+		faults_add(faults, ERR_INVALID, "/features", "must be an array of column names, at least one");
+		return;
+	}
+	if (!(d->features = calloc(json_array_size(features), sizeof *d->features))) {
+		faults_add(faults, ERR_NOMEM, "/features", "out of memory");
+		return;
+	}
+	json_array_foreach(features, i, item)
+	{
+		if (!json_is_string(item)) {
+			faults_add(faults, ERR_INVALID, pointer_index(at, "/features", i), "must be a column's name");
+			continue;
+		}
+		if (!(d->features[d->features_count] = strdup(json_string_value(item)))) return;
+		d->features_count++;
+	}
+}
+
+/* One of two or three words, by position in the list. */
+static unsigned read_word(const char *said, const char *const *words, const char *pointer, struct faults *faults)
+{
+	if (!said) return 0;
+	for (unsigned i = 0; words[i]; i++)
+		if (!strcmp(words[i], said)) return i;
+	faults_add(faults, ERR_INVALID, pointer, "must be \"%s\" or \"%s\"%s%s%s", words[0], words[1],
+			words[2] ? " or \"" : "", words[2] ? words[2] : "", words[2] ? "\"" : "");
+	return 0;
+}
+
+static void read_loss(const json_t *loss, struct definition *d, struct faults *faults)
+{
+	const char *known[TABLE_ROWS_MAX + 1] = { 0 }, *name;
+
+	if (!named_read(loss, &name, "/loss", faults)) return;
+	if (!(d->loss = loss_find(name))) {
+		for (size_t i = 0; i < TABLE_ROWS_MAX && loss_at(i); i++)
+			known[i] = loss_at(i)->name;
+		unknown_row("loss", name, known, "/loss", faults);
+		return;
+	}
+	named_params(loss, d->loss->params, d->loss_params, "/loss", "loss", faults);
+}
+
+static void read_metadata(const json_t *metadata, struct definition *d, struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+	const char *key;
+	json_t *value;
+
+	if (!metadata) return;
+	if (!json_is_object(metadata)) {
+		faults_add(faults, ERR_INVALID, "/metadata", "must be an object of strings");
+		return;
+	}
+	json_object_foreach((json_t *)metadata, key, value)
+		if (!json_is_string(value))
+			faults_add(faults, ERR_INVALID, pointer_join(at, "/metadata", key), "must be a string, not %s",
+					json_kind(value));
+	json_decref(d->metadata);
+	d->metadata = json_deep_copy(metadata);
+}
+
+/* Which of the two forms is it, and is it whole? */
+static void check_form(const json_t *document, const struct definition_said *said, bool stored, struct faults *faults)
+{
+	static const char *const of_dataset[] = { "dataset", "target", "features", "task", NULL };
+	char at[FAULT_POINTER_BYTES];
+
+	if (!said->inputs && !said->outputs) {
+		if (!said->dataset && !json_object_get(document, "dataset"))
+			faults_add(faults, ERR_MISSING_FIELD, "",
+					"needs \"dataset\" and \"target\", or \"inputs\" and \"outputs\"");
+		else if (!said->target && !json_object_get(document, "target"))
+			faults_add(faults, ERR_MISSING_FIELD, "", "needs the \"target\", the column to predict");
+		return;
+	}
+	if (!said->inputs) faults_add(faults, ERR_MISSING_FIELD, "", "needs \"inputs\" beside \"outputs\"");
+	if (!said->outputs) faults_add(faults, ERR_MISSING_FIELD, "", "needs \"outputs\" beside \"inputs\"");
+	for (size_t i = 0; of_dataset[i] && !stored; i++)
+		if (json_object_get(document, of_dataset[i]))
+			faults_add(faults, ERR_INVALID, pointer_join(at, "", of_dataset[i]),
+					"goes with a dataset, not with \"inputs\" and \"outputs\"");
+}
+
+static char *copy_or_null(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+void definition_read(const json_t *document, bool stored, struct definition *d, struct faults *faults)
+{
+	static const char *const tasks[] = { "", "classification", "regression", NULL };
+	static const char *const normalizes[] = { "standard", "minmax", "none", NULL };
+	static const char *const missings[] = { "mean", "error", NULL };
+	struct definition_said said = { 0 };
+
+	*d = (struct definition){ 0 };
+	fields_read(document, definition_fields, &said, "", faults);
+	d->description = strdup(said.description ? said.description : "");
+	d->metadata = json_object();
+	if (!json_is_object(document)) return;
+	check_form(document, &said, stored, faults);
+	d->dataset = copy_or_null(said.dataset);
+	d->target = copy_or_null(said.target);
+	d->output_activation = copy_or_null(said.output_activation);
+	d->seed = said.seed;
+	d->normalize = read_word(said.normalize, normalizes, "/normalize", faults);
+	d->missing = read_word(said.missing, missings, "/missing", faults);
+	if (said.task) d->classification = read_word(said.task, tasks + 1, "/task", faults) == 0;
+	if (said.features) read_features(said.features, d, faults);
+	if (said.inputs) read_columns(said.inputs, &d->inputs, &d->inputs_count, 'x', "/inputs", faults);
+	if (said.outputs) read_columns(said.outputs, &d->outputs, &d->outputs_count, 'y', "/outputs", faults);
+	if (said.layers) read_layers(said.layers, d, "/layers", faults);
+	if (said.loss) read_loss(said.loss, d, faults);
+	read_metadata(said.metadata, d, faults);
+}

@@ -1,0 +1,87 @@
+/* definition.h - what a model is: inputs, layers, outputs, loss; read from the JSON of a PUT, resolved against a
+ * data set, and written back in the explicit form that says everything.
+ *
+ * The resolved document is what the store keeps and what training reads again, by the same reader.
+ */
+#ifndef SERVER_CODEC_DEFINITION_H
+#define SERVER_CODEC_DEFINITION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/encoder.h"
+#include "core/loss.h"
+#include "core/net.h"
+#include "server/codec/faults.h"
+
+#define DEFINITION_COLUMNS_MAX NET_UNITS_MAX
+
+struct definition_column {
+	char *name;
+	enum column_kind kind;
+	char **values; /* of a category */
+	size_t values_count;
+};
+
+struct definition { /* zeroed is empty; owns everything: definition_clear */
+	char *dataset, *target;  /* names, NULL in the explicit form */
+	char **features;         /* chosen columns; NULL: all but the target */
+	size_t features_count;
+	bool classification;     /* "task":"classification" was said */
+	struct definition_column *inputs, *outputs;
+	size_t inputs_count, outputs_count;
+	bool layers_given;
+	struct layer_spec *layers; /* (layers_count); the last one is the output layer once resolved */
+	size_t layers_count;
+	char *output_activation;   /* as said, NULL: follows from the outputs */
+	const struct loss *loss;   /* NULL: follows from the outputs */
+	double loss_params[PARAMS_MAX];
+	enum normalize normalize;
+	enum missing missing;
+	uint64_t seed;
+	char *description;  /* never NULL after reading */
+	json_t *metadata;   /* object of strings, never NULL after reading */
+};
+void definition_clear(struct definition *d);
+
+/* Reads the body of a PUT. Faults are added; what could be read is in *d. stored: a resolved document of ours. */
+void definition_read(const json_t *document, bool stored, struct definition *d, struct faults *faults);
+
+/* A data set's column, for resolving; borrowed from its document. */
+struct definition_source {
+	const char *name;
+	enum column_kind kind;
+	uint64_t missing, distinct;
+	bool integers;      /* a number column of whole numbers only */
+	bool values_listed; /* values has them all */
+	char **values;      /* of a category, or of a number column with few values; NULL otherwise */
+	size_t values_count;
+};
+
+/* Fills in what the dataset form leaves open: inputs and outputs from the columns, then what definition_finish does.
+ * warnings (a JSON array) gets sentences. Faults: a target or feature that is not a column, fewer than two
+ * classes, no features, a column without values. */
+void definition_from_columns(struct definition *d, const struct definition_source *columns, size_t count,
+		uint64_t rows, json_t *warnings, struct faults *faults);
+
+/* Chooses hidden layers when none are given (rows: of the data set, 0 when unknown), adds the output layer, chooses the
+ * loss, and checks that they fit each other and that the network can be had. */
+void definition_finish(struct definition *d, uint64_t rows, struct faults *faults);
+
+/* The resolved document, new; NULL: no memory. */
+json_t *definition_document(const struct definition *d);
+
+/* The pieces of a model as this definition says; each *out is new. */
+int definition_encoder(const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e);
+int definition_net(const struct definition *d, struct net **out, struct err *e);
+/* Width of the encoded inputs; outputs likewise. */
+size_t definition_input_width(const struct definition *d);
+size_t definition_output_width(const struct definition *d);
+/* One category output? */
+bool definition_classifies(const struct definition *d);
+
+/* Is it a name: [A-Za-z0-9][A-Za-z0-9._-]{0,63}? Else ERR_NAME with the sentence. what: "a model's name". */
+int name_check(const char *name, const char *what, struct err *e);
+
+#endif

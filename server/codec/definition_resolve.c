@@ -1,0 +1,365 @@
+/* definition_resolve.c - what follows from a definition: its columns from a data set, hidden layers that suit the data
+ * when none are named, the output layer and loss that suit the outputs, and the document that says it all.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/codec/definition.h"
+#include "server/codec/json.h"
+
+#define CATEGORY_VALUES_MAX 10000 /* of one input, each value being a network input of its own */
+#define CLASS_HINT_MAX      20    /* an integer target with at most this many values may be meant as classes */
+
+/* Default network: one hidden layer, wide enough for the data and no wider than they can feed. Its penalty is that of
+ * a Gaussian prior of fixed width on the weights (MacKay, 1992, "A practical Bayesian framework for backpropagation
+ * networks"): per row it fades as the rows grow. */
+#define DEFAULT_UNITS_MIN 16
+#define DEFAULT_UNITS_MAX 256
+#define DEFAULT_PRIOR     1.0
+
+/* ---- columns of a data set ---- */
+
+static const struct definition_source *find_source(const struct definition_source *columns, size_t count,
+		const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(columns[i].name, name)) return &columns[i];
+	return NULL;
+}
+
+static void unknown_column(const struct definition_source *columns, size_t count, const char *name,
+		const char *pointer, const char *dataset, struct faults *faults)
+{
+	const char **names = calloc(count + 1, sizeof *names), *meant = NULL;
+
+	for (size_t i = 0; names && i < count; i++)
+		names[i] = columns[i].name;
+	if (names) meant = did_you_mean(name, names);
+	faults_add(faults, ERR_INVALID, pointer, "\"%.64s\" is not a column of %s%s%s%s", name, dataset,
+			meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+	free(names);
+}
+
+static bool copy_column(const struct definition_source *from, enum column_kind kind, struct definition_column *to)
+{
+	to->kind = kind;
+	if (!(to->name = strdup(from->name))) return false;
+	if (kind != COLUMN_CATEGORY || !from->values_count) return true;
+	if (!(to->values = calloc(from->values_count, sizeof *to->values))) return false;
+	for (; to->values_count < from->values_count; to->values_count++)
+		if (!(to->values[to->values_count] = strdup(from->values[to->values_count]))) return false;
+	return true;
+}
+
+static void take_feature(struct definition *d, const struct definition_source *from, const char *pointer,
+		struct faults *faults)
+{
+	struct definition_column *to = &d->inputs[d->inputs_count];
+
+	if (from->kind == COLUMN_CATEGORY && !from->values_count)
+		faults_add(faults, ERR_INVALID, pointer, "the column \"%s\" has no values at all; leave it out with \"features\"",
+				from->name);
+	else if (from->kind == COLUMN_CATEGORY && (!from->values_listed || from->values_count > CATEGORY_VALUES_MAX))
+		faults_add(faults, ERR_RANGE, pointer,
+				"the column \"%s\" has %llu distinct values; at most %d can be inputs: leave it out with "
+				"\"features\"",
+				from->name, (unsigned long long)from->distinct, CATEGORY_VALUES_MAX);
+	else if (copy_column(from, from->kind, to)) d->inputs_count++;
+	else faults_add(faults, ERR_NOMEM, pointer, "out of memory");
+}
+
+static void take_features(struct definition *d, const struct definition_source *columns, size_t count,
+		struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+
+	if (!(d->inputs = calloc(count + d->features_count + 1, sizeof *d->inputs))) {
+		faults_add(faults, ERR_NOMEM, "", "out of memory");
+		return;
+	}
+	for (size_t i = 0; !d->features && i < count; i++)
+		if (strcmp(columns[i].name, d->target)) take_feature(d, &columns[i], "/dataset", faults);
+	for (size_t i = 0; i < d->features_count; i++) {
+		const struct definition_source *from = find_source(columns, count, d->features[i]);
+
+		pointer_index(at, "/features", i);
+		if (!from) unknown_column(columns, count, d->features[i], at, d->dataset, faults);
+		else if (!strcmp(d->features[i], d->target))
+			faults_add(faults, ERR_INVALID, at, "the target cannot be a feature too");
+		else take_feature(d, from, at, faults);
+	}
+	if (!d->inputs_count && !faults->count)
+		faults_add(faults, ERR_INVALID, "/dataset", "%s has no column beside the target", d->dataset);
+}
+
+static void take_target(struct definition *d, const struct definition_source *from, json_t *warnings,
+		struct faults *faults)
+{
+	bool category = from->kind == COLUMN_CATEGORY || d->classification;
+	char text[256];
+
+	if (!(d->outputs = calloc(1, sizeof *d->outputs)) || !copy_column(from, category, d->outputs)) {
+		faults_add(faults, ERR_NOMEM, "/target", "out of memory");
+		return;
+	}
+	d->outputs_count = 1;
+	if (category && !from->values_listed)
+		faults_add(faults, ERR_RANGE, "/target", "\"%s\" has %llu distinct values, too many for classes", from->name,
+				(unsigned long long)from->distinct);
+	else if (category && from->values_count < 2)
+		faults_add(faults, ERR_INVALID, "/target", "\"%s\" has %s; a classification needs at least two classes",
+				from->name, from->values_count ? "one class only" : "no values at all");
+	else if (!category && from->distinct == 0 && from->missing)
+		faults_add(faults, ERR_INVALID, "/target", "\"%s\" has no values at all", from->name);
+	if (category || !from->integers || !from->values_listed || from->distinct > CLASS_HINT_MAX) return;
+	snprintf(text, sizeof text,
+			"the target \"%.64s\" has %llu distinct whole numbers and is predicted as a number; if they are "
+			"classes, say \"task\":\"classification\"",
+			from->name, (unsigned long long)from->distinct);
+	json_array_append_new(warnings, json_string(text));
+}
+
+void definition_from_columns(struct definition *d, const struct definition_source *columns, size_t count,
+		uint64_t rows, json_t *warnings, struct faults *faults)
+{
+	const struct definition_source *target = find_source(columns, count, d->target);
+
+	if (target) take_target(d, target, warnings, faults);
+	else unknown_column(columns, count, d->target, "/target", d->dataset, faults);
+	take_features(d, columns, count, faults);
+	if (!faults->count) definition_finish(d, rows, faults);
+}
+
+/* ---- layers and loss ---- */
+
+bool definition_classifies(const struct definition *d)
+{
+	return d->outputs_count == 1 && d->outputs[0].kind == COLUMN_CATEGORY;
+}
+
+static size_t column_width(const struct definition *d, const struct definition_column *column, bool input)
+{
+	if (column->kind == COLUMN_NUMBER) return 1;
+	if (!input) return column->values_count;
+	return column->values_count + 1 + (d->missing == MISSING_MEAN);
+}
+
+size_t definition_input_width(const struct definition *d)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < d->inputs_count; i++)
+		width += column_width(d, &d->inputs[i], true);
+	return width;
+}
+
+size_t definition_output_width(const struct definition *d)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < d->outputs_count; i++)
+		width += column_width(d, &d->outputs[i], false);
+	return width;
+}
+
+static void default_layer(struct definition *d, uint64_t rows)
+{
+	size_t units = DEFAULT_UNITS_MIN;
+
+	while (units < DEFAULT_UNITS_MAX && units * units < rows)
+		units *= 2;
+	d->layers[0] = (struct layer_spec){
+		.units = units,
+		.activation = activation_find("relu"),
+		.bias = true,
+		.l2 = rows ? DEFAULT_PRIOR / (double)rows : 0,
+	};
+	params_fallback(d->layers[0].activation->params, d->layers[0].activation_params);
+	d->layers_count = 1;
+}
+
+/* The output layer is penalized as the last hidden one is when that was chosen by us. */
+static void output_layer(struct definition *d, double l2, struct faults *faults)
+{
+	const char *name = d->output_activation ? d->output_activation : definition_classifies(d) ? "softmax" : "linear";
+	struct layer_spec *layer = &d->layers[d->layers_count];
+
+	*layer = (struct layer_spec){ .units = definition_output_width(d), .bias = true, .l2 = l2 };
+	if (!(layer->activation = activation_find(name))) {
+		faults_add(faults, ERR_INVALID, "/output_activation",
+				"there is no activation \"%.64s\"; /v1/catalog lists what there is", name);
+		layer->activation = activation_find("linear");
+	}
+	params_fallback(layer->activation->params, layer->activation_params);
+	d->layers_count++;
+	if (layer->activation->whole_row && layer->units < 2)
+		faults_add(faults, ERR_INVALID, "/output_activation", "%s of a single output is always 1", name);
+}
+
+static void choose_loss(struct definition *d, struct faults *faults)
+{
+	const struct activation *output = d->layers[d->layers_count - 1].activation;
+	unsigned targets = definition_classifies(d) ? LOSS_CATEGORIES : LOSS_NUMBERS;
+
+	if (!d->loss) {
+		const char *name = "mse";
+
+		if (definition_classifies(d)) name = !strcmp(output->name, "softmax") ? "cross_entropy" : "mse";
+		if (definition_classifies(d) && !strcmp(output->name, "sigmoid")) name = "binary_cross_entropy";
+		d->loss = loss_find(name);
+		params_fallback(d->loss->params, d->loss_params);
+	}
+	if (!(d->loss->targets & targets))
+		faults_add(faults, ERR_INVALID, "/loss", "%s is for %s outputs", d->loss->name,
+				targets == LOSS_NUMBERS ? "category" : "number");
+	else if (d->loss->joint_activation && strcmp(d->loss->joint_activation, output->name))
+		faults_add(faults, ERR_INVALID, "/loss", "%s needs %s outputs; here they are %s", d->loss->name,
+				d->loss->joint_activation, output->name);
+}
+
+static void check_columns(const struct definition *d, struct faults *faults)
+{
+	struct encoder *encoder = NULL;
+	struct err e;
+	int rc;
+
+	for (size_t i = 0; i < d->outputs_count; i++)
+		if (d->outputs_count > 1 && d->outputs[i].kind == COLUMN_CATEGORY)
+			faults_add(faults, ERR_INVALID, "/outputs",
+					"outputs are one category, or any number of numbers");
+	if (definition_classifies(d) && d->outputs[0].values_count == 1)
+		faults_add(faults, ERR_INVALID, "/outputs/0/values", "a classification needs at least two classes");
+	if ((rc = definition_encoder(d, ENCODER_INPUTS, &encoder, &e)))
+		faults_add(faults, rc, "/inputs", "%s", e.text);
+	encoder_free(encoder);
+	encoder = NULL;
+	if ((rc = definition_encoder(d, ENCODER_TARGETS, &encoder, &e)))
+		faults_add(faults, rc, "/outputs", "%s", e.text);
+	encoder_free(encoder);
+}
+
+void definition_finish(struct definition *d, uint64_t rows, struct faults *faults)
+{
+	double l2 = 0;
+	size_t parameters;
+	struct err e;
+	int rc;
+
+	if (faults->count) return;
+	if (!d->layers && !(d->layers = calloc(2, sizeof *d->layers))) {
+		faults_add(faults, ERR_NOMEM, "", "out of memory");
+		return;
+	}
+	if (!d->layers_given) {
+		default_layer(d, rows);
+		l2 = d->layers[0].l2;
+	}
+	output_layer(d, l2, faults);
+	if (!faults->count) choose_loss(d, faults);
+	if (!faults->count) check_columns(d, faults);
+	if (faults->count) return;
+	if ((rc = net_count_parameters(definition_input_width(d), d->layers, d->layers_count, &parameters, &e)))
+		faults_add(faults, rc, "/layers", "%s", e.text);
+}
+
+/* ---- the pieces ---- */
+
+int definition_encoder(const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e)
+{
+	bool inputs = role == ENCODER_INPUTS;
+	const struct definition_column *columns = inputs ? d->inputs : d->outputs;
+	size_t count = inputs ? d->inputs_count : d->outputs_count;
+	struct column_spec *specs = calloc(count ? count : 1, sizeof *specs);
+	enum normalize normalize = d->normalize;
+	int rc;
+
+	*out = NULL;
+	if (!specs) return err_nomem(e);
+	for (size_t i = 0; i < count; i++)
+		specs[i] = (struct column_spec){ columns[i].name, columns[i].kind,
+			(const char *const *)columns[i].values, columns[i].values_count };
+	/* Targets of an output that cannot leave its range (sigmoid) are in the users' units already. */
+	if (!inputs && (strcmp(d->layers[d->layers_count - 1].activation->name, "linear") || d->loss->target_min > -INFINITY))
+		normalize = NORMALIZE_NONE;
+	rc = encoder_new(out, specs, count, role, normalize, inputs ? d->missing : MISSING_ERROR, e);
+	free(specs);
+	return rc;
+}
+
+int definition_net(const struct definition *d, struct net **out, struct err *e)
+{
+	return net_new(out, definition_input_width(d), d->layers, d->layers_count, e);
+}
+
+/* ---- the document ---- */
+
+static json_t *columns_document(const struct definition_column *columns, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < count; i++) {
+		json_t *column = json_object();
+
+		json_put(column, "name", json_string(columns[i].name));
+		json_put(column, "type", json_string(columns[i].kind == COLUMN_NUMBER ? "number" : "category"));
+		if (columns[i].kind == COLUMN_CATEGORY) {
+			json_t *values = json_array();
+
+			for (size_t j = 0; j < columns[i].values_count; j++)
+				json_array_append_new(values, json_string(columns[i].values[j]));
+			json_put(column, "values", values);
+		}
+		json_array_append_new(list, column);
+	}
+	return list;
+}
+
+static json_t *params_document(const struct param params[PARAMS_MAX], const double *values, json_t *to)
+{
+	for (size_t i = 0; i < params_count(params); i++)
+		json_put(to, params[i].name, json_real(values[i]));
+	return to;
+}
+
+static json_t *layer_document(const struct layer_spec *layer)
+{
+	json_t *out = json_object();
+
+	json_put(out, "units", json_integer((json_int_t)layer->units));
+	json_put(out, "activation", json_string(layer->activation->name));
+	if (params_count(layer->activation->params))
+		json_put(out, "activation_parameters",
+				params_document(layer->activation->params, layer->activation_params, json_object()));
+	json_put(out, "bias", json_boolean(layer->bias));
+	if (layer->init) json_put(out, "init", json_string(layer->init->name));
+	json_put(out, "dropout", json_real(layer->dropout));
+	json_put(out, "l1", json_real(layer->l1));
+	json_put(out, "l2", json_real(layer->l2));
+	return out;
+}
+
+json_t *definition_document(const struct definition *d)
+{
+	static const char *const normalizes[] = { "standard", "minmax", "none" };
+	static const char *const missings[] = { "mean", "error" };
+	json_t *out = json_object(), *layers = json_array();
+	const struct layer_spec *last = &d->layers[d->layers_count - 1];
+
+	if (d->dataset) json_put(out, "dataset", json_string(d->dataset));
+	if (d->target) json_put(out, "target", json_string(d->target));
+	json_put(out, "inputs", columns_document(d->inputs, d->inputs_count));
+	json_put(out, "outputs", columns_document(d->outputs, d->outputs_count));
+	for (size_t i = 0; i + 1 < d->layers_count; i++)
+		json_array_append_new(layers, layer_document(&d->layers[i]));
+	json_put(out, "layers", layers);
+	json_put(out, "output_activation", json_string(last->activation->name));
+	if (last->l2 > 0) json_put(out, "output_l2", json_real(last->l2));
+	json_put(out, "loss", params_document(d->loss->params, d->loss_params,
+				      json_pack("{s:s}", "name", d->loss->name)));
+	json_put(out, "normalize", json_string(normalizes[d->normalize]));
+	json_put(out, "missing", json_string(missings[d->missing]));
+	json_put(out, "seed", json_integer((json_int_t)d->seed));
+	return out;
+}

@@ -1,0 +1,450 @@
+/* exchange.c - the course of one request.
+ *
+ * libmicrohttpd calls exchange_handle once when the headers are there, then for every piece of the body, then until
+ * it has a reply. Each call looks at the phase and does one thing. What may wait is given to the pool with the
+ * connection suspended; the pool writes the phase before it resumes, so no two threads touch an exchange at once.
+ *
+ * Order of refusal: gate 400, host 421, origin 403, token 401/403, route 404/405, media 415/406, size 413; the
+ * handlers go on from there.
+ */
+#include "server/http/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/http/media.h"
+
+#define SWALLOW_BYTES     (1u << 20)  /* a refused body up to this size is read, so that the connection can go on */
+#define INLINE_BODY_BYTES (64u << 10) /* a larger body is worth a thread that may be busy for a while */
+#define KEEP_BYTES        (64u << 10) /* buffers of a connection above this are given back after a request */
+
+static void reply_problem(struct exchange *x, int code, const struct err *e)
+{
+	x->rp.body.size = 0;
+	x->server->config.problem(&x->rq, &x->rp, code, e);
+}
+
+void *exchange_begin(void *server, const char *url, struct MHD_Connection *connection)
+{
+	size_t n = strlen(url);
+	struct exchange *x = calloc(1, sizeof *x + n + 1);
+
+	if (!x) return NULL;
+	memcpy(x->url, url, n + 1);
+	x->server = server;
+	x->connection = connection;
+	x->rq.app = x->server->config.app;
+	x->rq.url = x->url;
+	x->rq.path_length = strcspn(x->url, "?");
+	x->rq.connection = connection;
+	clock_gettime(CLOCK_MONOTONIC, &x->started);
+	return x;
+}
+
+static void exchange_free(struct exchange *x)
+{
+	if (x->rq.notes) x->rq.notes_free(x->rq.notes);
+	free(x->rq.query_memory);
+	buffer_free(&x->rq.body);
+	buffer_free(&x->rp.body);
+	free(x);
+}
+
+static struct exchange *exchange_of(struct pool_task *task)
+{
+	return (struct exchange *)((char *)task - offsetof(struct exchange, task));
+}
+
+static void run_abandon(struct pool_task *task)
+{
+	struct exchange *x = exchange_of(task);
+
+	x->rq.match.route->stream->abandon(&x->rq);
+	exchange_free(x);
+}
+
+void exchange_end(void *server, struct MHD_Connection *connection, void **state,
+		enum MHD_RequestTerminationCode why)
+{
+	struct exchange *x = *state;
+	struct http_access access;
+	struct timespec now;
+
+	(void)server;
+	(void)connection;
+	if (!x) return;
+	*state = NULL;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	access = (struct http_access){
+		.method = x->rq.method ? x->rq.method : "-",
+		.url = x->url,
+		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : 0,
+		.sent_bytes = x->sent_bytes,
+		.seconds = (double)(now.tv_sec - x->started.tv_sec) + (double)(now.tv_nsec - x->started.tv_nsec) * 1e-9,
+	};
+	if (x->server->config.access) x->server->config.access(x->rq.app, &access);
+	if (!x->streaming) {
+		exchange_free(x);
+		return;
+	}
+	x->rq.connection = NULL;
+	x->task.run = run_abandon;
+	if (!pool_add(x->server->pool, &x->task)) run_abandon(&x->task);
+}
+
+/* ---- the reply ---- */
+
+static enum MHD_Result send_reply(struct exchange *x)
+{
+	struct reply *rp = &x->rp;
+	struct MHD_Response *response;
+	enum MHD_Result queued;
+
+	if (!rp->status) rp->status = 200;
+	if (!buffer_ok(&rp->body)) {
+		struct err e;
+
+		reply_problem(x, err_nomem(&e), &e);
+	}
+	conditional_finish(&x->rq, rp);
+	response = MHD_create_response_from_buffer(rp->body.size, rp->body.data,
+			rp->body.size > KEEP_BYTES ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY);
+	if (!response) return MHD_NO;
+	x->sent_bytes = strcmp(x->rq.method, "HEAD") ? rp->body.size : 0;
+	if (rp->body.size > KEEP_BYTES) rp->body = (struct buffer){ 0 };
+	if (rp->status != 204 && rp->status != 304)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				rp->content_type ? rp->content_type : "application/json");
+	for (size_t i = 0; i < rp->headers_count; i++)
+		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
+	if (rp->close) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	x->sent_status = rp->status;
+	queued = MHD_queue_response(x->connection, rp->status, response);
+	MHD_destroy_response(response);
+	return queued;
+}
+
+/* ---- refusals before the body ---- */
+
+static uint64_t content_length(const struct request *rq)
+{
+	const char *text = request_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static bool has_body(const struct request *rq)
+{
+	return content_length(rq) || request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+static int check_media(const struct request *rq, const struct route *route, struct err *e)
+{
+	const char *type = request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE);
+	const char *coding = request_header(rq, MHD_HTTP_HEADER_CONTENT_ENCODING);
+	const char *consumes = route->consumes ? route->consumes : "application/json";
+	const char *produces = route->produces ? route->produces : "application/json";
+	const char *accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT);
+	size_t n;
+
+	if (route->max_body && has_body(rq)) {
+		if (coding && strcasecmp(coding, "identity"))
+			return err_set(e, ERR_UNSUPPORTED, "Content-Encoding %.64s is not read here; send the bytes as they are",
+					coding);
+		if (type && !(route->flags & ROUTE_ANY_TYPE) && !media_in(type, consumes))
+			return err_set(e, ERR_UNSUPPORTED,
+					"%.128s is not read here; say what the body is with: curl -H 'Content-Type: %.*s'",
+					type, (int)strcspn(consumes, " "), consumes);
+	}
+	if (accept && *produces && !media_choose(accept, produces, &n) &&
+			media_quality(accept, "application/problem+json") <= 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "Accept asks for %.128s; this answers %s", accept, produces);
+	return 0;
+}
+
+static int check_size(const struct request *rq, const struct route *route, struct err *e)
+{
+	if (content_length(rq) <= route->max_body) return 0;
+	if (!route->max_body)
+		return err_set(e, ERR_TOO_LARGE, "%s takes no body here", rq->method);
+	return err_set(e, ERR_TOO_LARGE, "the body has %llu bytes; at most %zu are read here",
+			(unsigned long long)content_length(rq), route->max_body);
+}
+
+static bool query_known(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (list && *list) {
+		size_t item = strcspn(list, " ");
+
+		if (item == n && !memcmp(list, name, n)) return true;
+		list += item + strspn(list + item, " ");
+	}
+	return false;
+}
+
+/* Splits and decodes the query; a name that the route does not have is a fault (an unknown field). */
+static int read_query(struct exchange *x, const struct route *route, struct err *e)
+{
+	struct request *rq = &x->rq;
+	const char *at = rq->url + rq->path_length;
+	char *to;
+	int rc;
+
+	if (*at != '?' || !at[1]) return 0;
+	if (!(to = rq->query_memory = malloc(strlen(at) + 2 * REQUEST_QUERY_MAX))) return err_nomem(e);
+	for (at++; *at; at += *at == '&') {
+		size_t n = strcspn(at, "&"), name_n = strcspn(at, "=&");
+		struct query_arg *arg = &rq->query[rq->query_count];
+
+		if (!n) continue;
+		if (rq->query_count == REQUEST_QUERY_MAX)
+			return err_set(e, ERR_INVALID, "the query has more than %d parameters", REQUEST_QUERY_MAX);
+		arg->name = to;
+		if ((rc = route_decode(at, name_n, true, to, name_n + 1, e))) return rc;
+		arg->value = to += strlen(to) + 1;
+		if (name_n < n) rc = route_decode(at + name_n + 1, n - name_n - 1, true, to, n - name_n, e);
+		else *to = 0;
+		if (rc) return rc;
+		to += strlen(to) + 1;
+		at += n;
+		if (!query_known(route->query, arg->name))
+			return err_set(e, ERR_UNKNOWN_FIELD, "there is no query parameter \"%.64s\" here%s%.128s", arg->name,
+					route->query ? "; there are: " : "; there are none", route->query ? route->query : "");
+		if (request_query(rq, arg->name))
+			return err_set(e, ERR_DUPLICATE_KEY, "the query parameter \"%.64s\" is given twice", arg->name);
+		rq->query_count++;
+	}
+	return 0;
+}
+
+/* Everything that is decided by the headers alone. The reply is ready when the result is not 0. */
+static int check_headers(struct exchange *x, struct err *e)
+{
+	struct request *rq = &x->rq;
+	const struct route *route;
+	char allow[128];
+	struct err no_route;
+	int rc, routed;
+
+	if ((rc = gate_check(x->connection, x->url, rq->method, e))) {
+		x->rp.close = true;
+		return rc;
+	}
+	routed = route_find(x->server->config.routes, rq->method, rq->url, rq->path_length, &rq->match, allow,
+			sizeof allow, &no_route);
+	route = rq->match.route;
+	if ((rc = x->server->config.admit(rq, route, e))) return rc;
+	if (routed) {
+		if (allow[0]) reply_header(&x->rp, "Allow", "%s", allow);
+		*e = no_route;
+		return routed;
+	}
+	if ((rc = check_media(rq, route, e)) || (rc = check_size(rq, route, e)) || (rc = read_query(x, route, e)))
+		return rc;
+	if (atomic_load_explicit(&x->server->draining, memory_order_relaxed)) {
+		x->rp.close = true;
+		return err_set(e, ERR_BUSY, "the daemon is stopping");
+	}
+	return 0;
+}
+
+/* ---- work on the pool ---- */
+
+static void give_back(struct exchange *x, enum phase phase)
+{
+	x->phase = phase;
+	MHD_resume_connection(x->connection);
+}
+
+/* Suspends first: the pool may be done, and resume, before this returns. */
+static enum MHD_Result hand_over(struct exchange *x, enum phase phase, void (*run)(struct pool_task *))
+{
+	struct err e;
+
+	x->phase = phase;
+	x->task.run = run;
+	MHD_suspend_connection(x->connection);
+	if (pool_add(x->server->pool, &x->task)) return MHD_YES;
+	reply_problem(x, err_set(&e, ERR_BUSY, "too many requests are waiting"), &e);
+	give_back(x, phase == PHASE_WORKING ? PHASE_READY : PHASE_REFUSED);
+	return MHD_YES;
+}
+
+static int run_handler(struct exchange *x, struct err *e)
+{
+	const struct route *route = x->rq.match.route;
+	bool change = x->rq.may_wait && (route->flags & ROUTE_CHANGE);
+	int rc = 0;
+
+	if (change) {
+		pthread_mutex_lock(&x->server->change_lock);
+		rc = conditional_guard(x->server, &x->rq, e);
+	}
+	if (!rc) {
+		x->streaming = false;
+		rc = route->handler(&x->rq, &x->rp, e);
+	}
+	if (change) pthread_mutex_unlock(&x->server->change_lock);
+	return rc;
+}
+
+static void run_work(struct pool_task *task)
+{
+	struct exchange *x = exchange_of(task);
+	struct err e;
+	int rc;
+
+	x->rq.may_wait = true;
+	if ((rc = run_handler(x, &e))) reply_problem(x, rc, &e);
+	give_back(x, PHASE_READY);
+}
+
+static void run_begin(struct pool_task *task)
+{
+	struct exchange *x = exchange_of(task);
+	struct err e;
+	int rc;
+
+	x->rq.may_wait = true;
+	rc = x->rq.match.route->stream->begin(&x->rq, &x->rp, &e);
+	if (rc) reply_problem(x, rc, &e);
+	x->streaming = !rc && !x->rp.status;
+	give_back(x, x->streaming ? PHASE_STREAM : PHASE_REFUSED);
+}
+
+static void run_chunk(struct pool_task *task)
+{
+	struct exchange *x = exchange_of(task);
+	struct err e;
+	int rc = x->rq.match.route->stream->data(&x->rq, x->chunk, x->chunk_size, &e);
+
+	if (rc) {
+		reply_problem(x, rc, &e);
+		x->rq.match.route->stream->abandon(&x->rq);
+		x->streaming = false;
+	}
+	give_back(x, PHASE_CHUNK_DONE);
+}
+
+/* ---- the phases ---- */
+
+static enum MHD_Result refuse(struct exchange *x, int code, const struct err *e)
+{
+	uint64_t length = content_length(&x->rq);
+	bool chunked = request_header(&x->rq, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+
+	reply_problem(x, code, e);
+	x->phase = PHASE_REFUSED;
+	if (!x->rp.close && !chunked && length <= SWALLOW_BYTES) return MHD_YES;
+	x->rp.close = true;
+	return send_reply(x);
+}
+
+static enum MHD_Result on_headers(struct exchange *x)
+{
+	const struct route *route;
+	struct err e;
+	int rc;
+
+	if (!strcmp(x->rq.method, "OPTIONS") && !strcmp(x->url, "*")) {
+		x->rp.status = 204;
+		x->phase = PHASE_REFUSED;
+		return MHD_YES;
+	}
+	rc = check_headers(x, &e);
+	if (rc == ERR_METHOD && !strcmp(x->rq.method, "OPTIONS")) {
+		x->rp.status = 204;
+		x->phase = PHASE_REFUSED;
+		return MHD_YES;
+	}
+	if (rc) return refuse(x, rc, &e);
+	route = x->rq.match.route;
+	if (route->stream) return hand_over(x, PHASE_OPENING, run_begin);
+	x->phase = PHASE_BODY;
+	return MHD_YES;
+}
+
+/* A body without a length (chunked) meets its limit here. Too far beyond it the connection is cut. */
+static bool within_limit(struct exchange *x, size_t n)
+{
+	size_t limit = x->rq.match.route ? x->rq.match.route->max_body : 0;
+	struct err e;
+
+	x->received += n;
+	if (x->received <= limit) return true;
+	if (x->phase == PHASE_BODY || x->phase == PHASE_STREAM) {
+		if (x->streaming) x->rq.match.route->stream->abandon(&x->rq);
+		x->streaming = false;
+		reply_problem(x, err_set(&e, ERR_TOO_LARGE, "the body has more than %zu bytes", limit), &e);
+		x->rp.close = true;
+		x->phase = PHASE_REFUSED;
+	}
+	return false;
+}
+
+static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *size)
+{
+	struct err e;
+
+	if (x->phase == PHASE_CHUNK_DONE) {
+		*size -= x->chunk_size;
+		x->phase = x->streaming ? PHASE_STREAM : PHASE_REFUSED;
+		return MHD_YES;
+	}
+	if (!within_limit(x, *size)) {
+		size_t limit = x->rq.match.route ? x->rq.match.route->max_body : 0;
+
+		if (x->received > limit + (uint64_t)64 * SWALLOW_BYTES && x->rp.close) return MHD_NO;
+		*size = 0;
+		return MHD_YES;
+	}
+	if (x->phase == PHASE_STREAM) {
+		x->chunk = data;
+		x->chunk_size = *size;
+		return hand_over(x, PHASE_CHUNK, run_chunk);
+	}
+	if (x->phase == PHASE_BODY) {
+		buffer_add(&x->rq.body, data, *size);
+		if (!buffer_ok(&x->rq.body)) {
+			reply_problem(x, err_nomem(&e), &e);
+			x->phase = PHASE_REFUSED;
+		}
+	}
+	*size = 0;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_complete(struct exchange *x)
+{
+	struct err e;
+	int rc;
+
+	if (x->phase == PHASE_STREAM) return hand_over(x, PHASE_WORKING, run_work);
+	if (x->phase != PHASE_BODY) return send_reply(x);
+	if (!(x->rq.match.route->flags & ROUTE_INLINE) || x->rq.body.size > INLINE_BODY_BYTES)
+		return hand_over(x, PHASE_WORKING, run_work);
+	rc = run_handler(x, &e);
+	if (rc == ERR_WOULD_BLOCK) return hand_over(x, PHASE_WORKING, run_work);
+	if (rc) reply_problem(x, rc, &e);
+	return send_reply(x);
+}
+
+enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection, const char *url,
+		const char *method, const char *version, const char *data, size_t *size, void **state)
+{
+	struct exchange *x = *state;
+
+	(void)server;
+	(void)connection;
+	(void)url;
+	(void)version;
+	if (!x) return MHD_NO; /* no memory for it */
+	if (x->phase == PHASE_NEW) {
+		x->rq.method = method;
+		return on_headers(x);
+	}
+	return *size ? on_data(x, data, size) : on_complete(x);
+}

@@ -1,0 +1,64 @@
+/* exchange.h - the course of one request, from its first header to its last byte. Shared inside server/http. */
+#ifndef SERVER_HTTP_EXCHANGE_H
+#define SERVER_HTTP_EXCHANGE_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "server/http/http.h"
+#include "server/http/pool.h"
+
+struct http_server {
+	struct http_config config;
+	struct MHD_Daemon *daemon;
+	struct pool *pool;
+	pthread_mutex_t change_lock; /* a conditional change is checked and made under it */
+	atomic_bool draining;
+};
+
+enum phase {
+	PHASE_NEW,      /* headers not seen yet */
+	PHASE_REFUSED,  /* the reply is ready; what is left of the body is swallowed */
+	PHASE_BODY,     /* the body is collected */
+	PHASE_OPENING,  /* the pool runs stream->begin */
+	PHASE_STREAM,   /* the body is handed on */
+	PHASE_CHUNK,    /* the pool has the chunk that the next call shows again */
+	PHASE_CHUNK_DONE,
+	PHASE_WORKING,  /* the pool runs the handler */
+	PHASE_READY,    /* the reply is ready */
+};
+
+struct exchange {
+	struct request rq; /* first: a handler's rq is the exchange */
+	struct reply rp;
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	struct pool_task task;
+	enum phase phase;
+	bool streaming;          /* stream->begin succeeded and neither handler nor abandon was called since */
+	const char *chunk;
+	size_t chunk_size;
+	uint64_t received;
+	unsigned sent_status;
+	uint64_t sent_bytes;
+	struct timespec started;
+	char url[];
+};
+
+/* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3). */
+int gate_check(struct MHD_Connection *connection, const char *raw_url, const char *method, struct err *e);
+
+/* ETag, If-None-Match, If-Match. conditional_guard runs before a change, conditional_finish on every reply. */
+int conditional_guard(struct http_server *server, struct request *rq, struct err *e);
+void conditional_finish(const struct request *rq, struct reply *rp);
+
+/* libmicrohttpd's callbacks. */
+void *exchange_begin(void *server, const char *url, struct MHD_Connection *connection);
+enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection, const char *url,
+		const char *method, const char *version, const char *data, size_t *size, void **state);
+void exchange_end(void *server, struct MHD_Connection *connection, void **state,
+		enum MHD_RequestTerminationCode why);
+
+#endif

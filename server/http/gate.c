@@ -1,0 +1,85 @@
+/* gate.c - refuses, before anything else looks at it, a request that two readers could read in two ways.
+ *
+ * libmicrohttpd accepts Content-Length beside Transfer-Encoding, doubled lengths, unknown codings, two Hosts and
+ * names followed by a space, and cuts URLs at %00. A proxy in front of us may have read such a request otherwise:
+ * what it took for a body would be our next request. So each is answered 400 and the connection is closed.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "server/http/exchange.h"
+
+struct header_count {
+	unsigned content_length, transfer_encoding, host;
+	const char *fault; /* the first thing wrong */
+};
+
+static bool is_token(const char *text, size_t n)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < n; i++) {
+		char c = text[i];
+
+		if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) continue;
+		if (!c || !strchr(others, c)) return false;
+	}
+	return n > 0;
+}
+
+static bool is_digits(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < '0' || text[i] > '9') return false;
+	return n > 0 && n < 19;
+}
+
+static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const char *name, size_t name_n,
+		const char *value, size_t value_n)
+{
+	struct header_count *count = self;
+
+	(void)kind;
+	if (!is_token(name, name_n)) {
+		count->fault = "a header's name contains a space or another character that is not allowed";
+	} else if (value && (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) || memchr(value, 0, value_n))) {
+		count->fault = "a header's value is folded over lines or contains a control character";
+	} else if (!strcasecmp(name, "Content-Length")) {
+		count->content_length++;
+		if (!value || !is_digits(value, value_n)) count->fault = "Content-Length is not a number";
+	} else if (!strcasecmp(name, "Transfer-Encoding")) {
+		count->transfer_encoding++;
+		if (!value || strcasecmp(value, "chunked"))
+			count->fault = "the only Transfer-Encoding that is read is chunked";
+	} else if (!strcasecmp(name, "Host")) {
+		count->host++;
+	}
+	return count->fault ? MHD_NO : MHD_YES;
+}
+
+/* %00 would cut the URL where libmicrohttpd decodes it, and raw control characters have no place in one. */
+static const char *url_fault(const char *url)
+{
+	for (const char *at = url; *at; at++) {
+		if ((unsigned char)*at <= 0x20 || *at == 0x7F) return "the URL contains a space or a control character";
+		if (at[0] == '%' && at[1] == '0' && at[2] == '0') return "the URL contains %00";
+	}
+	return NULL;
+}
+
+int gate_check(struct MHD_Connection *connection, const char *raw_url, const char *method, struct err *e)
+{
+	struct header_count count = { 0 };
+
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, count_header, &count);
+	if (!count.fault) count.fault = url_fault(raw_url);
+	if (!count.fault && !is_token(method, strlen(method))) count.fault = "the method is not a token";
+	if (!count.fault && count.content_length > 1) count.fault = "there are two Content-Length headers";
+	if (!count.fault && count.transfer_encoding > 1) count.fault = "there are two Transfer-Encoding headers";
+	if (!count.fault && count.content_length && count.transfer_encoding)
+		count.fault = "there are both a Content-Length and a Transfer-Encoding header";
+	if (!count.fault && count.host > 1) count.fault = "there are two Host headers";
+	if (!count.fault && !count.host) count.fault = "there is no Host header";
+	if (!count.fault) return 0;
+	return err_set(e, ERR_BAD_REQUEST, "%s", count.fault);
+}

@@ -1,0 +1,54 @@
+/* http.h - the HTTP server: libmicrohttpd behind a route table.
+ *
+ * Two kinds of threads serve. A loop (one a core, epoll) reads requests and writes replies for many connections
+ * and answers by itself what needs no waiting (ROUTE_INLINE). Everything that may wait for the disk runs on the
+ * pool, while its connection is suspended, so that a slow commit never holds up a prediction. A request is
+ * touched by one thread at a time.
+ */
+#ifndef SERVER_HTTP_HTTP_H
+#define SERVER_HTTP_HTTP_H
+
+#include <stdint.h>
+
+#include "core/err.h"
+#include "server/http/request.h"
+#include "server/http/route.h"
+
+/* What the access log gets of a finished request; borrowed for the call, which must not wait. */
+struct http_access {
+	const char *method, *url;
+	unsigned status; /* 0: the client left before an answer */
+	uint64_t sent_bytes;
+	double seconds;
+};
+
+struct http_config {
+	int listen_fd; /* from http_listen; the server closes it */
+	unsigned loops, pool_threads, connections_max;
+	unsigned idle_seconds; /* a connection without traffic for this long is closed */
+	const struct route *routes; /* ended by a row without a method */
+	void *app;                  /* request.app */
+	/* May this request come in: host, origin, token, role. route is NULL when there is none for it. Called on a
+	 * loop's thread, before the body. */
+	int (*admit)(struct request *rq, const struct route *route, struct err *e);
+	/* Turns a code into a status and a problem document. */
+	void (*problem)(struct request *rq, struct reply *rp, int code, const struct err *e);
+	void (*access)(void *app, const struct http_access *access); /* NULL: none */
+	void (*log)(void *app, const char *sentence);                /* what libmicrohttpd has to say */
+};
+
+struct http_server;
+
+/* A listening socket on HOST:PORT ("127.0.0.1:8420", "[::1]:0", "localhost:8420"). ERR_INVALID: not an address;
+ * ERR_IO: it cannot be bound (the sentence says why). *port is the one bound. *public tells whether others than
+ * this machine can reach it. */
+int http_listen(const char *address, int *fd, unsigned *port, bool *public, struct err *e);
+
+/* *out is new (http_stop). config is copied, what it points to is borrowed. ERR_IO, ERR_NOMEM. */
+int http_start(struct http_server **out, const struct http_config *config, struct err *e);
+/* No new connections; requests from now on get 503, those at work are finished. */
+void http_drain(struct http_server *server);
+/* Waits up to seconds for the requests at work, then closes everything. */
+void http_stop(struct http_server *server, double seconds);
+
+#endif

@@ -1,0 +1,66 @@
+/* request.h - a request as a handler sees it, and the reply it fills.
+ *
+ * Both are borrowed for the handler's call (a stream's state may be kept in rq->state between calls). Nothing of
+ * libmicrohttpd shows here.
+ */
+#ifndef SERVER_HTTP_REQUEST_H
+#define SERVER_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/buffer.h"
+#include "server/http/route.h"
+
+#define REQUEST_QUERY_MAX 16
+#define REPLY_HEADERS_MAX 8
+
+struct request {
+	void *app;          /* what the routes were registered with */
+	const char *method; /* as sent; a HEAD runs GET's handler */
+	char *url;          /* raw, with the query */
+	size_t path_length; /* of url, up to '?' */
+	struct route_match match;
+	struct buffer body;
+	bool may_wait;      /* false on a loop's thread: answer ERR_WOULD_BLOCK instead of touching the store */
+	void *state;        /* a stream's */
+	void *notes;        /* what the handlers keep with the request: the faults found in it */
+	void (*notes_free)(void *notes);
+
+	struct query_arg {
+		char *name, *value; /* decoded, in query_memory */
+	} query[REQUEST_QUERY_MAX];
+	size_t query_count;
+	char *query_memory;
+
+	void *connection; /* http's own */
+};
+
+struct reply {
+	unsigned status; /* 0 becomes 200 */
+	const char *content_type; /* static text; NULL: application/json */
+	struct buffer body;
+	struct reply_header {
+		const char *name; /* static text */
+		char value[256];
+	} headers[REPLY_HEADERS_MAX];
+	size_t headers_count;
+	bool close; /* end the connection after it */
+};
+
+/* The decoded path parameter of that name; every name in the route's path is there. */
+const char *request_param(const struct request *rq, const char *name);
+/* The decoded query parameter, NULL when absent. */
+const char *request_query(const struct request *rq, const char *name);
+/* A header, NULL when absent; borrowed for the request. */
+const char *request_header(const struct request *rq, const char *name);
+/* Does the Accept header prefer this media type to the route's default? */
+bool request_accepts(const struct request *rq, const char *media_type);
+/* Is this the body's media type (parameters left out)? */
+bool request_is(const struct request *rq, const char *media_type);
+
+void reply_header(struct reply *rp, const char *name, const char *format, ...)
+		__attribute__((format(printf, 3, 4)));
+
+#endif
