@@ -50,16 +50,20 @@ $(BUILD)/f64/libdescent.a: $(F64_OBJ)
 	$(AR) rcs $@ $^
 
 # The matrix kernels are one source, compiled once for each instruction set; the CPU chooses at run time.
-$(BUILD)/core/gemm_avx2.o $(BUILD)/f64/core/gemm_avx2.o:     ISA := -O3 -mavx2 -mfma
-$(BUILD)/core/gemm_avx512.o $(BUILD)/f64/core/gemm_avx512.o: ISA := -O3 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
+$(BUILD)/core/gemm_avx2.o $(BUILD)/f64/core/gemm_avx2.o:     ISA := -mavx2 -mfma
+$(BUILD)/core/gemm_avx512.o $(BUILD)/f64/core/gemm_avx512.o: ISA := -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
+
+# The engine's loops over blocks become vector code only when errno and floating-point traps need not be kept;
+# neither changes a result. (-ffast-math would.)
+CORE_FLAGS := -O3 -fno-math-errno -fno-trapping-math
 
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_FLAGS) $(ISA) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_FLAGS) $(CORE_FLAGS) $(ISA) -MMD -MP -c -o $@ $<
 
 $(BUILD)/f64/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_FLAGS) $(ISA) -DDESCENT_DOUBLE -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_FLAGS) $(CORE_FLAGS) $(ISA) -DDESCENT_DOUBLE -MMD -MP -c -o $@ $<
 
 $(BUILD)/server/%.o: server/%.c
 	@mkdir -p $(@D)

@@ -34,7 +34,7 @@ typedef __mmask16 vec_mask;
 #define vec_store_part(p, v, mask) V(mask_storeu)(p, mask, v)
 
 /* clang-format off */
-#define TILE_ROWS 8
+#define TILE_ROWS 14
 #define TILE_VECS 8
 #define TILE_LIST(X) \
 	X(1, 1) X(1, 2) X(1, 3) X(1, 4) X(1, 5) X(1, 6) X(1, 7) X(1, 8) \
@@ -44,7 +44,13 @@ typedef __mmask16 vec_mask;
 	X(5, 1) X(5, 2) X(5, 3) X(5, 4) \
 	X(6, 1) X(6, 2) X(6, 3) X(6, 4) \
 	X(7, 1) X(7, 2) X(7, 3) \
-	X(8, 1) X(8, 2) X(8, 3)
+	X(8, 1) X(8, 2) X(8, 3) \
+	X(9, 1) X(9, 2) X(9, 3) \
+	X(10, 1) X(10, 2) \
+	X(11, 1) X(11, 2) \
+	X(12, 1) X(12, 2) \
+	X(13, 1) X(13, 2) \
+	X(14, 1) X(14, 2)
 /* clang-format on */
 
 #include "core/gemm_kernel.h"

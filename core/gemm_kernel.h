@@ -26,13 +26,6 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* Before a loop over a tile's rows or vectors: all of it, so that the sums become registers. */
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 /* One tile's work; what the letters mean is in gemm.h. */
 struct tile {
 	size_t k;
@@ -57,9 +50,9 @@ static ALWAYS_INLINE void tile_run(const struct tile *t, int rows, int vecs, boo
 	const real *a = t->a, *b = t->b;
 	vec sum[TILE_ROWS][TILE_VECS];
 
-	UNROLL
+#pragma GCC unroll 16
 	for (int i = 0; i < rows; i++) {
-		UNROLL
+#pragma GCC unroll 16
 		for (int j = 0; j < vecs; j++) {
 			const real *c = t->c + (size_t)i * t->c_row + (size_t)j * VEC_LANES;
 
@@ -72,24 +65,24 @@ static ALWAYS_INLINE void tile_run(const struct tile *t, int rows, int vecs, boo
 	for (size_t k = 0; k < t->k; k++, a += a_col, b += b_row) {
 		vec right[TILE_VECS];
 
-		UNROLL
+#pragma GCC unroll 16
 		for (int j = 0; j < vecs; j++) {
 			const real *p = b + (size_t)j * VEC_LANES;
 
 			right[j] = j < last ? vec_load(p) : vec_load_part(p, mask);
 		}
-		UNROLL
+#pragma GCC unroll 16
 		for (int i = 0; i < rows; i++) {
 			const vec left = vec_set(a[(size_t)i * a_row]);
 
-			UNROLL
+#pragma GCC unroll 16
 			for (int j = 0; j < vecs; j++)
 				sum[i][j] = vec_fma(left, right[j], sum[i][j]);
 		}
 	}
-	UNROLL
+#pragma GCC unroll 16
 	for (int i = 0; i < rows; i++) {
-		UNROLL
+#pragma GCC unroll 16
 		for (int j = 0; j < vecs; j++) {
 			real *c = t->c + (size_t)i * t->c_row + (size_t)j * VEC_LANES;
 
@@ -157,10 +150,6 @@ static void run_band(struct tile *t, size_t rows, size_t n)
 			t->mask = vec_mask_of(n - (vecs - 1) * VEC_LANES);
 			lanes = n;
 		}
-		if (0) for (size_t i = 0; i < rows; i++) {
-			__builtin_prefetch(t->c + i * t->c_row + 3 * VEC_LANES, 1);
-			__builtin_prefetch(t->c + i * t->c_row + 4 * VEC_LANES, 1);
-		__builtin_prefetch(t->c + i * t->c_row + 5 * VEC_LANES, 1);}
 		tiles[dense][part][rows][vecs](t);
 		t->b += lanes;
 		t->c += lanes;
@@ -168,92 +157,28 @@ static void run_band(struct tile *t, size_t rows, size_t n)
 	}
 }
 
-/* Steps of k that are run at a time, so that the rows of A in use stay in the first cache, and B's in the second. */
-#ifndef KC
-#define KC 256
-#endif
-
-
-#ifndef NC
-#define NC 512
-#endif
-
-#ifndef MC
-#define MC 64
-#endif
-#define NV 3
-#define NR (NV*VEC_LANES)
-static void pack_a(const real *a, size_t a_col, size_t rows, size_t count, real *packed)
-{
-	vec_mask mask = vec_mask_of(rows);
-	for (size_t i = 0; i < count; i++, a+=a_col, packed += TILE_ROWS)
-		vec_store_part(packed, vec_load_part(a, mask), mask);
-}
-
-static void pack_b(const real *b, size_t b_row, size_t count, real *packed)
-{
-	for (size_t k = 0; k < count; k++, b += b_row, packed += NR) {
-	UNROLL
-		for (int j = 0; j < NV; j++)
-		vec_store(packed+j*VEC_LANES, vec_load(b+j*VEC_LANES));
-	}
-}
-
+/* Rows are dealt out evenly over the fewest bands, so that no band is much lower than the others. */
 static void vec_run(const struct gemm_args *g)
 {
-	_Alignas(64) real pa[MC * KC];
-	_Alignas(64) real pb[KC * NR];
-	size_t k = 0;
-	size_t mcmax = g->a_row == 1 ? MC : MCN;
-	size_t mblocks = (g->m + mcmax - 1) / mcmax;
-	size_t mc = (g->m + mblocks - 1) / mblocks;
-	mc = (mc + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+	size_t bands = (g->m + TILE_ROWS - 1) / TILE_ROWS;
 
-	do {
-	size_t count = g->k - k < KC ? g->k - k : KC;
-	for (size_t m0 = 0; m0 < g->m; m0 += mc) {
-		size_t mm = g->m - m0 < mc ? g->m - m0 : mc;
-		if (g->a_row == 1)
-		for (size_t m = 0; m < mm; m+= TILE_ROWS)
-			pack_a(g->a + m0 + m + k * g->a_col, g->a_col, mm - m < TILE_ROWS ? mm - m : TILE_ROWS, count, pa + m * KC);
-		for (size_t n0 = 0; n0 < g->n; n0 += NR) {
-			size_t nc = g->n - n0 < NR ? g->n - n0 : NR;
-			const real *b = g->b + k * g->b_row + n0;
-			size_t b_row = g->b_row;
-			if (PACKB && nc == NR) {
-				pack_b(b, b_row, count, pb);
-				b = pb;
-				b_row = NR;
-			}
-			for (size_t m = 0; m < mm; m += TILE_ROWS) {
-				size_t rows = mm - m < TILE_ROWS ? mm - m : TILE_ROWS;
-				struct tile t = {
-					.k = count,
-					.a = g->a + (m0 + m) * g->a_row + k * g->a_col,
-					.a_row = g->a_row,
-					.a_col = g->a_col,
-					.b = b,
-					.b_row = b_row,
-					.c = g->c + (m0 + m) * g->c_row + n0,
-					.c_row = g->c_row,
-					.accumulate = k > 0 || g->accumulate,
-				};
-				if (g->a_row == 1) {
-					t.a = pa + m * KC;
-					t.a_col = TILE_ROWS;
-				}
-				if (PFC) for (size_t i = 0; i < rows; i++) {
-					const real *c = t.c + (TILE_ROWS + i) * g->c_row;
-			__builtin_prefetch(c, 1);
-			__builtin_prefetch(c+VEC_LANES, 1);
-			__builtin_prefetch(c+2*VEC_LANES, 1);
-				}
-				run_band(&t, rows, nc);
-			}
-		}
+	for (size_t m = 0; bands > 0; bands--) {
+		size_t rows = (g->m - m + bands - 1) / bands;
+		struct tile t = {
+			.k = g->k,
+			.a = g->a + m * g->a_row,
+			.a_row = g->a_row,
+			.a_col = g->a_col,
+			.b = g->b,
+			.b_row = g->b_row,
+			.c = g->c + m * g->c_row,
+			.c_row = g->c_row,
+			.accumulate = g->accumulate,
+		};
+
+		run_band(&t, rows, g->n);
+		m += rows;
 	}
-	k += count;
-	} while (k < g->k);
 }
 
 #endif
