@@ -1,0 +1,46 @@
+/* scan.h - JSON without a tree: where the members of an object lie in a text that was checked once.
+ *
+ * scan_check reads the whole text by RFC 8259 with a bound on depth, so that everything after it may walk the
+ * text without looking for syntax errors again. Positions point into the text; nothing is copied or allocated.
+ */
+#ifndef SERVER_CODEC_SCAN_H
+#define SERVER_CODEC_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/err.h"
+
+struct scan_value { /* a piece of a checked text: from its first character to behind its last */
+	const char *at, *end;
+};
+
+/* Is the text one JSON value (UTF-8, nesting at most JSON_DEPTH_MAX, no more than white space around it)? ERR_JSON,
+ * with line and column. *value is the value without the white space. */
+int scan_check(const char *text, size_t size, struct scan_value *value, struct err *e);
+
+/* Of a checked text: the members of an object and the items of an array, one after another.
+ *	for (struct scan_iter i = scan_begin(v); scan_next(&i);) … i.key … i.value */
+struct scan_iter {
+	const char *at, *end;
+	bool object;
+	struct scan_value key; /* of an object's member: the string with its quotes */
+	struct scan_value value;
+};
+struct scan_iter scan_begin(struct scan_value container);
+bool scan_next(struct scan_iter *iter);
+
+static inline char scan_kind(struct scan_value v) /* '{' '[' '"' 't' 'f' 'n', or '0' for a number */
+{
+	char c = *v.at;
+
+	return c == '-' || (c >= '0' && c <= '9') ? '0' : c;
+}
+
+/* Is the string (with its quotes and escapes) this text? */
+bool scan_equals(struct scan_value string, const char *text);
+/* The text of a string: borrowed from the JSON text when it has no escapes, else decoded into room (at least
+ * string.end - string.at bytes). Returns the length. */
+size_t scan_string(struct scan_value string, const char **text, char *room);
+
+#endif
