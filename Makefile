@@ -3,7 +3,9 @@
 # One Makefile, no generated ones. Objects go to build/$(VARIANT)/, so that a sanitizer build
 # never mixes with the release. A new .c file in core/ or server/ is found by itself.
 
-CC        ?= gcc
+ifeq ($(origin CC),default)
+CC        := $(if $(shell command -v gcc),gcc,$(if $(shell command -v clang),clang,gcc))
+endif
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 VERSION   := 0.1.0
@@ -32,11 +34,15 @@ UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 
 .DEFAULT_GOAL := all
 .PHONY: all
-all: descentd
-	@:
+all: $(BUILD)/descentd $(if $(filter release,$(VARIANT)),descentd) ## build the daemon (the default)
 
 descentd: $(BUILD)/descentd
-	@cp $< $@
+	@install -m 755 $< $@
+
+# One sentence about what is missing, instead of a hundred compiler errors.
+.PHONY: found
+found:
+	@CC='$(CC)' docker/deps.sh --check build
 
 $(BUILD)/descentd: $(BUILD)/server/main.o $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
 	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
@@ -50,30 +56,33 @@ $(BUILD)/f64/libdescent.a: $(F64_OBJ)
 	$(AR) rcs $@ $^
 
 # The matrix kernels are one source, compiled once for each instruction set; the CPU chooses at run time.
+X86 := $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null))
+ifneq ($(X86),)
 $(BUILD)/core/gemm_avx2.o $(BUILD)/f64/core/gemm_avx2.o:     ISA := -mavx2 -mfma
 $(BUILD)/core/gemm_avx512.o $(BUILD)/f64/core/gemm_avx512.o: ISA := -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
+endif
 
 # The engine's loops over blocks become vector code only when errno and floating-point traps need not be kept;
 # neither changes a result. (-ffast-math would.)
 CORE_FLAGS := -O3 -fno-math-errno -fno-trapping-math
 
-$(BUILD)/core/%.o: core/%.c
+$(BUILD)/core/%.o: core/%.c | found
 	@mkdir -p $(@D)
 	$(CC) $(ALL_FLAGS) $(CORE_FLAGS) $(ISA) -MMD -MP -c -o $@ $<
 
-$(BUILD)/f64/core/%.o: core/%.c
+$(BUILD)/f64/core/%.o: core/%.c | found
 	@mkdir -p $(@D)
 	$(CC) $(ALL_FLAGS) $(CORE_FLAGS) $(ISA) -DDESCENT_DOUBLE -MMD -MP -c -o $@ $<
 
-$(BUILD)/server/%.o: server/%.c
+$(BUILD)/server/%.o: server/%.c | found
 	@mkdir -p $(@D)
 	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What is written down once in schema/ goes into the binary.
 EMBED := $(sort $(wildcard schema/sqlite/*.sql)) schema/openapi.yaml
-$(BUILD)/embed: schema/embed.c
+$(BUILD)/embed: schema/embed.c | found
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 $(WARN) -D_GNU_SOURCE $(shell pkg-config --cflags jansson yaml-0.1) -o $@ $< \
+	$(CC) -std=gnu17 -O1 $(WARN) $(EXTRA_CFLAGS) -D_GNU_SOURCE $(shell pkg-config --cflags jansson yaml-0.1) -o $@ $< \
 		$(shell pkg-config --libs jansson yaml-0.1)
 
 $(BUILD)/gen/embedded.c: $(BUILD)/embed $(EMBED)
@@ -100,5 +109,109 @@ $(BUILD)/tests/core_%: tests/unit/core_%.c tests/unit/suite.h $(BUILD)/libdescen
 $(BUILD)/tests/f64_%: tests/unit/f64_%.c tests/unit/suite.h $(BUILD)/f64/libdescent.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_FLAGS) -DDESCENT_DOUBLE $(CHECK_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/f64/libdescent.a -pie $(CHECK_LIBS) -lm
+
+# ---- tests ----
+
+SANITIZE_UB := -fsanitize=undefined -fno-sanitize-recover=all
+SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' # no _FORTIFY_SOURCE: the sanitizers check the same calls themselves
+
+.PHONY: test unit http house format asan tsan fuzz
+test: deps ## install what is missing, build, run every test but the slow kinds below
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT)
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(JOBS) tests/house $(wildcard tests/http)
+
+unit: $(UNIT) ## run the unit tests
+	@tests/run.sh $(UNIT)
+
+http: all ## run the black-box tests against the daemon
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- -n $(JOBS) tests/http
+
+house: ## check formatting and the rules of the house: which folder may include which
+	@docker/deps.sh test format
+	@git ls-files '*.[ch]' | xargs clang-format-14 --dry-run -Werror
+	@tests/run.sh -- tests/house
+
+format: ## format every C file
+	@docker/deps.sh format
+	@git ls-files '*.[ch]' | xargs clang-format-14 -i
+
+asan: ## run the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@CK_TIMEOUT_MULTIPLIER=10 $(MAKE) --no-print-directory -j$(JOBS) VARIANT=asan $(SLOW) \
+		SANITIZE='-fsanitize=address $(SANITIZE_UB)' unit
+
+tsan: ## run the unit tests under ThreadSanitizer
+	@CK_TIMEOUT_MULTIPLIER=20 $(MAKE) --no-print-directory -j$(JOBS) VARIANT=tsan $(SLOW) \
+		SANITIZE='-fsanitize=thread' unit
+
+# Inputs that a fuzzer finds worth keeping stay in build/; a crash is copied to tests/fuzz/corpus by hand.
+FUZZ         ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 10
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS=10, or those of FUZZ="csv number"
+	@CC=clang docker/deps.sh build fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz CC=clang $(SLOW) \
+		SANITIZE='-fsanitize=fuzzer-no-link,address $(SANITIZE_UB)' $(FUZZ:%=build/fuzz/tests/fuzz_%.run)
+
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_FLAGS) -fsanitize=fuzzer $(PKG_CFLAGS) -MMD -MP -o $@ $< $(SERVER_OBJ) $(GEN_OBJ) \
+		$(BUILD)/libdescent.a -pie $(PKG_LIBS) -lm
+
+.PHONY: $(FUZZ:%=$(BUILD)/tests/fuzz_%.run)
+$(FUZZ:%=$(BUILD)/tests/fuzz_%.run): $(BUILD)/tests/fuzz_%.run: $(BUILD)/tests/fuzz_%
+	@mkdir -p $(BUILD)/corpus/$*
+	$< -max_total_time=$(FUZZ_SECONDS) -timeout=20 -artifact_prefix=$(BUILD)/crash-$*- -verbosity=0 \
+		-print_final_stats=1 $(BUILD)/corpus/$* tests/fuzz/corpus/$*
+
+# ---- benchmarks: bench/X.c, bench/X.sh or bench/X.py is `make bench-X` ----
+
+BENCH_C      := $(patsubst bench/%.c,bench-%,$(wildcard bench/*.c))
+BENCH_SCRIPT := $(addprefix bench-,$(basename $(notdir $(wildcard bench/*.sh bench/*.py))))
+
+.PHONY: bench $(BENCH_C) $(BENCH_SCRIPT)
+bench: ## run every benchmark; make bench-gemm runs one (see bench/)
+	@set -e; for one in $(sort $(BENCH_C) $(BENCH_SCRIPT)); do \
+		echo "== $$one"; $(MAKE) --no-print-directory -j$(JOBS) $$one; done
+
+$(BENCH_C): bench-%: $(BUILD)/bench/%
+	@$<
+
+$(BENCH_SCRIPT): bench-%: all
+	@if [ -f bench/$*.py ]; then $(PYTHON) bench/$*.py; else sh bench/$*.sh; fi
+
+$(BUILD)/bench/%: bench/%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) -MMD -MP -o $@ $< $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a \
+		-pie $(PKG_LIBS) -lm
+
+# ---- the machine around it ----
+
+.PHONY: demo deps image-test install uninstall clean help
+demo: ## install what is missing, build, and show the daemon at work on real data
+	@docker/deps.sh build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@./descentd demo
+
+deps: ## install what building and testing need (apt-get)
+	@CC='$(CC)' docker/deps.sh build test
+
+image-test: ## build docker/Dockerfile without a container engine, start it and predict once (root)
+	@docker/image-test.sh
+
+install: all ## install under PREFIX=/usr/local, below DESTDIR
+	install -D -m 755 $(BUILD)/descentd $(DESTDIR)$(PREFIX)/bin/descentd
+	install -D -m 644 docs/descentd.1 $(DESTDIR)$(PREFIX)/share/man/man1/descentd.1
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' docker/descentd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/descentd.service
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/descentd $(DESTDIR)$(PREFIX)/share/man/man1/descentd.1 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/descentd.service
+
+clean: ## remove what was built
+	rm -rf build descentd
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
