@@ -1,7 +1,7 @@
 /* core_alloc.c - training and predicting allocate nothing once they are under way.
  *
  * The test brings its own malloc and relatives, which count and hand on to glibc's. A sanitizer has its own as
- * well, so under one there is nothing to count and the test says so by not being there.
+ * well, so under one there is nothing to count and the test says so by its exit status.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -21,9 +21,11 @@
 
 #ifdef SANITIZED
 
+#define SKIPPED 77 /* as tests/run.sh knows it */
+
 int main(void)
 {
-	return 0;
+	return SKIPPED;
 }
 
 #else

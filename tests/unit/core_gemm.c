@@ -148,8 +148,7 @@ static bool same(const struct gemm_engine *engine, const struct layout *l, real 
 static void compare(const struct gemm_engine *engine, const struct layout *l, const struct operands *o)
 {
 	for (size_t i = 0; i < o->c.count; i++) {
-		size_t at = i - GUARD, column = at % o->args.c_row;
-		bool inside = i >= GUARD && i < o->c.count - GUARD && column < l->n;
+		bool inside = i >= GUARD && i < o->c.count - GUARD && (i - GUARD) % o->args.c_row < l->n;
 		real got = o->c.data[i], expected = o->expected.data[i];
 
 		if (inside ? same(engine, l, got, expected) : got == expected) continue;
