@@ -358,10 +358,10 @@ static bool validate(struct trainer *t, struct run *run)
 	return isfinite(point->val_loss) ? false : diverged(run);
 }
 
-/* The loss that best, patience and target look at. */
+/* The loss that best and patience look at. */
 static double monitored(const struct trainer *t, const struct train_point *point)
 {
-	return t->validation.rows ? point->val_loss : point->loss;
+	return t->validation.rows && !t->config.monitor_training ? point->val_loss : point->loss;
 }
 
 static void note_best(struct trainer *t, struct run *run)
@@ -385,7 +385,7 @@ static bool good_enough(const struct trainer *t, struct run *run)
 {
 	const struct train_config *config = &t->config;
 
-	if (config->target_loss >= 0 && monitored(t, &run->point) <= config->target_loss)
+	if (config->target_loss >= 0 && (t->validation.rows ? run->point.val_loss : run->point.loss) <= config->target_loss)
 		return end_run(run, TRAIN_TARGET_LOSS);
 	if (config->patience && run->waited >= config->patience) return end_run(run, TRAIN_EARLY_STOPPING);
 	return false;

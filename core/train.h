@@ -35,9 +35,10 @@ struct train_config {
 	const struct loss *loss;
 	double loss_params[PARAMS_MAX];
 	/* Early stopping: after patience epochs without an improvement of more than min_delta. 0: off. It looks at
-	 * val_loss if there is validation, else at loss. */
+	 * val_loss if there is validation and monitor_training is not set, else at loss. */
 	uint64_t patience;
 	double min_delta;
+	bool monitor_training;
 	bool restore_best;          /* with patience: the best epoch's weights are left, however it ends */
 	bool classification;        /* count hits; else absolute errors */
 	const double *target_scale; /* (outputs), the users' units of one unit of y, borrowed; NULL: 1 */

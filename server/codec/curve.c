@@ -1,0 +1,306 @@
+/* curve.c - loss curves. See curve.h. Which columns a curve has is one table, read by both writers. */
+#include "server/codec/curve.h"
+
+#include <endian.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/codec/number.h"
+
+/* ---- growing lists of points ---- */
+
+static bool add_point(struct train_point **points, size_t *count, size_t *capacity, const struct train_point *point)
+{
+	if (*count == *capacity) {
+		size_t wanted = *capacity ? *capacity * 2 : 64;
+		struct train_point *grown = reallocarray(*points, wanted, sizeof *grown);
+
+		if (!grown) return false;
+		*points = grown;
+		*capacity = wanted;
+	}
+	(*points)[(*count)++] = *point;
+	return true;
+}
+
+/* ---- keeping ---- */
+
+/* Epochs of a bucket that begins at `epoch`: 1 to CURVE_EVERY_MAX, then doubling as the epochs double. */
+static uint64_t bucket_epochs(uint64_t epoch)
+{
+	uint64_t size = 1;
+
+	for (uint64_t end = CURVE_EVERY_MAX; epoch > end; end *= 2)
+		size = size == 1 ? 4 : size * 2;
+	return size;
+}
+
+/* NaN is neither low nor high, but a point that is not finite must not be merged away: it is the last of its run. */
+static void open_bucket(struct curve_recorder *r, const struct train_point *point)
+{
+	r->low = r->high = r->val_low = r->val_high = *point;
+	r->bucket_end = point->epoch + bucket_epochs(point->epoch) - 1;
+}
+
+static void widen_bucket(struct curve_recorder *r, const struct train_point *point)
+{
+	if (point->loss < r->low.loss) r->low = *point;
+	if (!(point->loss <= r->high.loss)) r->high = *point;
+	if (point->val_loss < r->val_low.val_loss) r->val_low = *point;
+	if (point->val_loss > r->val_high.val_loss) r->val_high = *point;
+}
+
+static int by_epoch(const void *a, const void *b)
+{
+	const struct train_point *x = a, *y = b;
+
+	return (x->epoch > y->epoch) - (x->epoch < y->epoch);
+}
+
+bool curve_record_end(struct curve_recorder *r)
+{
+	struct train_point kept[] = { r->low, r->high, r->val_low, r->val_high };
+	const size_t count = sizeof kept / sizeof *kept;
+
+	if (!r->bucket_end) return true;
+	qsort(kept, count, sizeof *kept, by_epoch);
+	for (size_t i = 0; i < count; i++)
+		if (!i || kept[i].epoch != kept[i - 1].epoch)
+			if (!add_point(&r->points, &r->count, &r->capacity, &kept[i])) return false;
+	r->bucket_end = 0;
+	return true;
+}
+
+bool curve_record(struct curve_recorder *r, const struct train_point *point)
+{
+	if (r->bucket_end) widen_bucket(r, point);
+	else open_bucket(r, point);
+	return point->epoch < r->bucket_end || curve_record_end(r);
+}
+
+void curve_recorder_free(struct curve_recorder *r)
+{
+	free(r->points);
+	*r = (struct curve_recorder){ 0 };
+}
+
+/* ---- blocks ---- */
+
+static void put_u64(unsigned char *to, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(to, &value, sizeof value);
+}
+
+static uint64_t get_u64(const unsigned char *from)
+{
+	uint64_t value;
+
+	memcpy(&value, from, sizeof value);
+	return le64toh(value);
+}
+
+#define STORED_REALS 6
+
+static void point_reals(const struct train_point *p, double out[STORED_REALS])
+{
+	const double reals[STORED_REALS] = { p->loss, p->val_loss, p->metric, p->val_metric, p->learning_rate,
+		p->seconds };
+
+	memcpy(out, reals, sizeof reals);
+}
+
+int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size, struct err *e)
+{
+	unsigned char *to = reallocarray(NULL, count ? count : 1, CURVE_POINT_BYTES);
+
+	*data = to;
+	*size = count * CURVE_POINT_BYTES;
+	if (!to) return err_nomem(e);
+	for (size_t i = 0; i < count; i++, to += CURVE_POINT_BYTES) {
+		double reals[STORED_REALS];
+		uint64_t bits[STORED_REALS];
+
+		point_reals(&points[i], reals);
+		memcpy(bits, reals, sizeof bits);
+		put_u64(to, points[i].epoch);
+		put_u64(to + 8, points[i].step);
+		for (size_t j = 0; j < STORED_REALS; j++)
+			put_u64(to + 16 + 8 * j, bits[j]);
+	}
+	return 0;
+}
+
+int curve_decode(struct curve *curve, const unsigned char *data, size_t size, uint64_t from, uint64_t to,
+		struct err *e)
+{
+	if (size % CURVE_POINT_BYTES) return err_set(e, ERR_CORRUPT, "a block of a stored curve is damaged");
+	for (; size; data += CURVE_POINT_BYTES, size -= CURVE_POINT_BYTES) {
+		struct train_point point = { .epoch = get_u64(data), .step = get_u64(data + 8) };
+		double reals[STORED_REALS];
+
+		if (point.epoch < from || point.epoch > to) continue;
+		for (size_t j = 0; j < STORED_REALS; j++) {
+			uint64_t bits = get_u64(data + 16 + 8 * j);
+
+			memcpy(&reals[j], &bits, sizeof bits);
+		}
+		point.loss = reals[0];
+		point.val_loss = reals[1];
+		point.metric = reals[2];
+		point.val_metric = reals[3];
+		point.learning_rate = reals[4];
+		point.seconds = reals[5];
+		if (!add_point(&curve->points, &curve->count, &curve->capacity, &point)) return err_nomem(e);
+	}
+	return 0;
+}
+
+void curve_clear(struct curve *curve)
+{
+	free(curve->points);
+	*curve = (struct curve){ 0 };
+}
+
+/* ---- thinning ---- */
+
+#define BUCKET_KEEPS 4 /* lowest and highest of loss and of val_loss */
+
+static int by_index(const void *a, const void *b)
+{
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Moves the points of [from, to) that stay to place `at`; returns the place after them. */
+static size_t keep_extremes(struct train_point *points, size_t from, size_t to, size_t at)
+{
+	size_t keep[BUCKET_KEEPS] = { from, from, from, from };
+
+	for (size_t i = from; i < to; i++) {
+		if (points[i].loss < points[keep[0]].loss) keep[0] = i;
+		if (!(points[i].loss <= points[keep[1]].loss)) keep[1] = i;
+		if (points[i].val_loss < points[keep[2]].val_loss) keep[2] = i;
+		if (points[i].val_loss > points[keep[3]].val_loss) keep[3] = i;
+	}
+	qsort(keep, BUCKET_KEEPS, sizeof *keep, by_index);
+	for (size_t i = 0; i < BUCKET_KEEPS; i++)
+		if (!i || keep[i] != keep[i - 1]) points[at++] = points[keep[i]];
+	return at;
+}
+
+void curve_thin(struct curve *curve, size_t max)
+{
+	size_t inner = curve->count - 2, buckets, at = 1;
+	struct train_point last;
+
+	if (curve->count <= max || max < 2) return;
+	last = curve->points[curve->count - 1];
+	buckets = (max - 2) / BUCKET_KEEPS;
+	for (size_t i = 0; i < buckets; i++)
+		at = keep_extremes(curve->points, 1 + inner * i / buckets, 1 + inner * (i + 1) / buckets, at);
+	curve->points[at++] = last;
+	curve->count = at;
+}
+
+/* ---- writing ---- */
+
+struct column {
+	const char *name; /* NULL: curve_view's metric */
+	size_t offset;
+	bool whole, validation;
+};
+static const struct column columns[] = {
+	{ "epoch", offsetof(struct train_point, epoch), true, false },
+	{ "step", offsetof(struct train_point, step), true, false },
+	{ "loss", offsetof(struct train_point, loss), false, false },
+	{ "val_loss", offsetof(struct train_point, val_loss), false, true },
+	{ NULL, offsetof(struct train_point, metric), false, false },
+	{ NULL, offsetof(struct train_point, val_metric), false, true },
+	{ "learning_rate", offsetof(struct train_point, learning_rate), false, false },
+	{ "seconds", offsetof(struct train_point, seconds), false, false },
+};
+#define COLUMNS (sizeof columns / sizeof *columns)
+
+static void column_name(const struct column *column, const struct curve_view *view, struct buffer *out)
+{
+	if (!column->name && column->validation) buffer_text(out, "val_");
+	buffer_text(out, column->name ? column->name : view->metric);
+}
+
+static double real_at(const struct column *column, const struct train_point *point)
+{
+	return *(const double *)((const char *)point + column->offset);
+}
+
+/* Writes a cell, `missing` in the place of what is not finite. */
+static void write_cell(const struct column *column, const struct train_point *point, const char *missing,
+		struct buffer *out)
+{
+	char *to = buffer_reserve(out, NUMBER_PRINT_MAX);
+
+	if (!to) return;
+	if (column->whole)
+		buffer_printf(out, "%llu",
+				(unsigned long long)*(const uint64_t *)((const char *)point + column->offset));
+	else if (isfinite(real_at(column, point))) out->size += number_print_double(real_at(column, point), to);
+	else buffer_text(out, missing);
+}
+
+static const char *nonfinite_kind(double value)
+{
+	if (isnan(value)) return "nan";
+	return value > 0 ? "inf" : "-inf";
+}
+
+static void write_nonfinite(const struct curve *curve, const struct curve_view *view, struct buffer *out)
+{
+	bool some = false;
+
+	buffer_text(out, ",\"nonfinite\":[");
+	for (size_t i = 0; i < curve->count; i++)
+		for (size_t j = 0; j < COLUMNS; j++) {
+			if (columns[j].whole || (columns[j].validation && !view->validated)) continue;
+			if (isfinite(real_at(&columns[j], &curve->points[i]))) continue;
+			buffer_printf(out, "%s{\"epoch\":%llu,\"metric\":\"", some ? "," : "",
+					(unsigned long long)curve->points[i].epoch);
+			column_name(&columns[j], view, out);
+			buffer_printf(out, "\",\"kind\":\"%s\"}", nonfinite_kind(real_at(&columns[j], &curve->points[i])));
+			some = true;
+		}
+	buffer_text(out, "]");
+}
+
+void curve_write_json(const struct curve *curve, const struct curve_view *view, struct buffer *out)
+{
+	buffer_printf(out, "{\"job\":\"%lld\",\"total\":%llu,\"returned\":%zu", (long long)view->job,
+			(unsigned long long)view->total, curve->count);
+	for (size_t j = 0; j < COLUMNS; j++) {
+		if (columns[j].validation && !view->validated) continue;
+		buffer_text(out, ",\"");
+		column_name(&columns[j], view, out);
+		buffer_text(out, "\":[");
+		for (size_t i = 0; i < curve->count; i++) {
+			if (i) buffer_text(out, ",");
+			write_cell(&columns[j], &curve->points[i], "null", out);
+		}
+		buffer_text(out, "]");
+	}
+	write_nonfinite(curve, view, out);
+	buffer_text(out, "}");
+}
+
+void curve_write_csv(const struct curve *curve, const struct curve_view *view, struct buffer *out)
+{
+	for (size_t i = 0; i <= curve->count; i++) {
+		for (size_t j = 0; j < COLUMNS; j++) {
+			if (columns[j].validation && !view->validated) continue;
+			if (j) buffer_text(out, ",");
+			if (i) write_cell(&columns[j], &curve->points[i - 1], "", out);
+			else column_name(&columns[j], view, out);
+		}
+		buffer_text(out, "\r\n");
+	}
+}

@@ -1,0 +1,64 @@
+/* curve.h - loss curves: the points of a job, how they lie in a block of the store, and how they are shown.
+ *
+ * Every epoch to CURVE_EVERY_MAX is kept. Of later ones neighbours are merged: of each bucket the points with the
+ * lowest and the highest loss and val_loss stay, and buckets grow with the epochs, so that a doubling of the
+ * epochs adds at most 2 * CURVE_EVERY_MAX points and no spike is lost.
+ */
+#ifndef SERVER_CODEC_CURVE_H
+#define SERVER_CODEC_CURVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+#include "core/train.h"
+#include "server/buffer.h"
+
+#define CURVE_EVERY_MAX   10000
+#define CURVE_POINT_BYTES 64 /* in a block: epoch, step, then six float64, all little-endian */
+
+/* ---- keeping ---- */
+
+/* Points of training that wait to be written. */
+struct curve_recorder { /* zeroed is empty; new: curve_recorder_free */
+	struct train_point *points; /* (count), ready to be written, in the order of epochs */
+	size_t count, capacity;
+	struct train_point low, high, val_low, val_high; /* of the open bucket */
+	uint64_t bucket_end; /* the open bucket's last epoch; 0: none is open */
+};
+/* False: no memory. */
+bool curve_record(struct curve_recorder *recorder, const struct train_point *point);
+/* The open bucket joins the points that are ready: at the end. */
+bool curve_record_end(struct curve_recorder *recorder);
+void curve_recorder_free(struct curve_recorder *recorder);
+
+/* *data is new (free), count * CURVE_POINT_BYTES. */
+int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size, struct err *e);
+
+/* ---- showing ---- */
+
+struct curve { /* zeroed is empty; new: curve_clear */
+	struct train_point *points;
+	size_t count, capacity;
+};
+void curve_clear(struct curve *curve);
+/* Appends the points of a block whose epoch lies in [from, to]. ERR_CORRUPT, ERR_NOMEM. */
+int curve_decode(struct curve *curve, const unsigned char *data, size_t size, uint64_t from, uint64_t to,
+		struct err *e);
+/* Leaves at most max points (at least 2): the first, the last, and of each bucket those with the lowest and highest
+ * loss and val_loss. */
+void curve_thin(struct curve *curve, size_t max);
+
+struct curve_view {
+	int64_t job;
+	uint64_t total;     /* points before thinning */
+	const char *metric; /* "accuracy" or "mae" */
+	bool validated;     /* are there val_ columns? */
+};
+/* Columns, ready to plot; what is not finite is null and named in "nonfinite". */
+void curve_write_json(const struct curve *curve, const struct curve_view *view, struct buffer *out);
+/* A header line and a row a point; what is not finite is an empty cell. */
+void curve_write_csv(const struct curve *curve, const struct curve_view *view, struct buffer *out);
+
+#endif

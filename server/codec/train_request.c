@@ -1,0 +1,303 @@
+/* train_request.c - reads and completes what :train is asked. See train_request.h.
+ *
+ * Defaults: Adam with batches of TRAIN_BATCH. Up to SMALL_ROWS rows all of them are trained on for a fixed number of
+ * epochs, as few held-out rows say little; above that a tenth is held out and training stops when it no longer
+ * improves on it.
+ */
+#include "server/codec/train_request.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/codec/fields.h"
+#include "server/codec/json.h"
+
+#define SEED_MAX      9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
+#define SECONDS_MAX   1e9
+#define TRAIN_BATCH   32
+#define SMALL_ROWS    1000
+#define DEFAULT_SPLIT 0.1
+#define DEFAULT_EPOCHS   200
+#define DEFAULT_PATIENCE 20
+#define DEFAULT_RATE     0.003
+
+struct said {
+	const char *dataset, *from, *note;
+	const json_t *data, *batch_size, *optimizer, *loss, *validation, *early_stopping;
+	uint64_t epochs, seed, threads;
+	double max_seconds, target_loss;
+	bool shuffle;
+};
+
+#define ROW(name, type, low, high, null) { #name, type, offsetof(struct said, name), low, high, false, null }
+static const struct field fields[] = {
+	ROW(dataset, FIELD_STRING, 0, 0, true),
+	ROW(data, FIELD_ANY, 0, 0, false),
+	ROW(epochs, FIELD_UINT, 1, TRAIN_EPOCHS_MAX, false),
+	ROW(batch_size, FIELD_ANY, 0, 0, false),
+	ROW(shuffle, FIELD_BOOL, 0, 0, false),
+	ROW(seed, FIELD_UINT, 0, SEED_MAX, false),
+	ROW(threads, FIELD_UINT, 1, TRAIN_THREADS_MAX, false),
+	{ "max_seconds", FIELD_REAL, offsetof(struct said, max_seconds), 0, SECONDS_MAX, true, true },
+	ROW(target_loss, FIELD_REAL, 0, 1e30, true),
+	ROW(optimizer, FIELD_ANY, 0, 0, false),
+	ROW(loss, FIELD_ANY, 0, 0, false),
+	ROW(validation, FIELD_ANY, 0, 0, false),
+	ROW(early_stopping, FIELD_ANY, 0, 0, false),
+	ROW(from, FIELD_STRING, 0, 0, false),
+	ROW(note, FIELD_STRING, 0, 0, false),
+	{ 0 },
+};
+#undef ROW
+
+/* ---- reading ---- */
+
+static void read_batch(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	static const struct field batch = { "", FIELD_UINT, 0, 1, 4294967295.0, false, false };
+	uint64_t size = 0;
+
+	if (!value) return;
+	r->batch_said = true;
+	if (json_is_string(value) && !strcmp(json_string_value(value), "full")) r->batch_full = true;
+	else if (json_is_string(value))
+		faults_add(faults, ERR_INVALID, "/batch_size", "must be a number of rows, or \"full\"");
+	else if (field_value(value, &batch, &size, "/batch_size", faults)) r->core.batch_size = size;
+}
+
+#define ROWS_MAX 64
+typedef const char *name_at(size_t i);
+
+static const char *optimizer_name_at(size_t i)
+{
+	const struct optimizer *row = optim_at(i);
+
+	return row ? row->name : NULL;
+}
+
+static const char *loss_name_at(size_t i)
+{
+	const struct loss *row = loss_at(i);
+
+	return row ? row->name : NULL;
+}
+
+static void unknown_name(const char *kind, const char *name, name_at *at, const char *pointer, struct faults *faults)
+{
+	const char *known[ROWS_MAX + 1] = { 0 }, *meant;
+
+	for (size_t i = 0; i < ROWS_MAX && at(i); i++)
+		known[i] = at(i);
+	meant = did_you_mean(name, known);
+	faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; %s%s%s", kind, name,
+			meant ? "did you mean \"" : "/v1/catalog lists what there is", meant ? meant : "",
+			meant ? "\"?" : "");
+}
+
+static void read_optimizer(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	const char *name = "adam";
+
+	r->core.optimizer = optim_find("adam");
+	params_fallback(r->core.optimizer->params, r->core.optimizer_params);
+	if (!value || !named_read(value, &name, "/optimizer", faults)) return;
+	if (!optim_find(name)) {
+		unknown_name("optimizer", name, optimizer_name_at, "/optimizer", faults);
+		return;
+	}
+	r->optimizer_said = json_is_object(value) ? json_object_get(value, "learning_rate") != NULL : false;
+	r->core.optimizer = optim_find(name);
+	if (strcmp(name, "adam")) r->optimizer_said = true;
+	named_params(value, r->core.optimizer->params, r->core.optimizer_params, "/optimizer", "optimizer", faults);
+}
+
+static void read_loss(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	const char *name;
+
+	if (!value || !named_read(value, &name, "/loss", faults)) return;
+	if (!(r->core.loss = loss_find(name))) {
+		unknown_name("loss", name, loss_name_at, "/loss", faults);
+		return;
+	}
+	named_params(value, r->core.loss->params, r->core.loss_params, "/loss", "loss", faults);
+}
+
+static void read_validation(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	static const struct field rows[] = { { "split", FIELD_REAL, 0, 0, 0.9, true, false }, { 0 } };
+
+	if (!value) return;
+	r->validation_said = true;
+	if (json_is_null(value)) return;
+	fields_read(value, rows, &r->split, "/validation", faults);
+	if (json_is_object(value) && !json_object_get(value, "split"))
+		faults_add(faults, ERR_MISSING_FIELD, "/validation",
+				"needs \"split\", the share of the rows to hold out, as in 0.2");
+}
+
+struct stopping_said {
+	const char *monitor;
+	uint64_t patience;
+	double min_delta;
+	bool restore_best;
+};
+
+static void read_stopping(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	struct stopping_said said = { .monitor = NULL, .patience = DEFAULT_PATIENCE, .restore_best = true };
+	static const struct field rows[] = {
+		{ "monitor", FIELD_STRING, offsetof(struct stopping_said, monitor), 0, 0, false, false },
+		{ "patience", FIELD_UINT, offsetof(struct stopping_said, patience), 1, TRAIN_EPOCHS_MAX, false, false },
+		{ "min_delta", FIELD_REAL, offsetof(struct stopping_said, min_delta), 0, 1e30, false, false },
+		{ "restore_best", FIELD_BOOL, offsetof(struct stopping_said, restore_best), 0, 0, false, false },
+		{ 0 },
+	};
+
+	if (!value) return;
+	r->stopping_said = true;
+	if (json_is_null(value)) return;
+	fields_read(value, rows, &said, "/early_stopping", faults);
+	r->stopping = true;
+	r->monitor = said.monitor;
+	r->core.patience = said.patience;
+	r->core.min_delta = said.min_delta;
+	r->core.restore_best = said.restore_best;
+	if (said.monitor && strcmp(said.monitor, "val_loss") && strcmp(said.monitor, "loss"))
+		faults_add(faults, ERR_INVALID, "/early_stopping/monitor", "must be \"val_loss\" or \"loss\"");
+}
+
+static void check_from(const char *from, struct faults *faults)
+{
+	if (!strcmp(from, "scratch") || !strcmp(from, "latest")) return;
+	if (*from && strlen(from) < 19 && strspn(from, "0123456789") == strlen(from)) return;
+	faults_add(faults, ERR_INVALID, "/from", "must be \"scratch\", \"latest\" or a version, as in \"3\"");
+}
+
+void train_request_read(const json_t *document, bool stored, struct train_request *r, struct faults *faults)
+{
+	struct said said = { .shuffle = true, .target_loss = -1, .from = "scratch", .note = "" };
+
+	*r = (struct train_request){ 0 };
+	fields_read(document, fields, &said, "", faults);
+	r->dataset = said.dataset;
+	r->core.epochs = said.epochs;
+	r->epochs_said = said.epochs;
+	r->core.shuffle = said.shuffle;
+	r->core.seed = said.seed;
+	r->core.max_seconds = said.max_seconds;
+	r->core.target_loss = said.target_loss;
+	r->threads = said.threads;
+	r->from = said.from;
+	r->note = said.note;
+	if (!json_is_object(document)) return;
+	read_batch(said.batch_size, r, faults);
+	read_optimizer(said.optimizer, r, faults);
+	read_loss(said.loss, r, faults);
+	read_validation(said.validation, r, faults);
+	read_stopping(said.early_stopping, r, faults);
+	check_from(r->from, faults);
+	if (stored) return;
+	if (said.dataset && said.data)
+		faults_add(faults, ERR_INVALID, "/data", "goes without \"dataset\": name one or send the other");
+	else if (!said.dataset && !said.data && !json_object_get(document, "dataset"))
+		faults_add(faults, ERR_MISSING_FIELD, "",
+				"needs \"dataset\", or \"data\" with \"inputs\" and \"targets\"");
+}
+
+/* ---- completing ---- */
+
+uint64_t train_request_rows(const struct train_request *r, uint64_t rows)
+{
+	uint64_t held_out;
+
+	if (r->split <= 0 || rows < 2) return rows;
+	held_out = (uint64_t)llround((double)rows * r->split);
+	if (held_out < 1) held_out = 1;
+	return held_out < rows ? rows - held_out : 1;
+}
+
+static void resolve_stopping(struct train_request *r, bool chosen, struct faults *faults)
+{
+	if (!r->stopping_said && chosen) {
+		r->stopping = true;
+		r->core.patience = DEFAULT_PATIENCE;
+		r->core.restore_best = true;
+	}
+	if (!r->stopping) return;
+	if (!r->monitor) r->monitor = r->split > 0 ? "val_loss" : "loss";
+	r->core.monitor_training = !strcmp(r->monitor, "loss");
+	if (r->split <= 0 && !strcmp(r->monitor, "val_loss"))
+		faults_add(faults, ERR_INVALID, "/early_stopping/monitor",
+				"needs validation, as in \"validation\": {\"split\": 0.2}");
+}
+
+void train_request_resolve(struct train_request *r, uint64_t rows, unsigned threads_max, struct faults *faults)
+{
+	bool large = rows > SMALL_ROWS;
+	uint64_t training;
+
+	if (!r->validation_said && large) r->split = DEFAULT_SPLIT;
+	if (r->split > 0 && rows < 2)
+		faults_add(faults, ERR_RANGE, "/validation/split", "there is only one row; a split needs two");
+	resolve_stopping(r, !r->validation_said && large, faults);
+	if (!r->epochs_said) r->core.epochs = DEFAULT_EPOCHS;
+	if (!r->optimizer_said) r->core.optimizer_params[0] = DEFAULT_RATE;
+	training = train_request_rows(r, rows);
+	if (!r->batch_said) r->core.batch_size = training < TRAIN_BATCH ? training : TRAIN_BATCH;
+	if (r->batch_full) r->core.batch_size = 0;
+	if (r->core.batch_size > training)
+		faults_add(faults, ERR_RANGE, "/batch_size", "%zu is more than the %llu training rows; \"full\" takes them all",
+				r->core.batch_size, (unsigned long long)training);
+	if (!r->threads || r->threads > threads_max) r->threads = threads_max;
+}
+
+/* ---- writing ---- */
+
+static json_t *named_document(const char *name, const struct param params[PARAMS_MAX], const double *values)
+{
+	json_t *out = json_object();
+
+	json_put(out, "name", json_string(name));
+	for (size_t i = 0; i < params_count(params); i++)
+		json_put(out, params[i].name, json_real(values[i]));
+	return out;
+}
+
+static json_t *stopping_document(const struct train_request *r)
+{
+	json_t *out;
+
+	if (!r->stopping) return json_null();
+	out = json_object();
+	json_put(out, "monitor", json_string(r->monitor));
+	json_put(out, "patience", json_integer((json_int_t)r->core.patience));
+	json_put(out, "min_delta", json_real(r->core.min_delta));
+	json_put(out, "restore_best", json_boolean(r->core.restore_best));
+	return out;
+}
+
+json_t *train_request_document(const struct train_request *r)
+{
+	const struct train_config *c = &r->core;
+	json_t *out = json_object();
+	bool whole = json_put(out, "dataset", r->dataset ? json_string(r->dataset) : json_null());
+
+	whole &= json_put(out, "epochs", json_integer((json_int_t)c->epochs));
+	whole &= json_put(out, "batch_size", r->batch_full ? json_string("full") : json_integer((json_int_t)c->batch_size));
+	whole &= json_put(out, "shuffle", json_boolean(c->shuffle));
+	whole &= json_put(out, "seed", json_integer((json_int_t)c->seed));
+	whole &= json_put(out, "threads", json_integer((json_int_t)r->threads));
+	whole &= json_put(out, "max_seconds", c->max_seconds > 0 ? json_real(c->max_seconds) : json_null());
+	whole &= json_put(out, "target_loss", c->target_loss >= 0 ? json_real(c->target_loss) : json_null());
+	whole &= json_put(out, "optimizer", named_document(c->optimizer->name, c->optimizer->params, c->optimizer_params));
+	whole &= json_put(out, "loss", named_document(c->loss->name, c->loss->params, c->loss_params));
+	whole &= json_put(out, "validation", r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
+	whole &= json_put(out, "early_stopping", stopping_document(r));
+	whole &= json_put(out, "from", json_string(r->from));
+	if (whole) return out;
+	json_decref(out);
+	return NULL;
+}

@@ -1,0 +1,56 @@
+/* registry.h - versions in memory: found by name, shared by reference, dropped when nobody needs them.
+ *
+ * A version never changes once it is loaded, so readers share it without a lock. Each thread remembers the last
+ * versions it asked for: while nothing was published, labelled or deleted, finding one again takes no lock and no
+ * SQL. registry_forget ends that for a model; whoever changes one calls it after the commit.
+ */
+#ifndef SERVER_REGISTRY_REGISTRY_H
+#define SERVER_REGISTRY_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+#include "core/gemm.h"
+#include "core/model.h"
+#include "server/store/store.h"
+
+struct registry;
+struct version; /* shared; version_put gives it back */
+
+/* *out is new (registry_free). store and engine are borrowed. Versions above budget_bytes in all are dropped from
+ * memory, the longest unused first. */
+int registry_new(struct registry **out, struct store *store, const struct gemm_engine *engine, size_t budget_bytes,
+		struct err *e);
+void registry_free(struct registry *registry);
+
+/* Which version of a model. */
+enum version_pick {
+	PICK_DEFAULT, /* the label "stable" if it is set, else the latest */
+	PICK_NUMBER,  /* text is the version's digits */
+	PICK_LABEL,   /* text is the label */
+};
+
+/* *out is shared: version_put. may_wait false: ERR_WOULD_BLOCK when it must be loaded. ERR_NOT_FOUND: no such
+ * model, version or label; ERR_NO_VERSION: nothing was trained yet; ERR_NOMEM, ERR_IO, ERR_CORRUPT. */
+int registry_get(struct registry *registry, const char *model, enum version_pick pick, const char *text,
+		bool may_wait, struct version **out, struct err *e);
+void version_put(struct version *version); /* NULL is fine */
+
+/* After a model's versions or labels changed, and was deleted. */
+void registry_forget(struct registry *registry, const char *model);
+
+const struct model *version_model(const struct version *version);
+uint64_t version_number(const struct version *version);
+
+/* What a thread needs to predict with a version; borrowed for as long as the thread holds the version. */
+struct version_work {
+	struct net_work *net;
+	float *x;    /* (rows, inputs) */
+	size_t rows; /* the most at a time */
+};
+/* This thread's. Allocates the first time only. */
+int version_work(struct version *version, const struct version_work **work, struct err *e);
+
+#endif
