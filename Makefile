@@ -36,6 +36,9 @@ UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 .PHONY: all
 all: $(BUILD)/descentd $(if $(filter release,$(VARIANT)),descentd) ## build the daemon (the default)
 
+.PHONY: everything
+everything: all $(UNIT) $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c)) ## build the tests and benchmarks as well
+
 descentd: $(BUILD)/descentd
 	@install -m 755 $< $@
 
@@ -117,7 +120,8 @@ SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' # no _FORTIFY_SOURCE: the sa
 
 .PHONY: test unit http house format asan tsan fuzz
 test: deps ## install what is missing, build, run every test but the slow kinds below
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT)
+	@echo "building ..."
+	@$(MAKE) -s -j$(JOBS) all $(UNIT)
 	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(JOBS) tests/house $(wildcard tests/http)
 
 unit: $(UNIT) ## run the unit tests
@@ -128,19 +132,19 @@ http: all ## run the black-box tests against the daemon
 
 house: ## check formatting and the rules of the house: which folder may include which
 	@docker/deps.sh test format
-	@git ls-files '*.[ch]' | xargs clang-format-14 --dry-run -Werror
+	@find core schema server tests bench -name '*.[ch]' | xargs clang-format-14 --dry-run -Werror
 	@tests/run.sh -- tests/house
 
 format: ## format every C file
 	@docker/deps.sh format
-	@git ls-files '*.[ch]' | xargs clang-format-14 -i
+	@find core schema server tests bench -name '*.[ch]' | xargs clang-format-14 -i
 
 asan: ## run the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@CK_TIMEOUT_MULTIPLIER=10 $(MAKE) --no-print-directory -j$(JOBS) VARIANT=asan $(SLOW) \
+	@CK_TIMEOUT_MULTIPLIER=10 $(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) \
 		SANITIZE='-fsanitize=address $(SANITIZE_UB)' unit
 
 tsan: ## run the unit tests under ThreadSanitizer
-	@CK_TIMEOUT_MULTIPLIER=20 $(MAKE) --no-print-directory -j$(JOBS) VARIANT=tsan $(SLOW) \
+	@CK_TIMEOUT_MULTIPLIER=20 $(MAKE) -s -j$(JOBS) VARIANT=tsan $(SLOW) \
 		SANITIZE='-fsanitize=thread' unit
 
 # Inputs that a fuzzer finds worth keeping stay in build/; a crash is copied to tests/fuzz/corpus by hand.
@@ -149,7 +153,7 @@ FUZZ_SECONDS ?= 10
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS=10, or those of FUZZ="csv number"
 	@CC=clang docker/deps.sh build fuzz
-	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz CC=clang $(SLOW) \
+	@$(MAKE) -s -j$(JOBS) VARIANT=fuzz CC=clang $(SLOW) \
 		SANITIZE='-fsanitize=fuzzer-no-link,address $(SANITIZE_UB)' $(FUZZ:%=build/fuzz/tests/fuzz_%.run)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
@@ -171,7 +175,7 @@ BENCH_SCRIPT := $(addprefix bench-,$(basename $(notdir $(wildcard bench/*.sh ben
 .PHONY: bench $(BENCH_C) $(BENCH_SCRIPT)
 bench: ## run every benchmark; make bench-gemm runs one (see bench/)
 	@set -e; for one in $(sort $(BENCH_C) $(BENCH_SCRIPT)); do \
-		echo "== $$one"; $(MAKE) --no-print-directory -j$(JOBS) $$one; done
+		echo "== $$one"; $(MAKE) -s -j$(JOBS) $$one; done
 
 $(BENCH_C): bench-%: $(BUILD)/bench/%
 	@$<
@@ -189,7 +193,8 @@ $(BUILD)/bench/%: bench/%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
 .PHONY: demo deps image-test install uninstall clean help
 demo: ## install what is missing, build, and show the daemon at work on real data
 	@docker/deps.sh build
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@echo "building ..."
+	@$(MAKE) -s -j$(JOBS) all
 	@./descentd demo
 
 deps: ## install what building and testing need (apt-get)
