@@ -1,0 +1,382 @@
+/* db.c - opening a connection, transactions and what SQLite's result codes mean. See db.h.
+ *
+ * The log is copied into the file by the writer alone (db_checkpoint): SQLite from 3.7.0 to 3.51.2 may damage a file
+ * when two connections write or checkpoint at once. So no connection checkpoints by itself, and none maps the
+ * file into memory, where a failing disk would be a signal.
+ */
+#include "server/store/sqlite/db.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUSY_MS 5000 /* how long a reset of the log waits for our own readers */
+
+struct db {
+	sqlite3 *handle;
+	sqlite3_stmt *stmts[SQL_COUNT]; /* prepared at first use */
+	int wal_pages;
+	bool garbage;
+};
+
+static const char *const pragmas[] = {
+	[DB_WRITER] = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;"
+		      "PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+		      "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 16777216",
+	[DB_READER] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0;"
+		      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512",
+};
+
+static const int open_flags[] = {
+	[DB_WRITER] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+		      SQLITE_OPEN_EXRESCODE,
+	[DB_READER] = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+};
+
+/* A full disk is not always SQLITE_FULL: the system's own error says it where SQLite has only "I/O error". */
+static bool disk_full(sqlite3 *handle, int code)
+{
+	int system = sqlite3_system_errno(handle);
+
+	if ((code & 0xff) == SQLITE_FULL) return true;
+	return (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG);
+}
+
+static int fail(struct db *db, int code, struct err *e)
+{
+	const char *file = sqlite3_db_filename(db->handle, "main");
+	const char *text = sqlite3_errmsg(db->handle);
+
+	if (disk_full(db->handle, code))
+		return err_set(e, ERR_DISK_FULL,
+				"there is no room left on the disk of %s; free some and try again", file);
+	switch (code & 0xff) {
+	case SQLITE_NOMEM: return err_nomem(e);
+	case SQLITE_NOTADB:
+		return err_set(e, ERR_CORRUPT, "%s is not a SQLite database; name another file", file);
+	case SQLITE_CORRUPT:
+		return err_set(e, ERR_CORRUPT, "the database %s is damaged (%s); restore it from a backup",
+				file, text);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(e, ERR_BUSY, "the database %s is in use by another program; try again", file);
+	case SQLITE_TOOBIG: return err_set(e, ERR_TOO_LARGE, "a value is larger than the database can keep");
+	default:
+		return err_set(e, ERR_IO,
+				"the database %s cannot be read or written (%s); look at its disk and permissions",
+				file, text);
+	}
+}
+
+static int note_wal(void *self, sqlite3 *handle, const char *name, int pages)
+{
+	struct db *db = self;
+
+	(void)handle;
+	(void)name;
+	db->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+int db_open(struct db **out, const char *path, enum db_role role, struct err *e)
+{
+	struct db *db = calloc(1, sizeof *db);
+	int rc;
+
+	*out = NULL;
+	if (!db) return err_nomem(e);
+	if (sqlite3_open_v2(path, &db->handle, open_flags[role], NULL)) {
+		rc = db->handle ? err_set(e, ERR_IO, "cannot open the database %s: %s", path,
+						  sqlite3_errmsg(db->handle))
+				: err_nomem(e);
+		goto out;
+	}
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_busy_timeout(db->handle, BUSY_MS);
+	if ((rc = db_exec(db, pragmas[role], e))) goto out;
+	sqlite3_wal_hook(db->handle, note_wal, db); /* after wal_autocheckpoint, which is a hook too */
+	*out = db;
+	db = NULL;
+out:
+	db_close(db);
+	return rc;
+}
+
+void db_close(struct db *db)
+{
+	if (!db) return;
+	for (int i = 0; i < SQL_COUNT; i++)
+		sqlite3_finalize(db->stmts[i]);
+	sqlite3_close(db->handle);
+	free(db);
+}
+
+int db_exec(struct db *db, const char *sql, struct err *e)
+{
+	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return code ? fail(db, code, e) : 0;
+}
+
+int db_pragma(struct db *db, const char *sql, int64_t *value, struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL), rc = 0;
+
+	*value = 0;
+	if (!code && (code = sqlite3_step(stmt)) == SQLITE_ROW) *value = sqlite3_column_int64(stmt, 0);
+	if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE) rc = fail(db, code, e);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* ---- transactions ---- */
+
+static void reset_statements(struct db *db)
+{
+	for (int i = 0; i < SQL_COUNT; i++) {
+		if (!db->stmts[i]) continue;
+		sqlite3_reset(db->stmts[i]);
+		sqlite3_clear_bindings(db->stmts[i]);
+	}
+}
+
+int db_begin(struct db *db, struct err *e)
+{
+	return db_run(db, sqlite3_db_readonly(db->handle, "main") ? SQL_BEGIN_READ : SQL_BEGIN, DB_NO_VALUES,
+			NULL, e);
+}
+
+int db_commit(struct db *db, struct err *e)
+{
+	int rc;
+
+	reset_statements(db);
+	if ((rc = db_run(db, SQL_COMMIT, DB_NO_VALUES, NULL, e))) db_rollback(db);
+	return rc;
+}
+
+void db_rollback(struct db *db)
+{
+	reset_statements(db);
+	if (db_inside(db)) db_run(db, SQL_ROLLBACK, DB_NO_VALUES, NULL, NULL);
+}
+
+bool db_inside(const struct db *db)
+{
+	return !sqlite3_get_autocommit(db->handle);
+}
+
+/* ---- statements ---- */
+
+static int bind(sqlite3_stmt *stmt, int at, const struct db_value *v)
+{
+	switch (v->type) {
+	case DB_INT: return sqlite3_bind_int64(stmt, at, v->number);
+	case DB_REAL: return sqlite3_bind_double(stmt, at, v->real);
+	case DB_TEXT: return sqlite3_bind_text(stmt, at, v->data, -1, SQLITE_STATIC);
+	default: return sqlite3_bind_blob64(stmt, at, v->size ? v->data : "", v->size, SQLITE_STATIC);
+	}
+}
+
+int db_start(struct db *db, enum sql id, const struct db_value *values, sqlite3_stmt **stmt, struct err *e)
+{
+	int code = SQLITE_OK;
+
+	if (!db->stmts[id])
+		code = sqlite3_prepare_v3(db->handle, sql_texts[id], -1, SQLITE_PREPARE_PERSISTENT,
+				&db->stmts[id], NULL);
+	else
+		sqlite3_reset(db->stmts[id]);
+	for (int i = 0; !code && values[i].type != DB_END; i++)
+		code = bind(db->stmts[id], i + 1, &values[i]);
+	*stmt = db->stmts[id];
+	return code ? fail(db, code, e) : 0;
+}
+
+int db_next(struct db *db, sqlite3_stmt *stmt, bool *row, struct err *e)
+{
+	int code = sqlite3_step(stmt), rc = 0;
+
+	*row = code == SQLITE_ROW;
+	if (*row) return 0;
+	if (code != SQLITE_DONE) rc = fail(db, code, e);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+int db_run(struct db *db, enum sql id, const struct db_value *values, int *changed, struct err *e)
+{
+	sqlite3_stmt *stmt;
+	bool row;
+	int rc;
+
+	if ((rc = db_start(db, id, values, &stmt, e)) || (rc = db_next(db, stmt, &row, e))) return rc;
+	if (changed) *changed = sqlite3_changes(db->handle);
+	return 0;
+}
+
+int db_number(struct db *db, enum sql id, const struct db_value *values, int64_t *value, bool *found,
+		struct err *e)
+{
+	sqlite3_stmt *stmt;
+	bool row;
+	int rc;
+
+	*value = 0;
+	if ((rc = db_start(db, id, values, &stmt, e)) || (rc = db_next(db, stmt, &row, e))) return rc;
+	if (found) *found = row;
+	if (!row) return 0;
+	*value = sqlite3_column_int64(stmt, 0);
+	return db_next(db, stmt, &row, e); /* an INSERT with RETURNING ends here */
+}
+
+int64_t db_last_id(const struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->handle);
+}
+
+/* ---- rows ---- */
+
+int64_t row_int(struct db_row *row)
+{
+	return sqlite3_column_int64(row->stmt, row->column++);
+}
+
+double row_real(struct db_row *row)
+{
+	return sqlite3_column_double(row->stmt, row->column++);
+}
+
+char *row_text(struct db_row *row)
+{
+	const void *text = sqlite3_column_text(row->stmt, row->column);
+	bool null = sqlite3_column_type(row->stmt, row->column++) == SQLITE_NULL;
+	char *copy = text ? strdup(text) : NULL;
+
+	if (!copy && !null) row->failed = true;
+	return copy;
+}
+
+void row_fixed(struct db_row *row, char *text, size_t size)
+{
+	const unsigned char *from = sqlite3_column_text(row->stmt, row->column++);
+	size_t n = from ? strnlen((const char *)from, size - 1) : 0;
+
+	if (n) memcpy(text, from, n);
+	text[n] = 0;
+}
+
+void row_bytes(struct db_row *row, struct store_bytes *bytes)
+{
+	const void *from = sqlite3_column_blob(row->stmt, row->column);
+	size_t n = (size_t)sqlite3_column_bytes(row->stmt, row->column++);
+
+	if (n > bytes->size || !bytes->data) {
+		unsigned char *data = realloc(bytes->data, n ? n : 1);
+
+		if (!data) {
+			row->failed = true;
+			return;
+		}
+		bytes->data = data;
+	}
+	if (n && from) memcpy(bytes->data, from, n);
+	if (n && !from) row->failed = true;
+	bytes->size = n;
+}
+
+static int read_item(const struct db_kind *kind, sqlite3_stmt *stmt, void *item, struct err *e)
+{
+	struct db_row row = { .stmt = stmt };
+
+	memset(item, 0, kind->size);
+	kind->read(&row, item);
+	if (!row.failed) return 0;
+	kind->clear(item);
+	return err_nomem(e);
+}
+
+int db_one(struct db *db, const struct db_kind *kind, enum sql id, const struct db_value *values, void *item,
+		bool *found, struct err *e)
+{
+	sqlite3_stmt *stmt;
+	int rc;
+
+	*found = false;
+	if ((rc = db_start(db, id, values, &stmt, e)) || (rc = db_next(db, stmt, found, e)) || !*found)
+		return rc;
+	rc = read_item(kind, stmt, item, e);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+/* Room for one more of kind in *items, of which there are count and *room fit. */
+static int grow(const struct db_kind *kind, void **items, size_t count, size_t *room, struct err *e)
+{
+	size_t wanted = *room ? *room * 2 : 16;
+	void *bigger;
+
+	if (count < *room) return 0;
+	if (!(bigger = reallocarray(*items, wanted, kind->size))) return err_nomem(e);
+	*items = bigger;
+	*room = wanted;
+	return 0;
+}
+
+int db_list(struct db *db, const struct db_kind *kind, enum sql id, const struct db_value *values,
+		void **items, size_t *count, struct err *e)
+{
+	sqlite3_stmt *stmt;
+	size_t room = 0;
+	bool row;
+	int rc;
+
+	*items = NULL;
+	*count = 0;
+	if ((rc = db_start(db, id, values, &stmt, e))) return rc;
+	while (!(rc = db_next(db, stmt, &row, e)) && row) {
+		if ((rc = grow(kind, items, *count, &room, e))) break;
+		if ((rc = read_item(kind, stmt, (char *)*items + *count * kind->size, e))) break;
+		(*count)++;
+	}
+	if (rc) db_list_clear(kind, items, count);
+	return rc;
+}
+
+void db_list_clear(const struct db_kind *kind, void **items, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		kind->clear((char *)*items + i * kind->size);
+	free(*items);
+	*items = NULL;
+	*count = 0;
+}
+
+/* ---- for the writer ---- */
+
+void db_mark_garbage(struct db *db)
+{
+	db->garbage = true;
+}
+
+bool db_take_garbage(struct db *db)
+{
+	bool garbage = db->garbage;
+
+	db->garbage = false;
+	return garbage;
+}
+
+int db_wal_pages(const struct db *db)
+{
+	return db->wal_pages;
+}
+
+void db_checkpoint(struct db *db, bool reset)
+{
+	int mode = reset ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, left = 0, done = 0;
+
+	if (!sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &left, &done) && left == done)
+		db->wal_pages = 0;
+}

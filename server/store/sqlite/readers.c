@@ -1,0 +1,112 @@
+/* readers.c - see readers.h. Connections are opened as they are needed, READERS_MAX at most; then calls wait. */
+#include "server/store/sqlite/readers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READERS_MAX 8 /* each may keep half a MiB of pages */
+
+struct readers {
+	char *path;
+	pthread_mutex_t lock;  /* of all below */
+	pthread_cond_t change; /* a connection came back, or the last call left */
+	struct db *idle[READERS_MAX];
+	int idle_count, open_count;
+	size_t calls;
+	bool stopping;
+};
+
+/* *db NULL: open one, its place is reserved. */
+static int take(struct readers *r, struct db **db, struct err *e)
+{
+	int rc = 0;
+
+	*db = NULL;
+	pthread_mutex_lock(&r->lock);
+	r->calls++;
+	while (!r->stopping && !r->idle_count && r->open_count == READERS_MAX)
+		pthread_cond_wait(&r->change, &r->lock);
+	if (r->stopping)
+		rc = err_set(e, ERR_BUSY,
+				"the database is being closed; try again once the daemon has started anew");
+	else if (r->idle_count)
+		*db = r->idle[--r->idle_count];
+	else
+		r->open_count++;
+	if (rc && !--r->calls) pthread_cond_broadcast(&r->change);
+	pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+/* db NULL: it could not be opened. */
+static void give_back(struct readers *r, struct db *db)
+{
+	pthread_mutex_lock(&r->lock);
+	if (db)
+		r->idle[r->idle_count++] = db;
+	else
+		r->open_count--;
+	r->calls--;
+	pthread_cond_broadcast(&r->change);
+	pthread_mutex_unlock(&r->lock);
+}
+
+int readers_run(struct readers *r, read_fn *run, void *arg, struct err *e)
+{
+	struct db *db;
+	int rc;
+
+	if ((rc = take(r, &db, e))) return rc;
+	if (!db && (rc = db_open(&db, r->path, DB_READER, e))) goto out;
+	if ((rc = db_begin(db, e))) goto out;
+	rc = run(db, arg, e);
+	db_rollback(db);
+out:
+	give_back(r, db);
+	return rc;
+}
+
+static int nothing(struct db *db, void *arg, struct err *e)
+{
+	int64_t pages;
+
+	(void)arg;
+	return db_pragma(db, "PRAGMA page_count", &pages, e);
+}
+
+int readers_start(struct readers **out, const char *path, struct err *e)
+{
+	struct readers *r = calloc(1, sizeof *r);
+	int rc;
+
+	*out = NULL;
+	if (!r || !(r->path = strdup(path))) {
+		free(r);
+		return err_nomem(e);
+	}
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->change, NULL);
+	if ((rc = readers_run(r, nothing, NULL, e)))
+		readers_stop(r);
+	else
+		*out = r;
+	return rc;
+}
+
+void readers_stop(struct readers *r)
+{
+	if (!r) return;
+	pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	pthread_cond_broadcast(&r->change);
+	while (r->calls)
+		pthread_cond_wait(&r->change, &r->lock);
+	pthread_mutex_unlock(&r->lock);
+	for (int i = 0; i < r->idle_count; i++)
+		db_close(r->idle[i]);
+	pthread_cond_destroy(&r->change);
+	pthread_mutex_destroy(&r->lock);
+	free(r->path);
+	free(r);
+}

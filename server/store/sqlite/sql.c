@@ -1,0 +1,170 @@
+/* sql.c - every SQL statement of the store, in one table.
+ *
+ * The order of the columns in a *_COLUMNS list is the order in which the reader of that struct takes them
+ * (revision_read in dataset.c, model_read in model.c, version_read in version.c, job_read in job.c). States of a
+ * job are numbers of enum job_state: below 3 it has not ended.
+ */
+#include "server/store/sqlite/sql.h"
+
+#define REVISION_COLUMNS                                                                                            \
+	"r.id, r.dataset, r.number, r.row_count, r.column_count, r.group_count, r.size_bytes, r.sha256, r.columns," \
+	" r.created_ms"
+#define MODEL_COLUMNS                                                \
+	"name, sent, definition, description, metadata, created_ms," \
+	" (SELECT max(number) FROM version WHERE model = name)"
+#define VERSION_COLUMNS "model, number, job, metrics, training, dataset, engine, size_bytes, blob, created_ms"
+#define JOB_COLUMNS                                                                                              \
+	"id, model, kind, state, cancel_requested, attempt, resumed, priority, revision, dataset, config, note," \
+	" epoch, step, epochs, metrics, best, stop_reason, error, version, samples_per_second, created_ms,"      \
+	" started_ms, finished_ms"
+
+/* clang-format off */
+const char *const sql_texts[SQL_COUNT] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_BEGIN_READ] = "BEGIN",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_SAVEPOINT] = "SAVEPOINT one",
+	[SQL_SAVEPOINT_UNDO] = "ROLLBACK TO one",
+	[SQL_SAVEPOINT_RELEASE] = "RELEASE one",
+	[SQL_SERIES_NEXT] =
+		"INSERT INTO series (name, next) VALUES (?1, 2)"
+		" ON CONFLICT (name) DO UPDATE SET next = next + 1 RETURNING next - 1",
+	[SQL_COUNT_DATASETS] = "SELECT count(*) FROM dataset",
+	[SQL_COUNT_MODELS] = "SELECT count(*) FROM model",
+	[SQL_COUNT_VERSIONS] = "SELECT count(*) FROM version",
+	[SQL_COUNT_JOBS] = "SELECT count(*) FROM job",
+
+	/* garbage */
+	[SQL_GARBAGE_ADD] = "INSERT OR IGNORE INTO garbage (kind, owner) VALUES (?1, ?2)",
+	[SQL_GARBAGE_NEXT] = "SELECT kind, owner FROM garbage LIMIT 1",
+	[SQL_GARBAGE_DONE] = "DELETE FROM garbage WHERE kind = ?1 AND owner = ?2",
+	[SQL_SEGMENT_PIECE] = "SELECT id, length(data) FROM segment WHERE revision = ?1 LIMIT 1",
+	[SQL_SEGMENT_SWEEP] = "DELETE FROM segment WHERE id = ?1",
+	[SQL_DICTIONARY_PIECE] = "SELECT id, length(data) FROM dictionary WHERE revision = ?1 LIMIT 1",
+	[SQL_DICTIONARY_SWEEP] = "DELETE FROM dictionary WHERE id = ?1",
+	[SQL_BLOB_PIECE] = "SELECT id, length(data) FROM blob_chunk WHERE blob = ?1 LIMIT 1",
+	[SQL_BLOB_SWEEP] = "DELETE FROM blob_chunk WHERE id = ?1",
+	[SQL_CURVE_PIECE] = "SELECT id, length(data) FROM curve_block WHERE curve = ?1 LIMIT 1",
+	[SQL_CURVE_SWEEP] = "DELETE FROM curve_block WHERE id = ?1",
+	[SQL_REVISION_LOOSE] = "SELECT id FROM revision WHERE state < 2 LIMIT 1",
+	[SQL_BLOB_LOOSE] = "SELECT id FROM blob WHERE state = 0 LIMIT 1",
+
+	/* revisions and data sets */
+	[SQL_REVISION_NEW] = "INSERT INTO revision (state) VALUES (0)",
+	[SQL_REVISION_FILL] =
+		"UPDATE revision SET state = CASE WHEN ?2 IS NULL THEN 1 ELSE 2 END, dataset = ?2, number = ?3,"
+		" row_count = ?4, column_count = ?5, group_count = ?6, size_bytes = ?7, sha256 = ?8, columns = ?9,"
+		" created_ms = ?10 WHERE id = ?1 AND state = 0",
+	[SQL_REVISION_INLINE_TAKEN] = "UPDATE revision SET state = 3 WHERE id = ?1 AND state = 1",
+	[SQL_REVISION_RETIRE] = "UPDATE revision SET state = 3 WHERE id = ?1",
+	[SQL_REVISION_RELEASE] =
+		"DELETE FROM revision WHERE id = ?1 AND state = 3"
+		" AND NOT EXISTS (SELECT 1 FROM job WHERE job.revision = ?1 AND job.state < 3)",
+	[SQL_REVISION_DROP] = "DELETE FROM revision WHERE id = ?1",
+	[SQL_REVISION_DROP_LOOSE] = "DELETE FROM revision WHERE id = ?1 AND state < 2",
+	[SQL_REVISION_GET] = "SELECT " REVISION_COLUMNS " FROM revision r WHERE r.id = ?1 AND r.state > 0",
+	[SQL_REVISION_OF_DATASET] = "SELECT id FROM revision WHERE dataset = ?1 LIMIT 1",
+	[SQL_SEGMENT_PUT] =
+		"INSERT INTO segment (revision, row_group, column_index, data) VALUES (?1, ?2, ?3, ?4)",
+	[SQL_SEGMENT_CHANGE] =
+		"UPDATE segment SET data = ?4 WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3",
+	[SQL_SEGMENT_GET] =
+		"SELECT data FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
+		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)",
+	[SQL_DICTIONARY_CLEAR] = "DELETE FROM dictionary WHERE revision = ?1 AND column_index = ?2",
+	[SQL_DICTIONARY_PUT] =
+		"INSERT INTO dictionary (revision, column_index, chunk, data) VALUES (?1, ?2, ?3, ?4)",
+	[SQL_DICTIONARY_GET] =
+		"SELECT data FROM dictionary WHERE revision = ?1 AND column_index = ?2 AND chunk = ?3"
+		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)",
+	[SQL_DATASET_GET] =
+		"SELECT " REVISION_COLUMNS " FROM dataset d JOIN revision r ON r.id = d.revision WHERE d.name = ?1",
+	[SQL_DATASET_LIST] =
+		"SELECT " REVISION_COLUMNS " FROM dataset d JOIN revision r ON r.id = d.revision"
+		" WHERE d.name > ?1 ORDER BY d.name LIMIT ?2",
+	[SQL_DATASET_SET] =
+		"INSERT INTO dataset (name, revision) VALUES (?1, ?2)"
+		" ON CONFLICT (name) DO UPDATE SET revision = excluded.revision",
+	[SQL_DATASET_DELETE] = "DELETE FROM dataset WHERE name = ?1",
+	[SQL_DATASET_JOB] =
+		"SELECT job.id FROM revision JOIN job ON job.revision = revision.id"
+		" WHERE revision.dataset = ?1 AND job.state < 3 LIMIT 1",
+
+	/* blobs */
+	[SQL_BLOB_NEW] = "INSERT INTO blob (state, size_bytes) VALUES (0, ?1)",
+	[SQL_BLOB_PUT] = "INSERT INTO blob_chunk (blob, chunk, data) VALUES (?1, ?2, ?3)",
+	[SQL_BLOB_GET] =
+		"SELECT size_bytes, (SELECT data FROM blob_chunk WHERE blob = ?1 AND chunk = ?2) FROM blob WHERE id = ?1",
+	[SQL_BLOB_KEEP] = "UPDATE blob SET state = 1 WHERE id = ?1 AND state = 0",
+	[SQL_BLOB_DROP] = "DELETE FROM blob WHERE id = ?1",
+	[SQL_BLOB_DROP_LOOSE] = "DELETE FROM blob WHERE id = ?1 AND state = 0",
+
+	/* models, labels, versions */
+	[SQL_MODEL_NEW] =
+		"INSERT INTO model (name, sent, definition, description, metadata, created_ms)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[SQL_MODEL_SENT] = "SELECT sent = ?2 FROM model WHERE name = ?1",
+	[SQL_MODEL_EXISTS] = "SELECT 1 FROM model WHERE name = ?1",
+	[SQL_MODEL_GET] = "SELECT " MODEL_COLUMNS " FROM model WHERE name = ?1",
+	[SQL_MODEL_LIST] = "SELECT " MODEL_COLUMNS " FROM model WHERE name > ?1 ORDER BY name LIMIT ?2",
+	[SQL_MODEL_UPDATE] =
+		"UPDATE model SET description = coalesce(?2, description), metadata = coalesce(?3, metadata)"
+		" WHERE name = ?1",
+	[SQL_MODEL_DELETE] = "DELETE FROM model WHERE name = ?1",
+	[SQL_MODEL_JOB] =
+		"SELECT id FROM job WHERE model = ?1 AND id IN (SELECT id FROM job WHERE state < 3) LIMIT 1",
+	[SQL_MODEL_BLOB] = "SELECT number, blob FROM version WHERE model = ?1 LIMIT 1",
+	[SQL_LABEL_LIST] = "SELECT label, version FROM label WHERE model = ?1 ORDER BY label",
+	[SQL_LABEL_SET] =
+		"INSERT INTO label (model, label, version) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (model, label) DO UPDATE SET version = excluded.version",
+	[SQL_LABEL_DELETE] = "DELETE FROM label WHERE model = ?1 AND label = ?2",
+	[SQL_LABEL_DELETE_ALL] = "DELETE FROM label WHERE model = ?1",
+	[SQL_LABEL_OF_VERSION] = "SELECT label, version FROM label WHERE model = ?1 AND version = ?2 LIMIT 1",
+	[SQL_VERSION_NEW] =
+		"INSERT INTO version (" VERSION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[SQL_VERSION_GET] = "SELECT " VERSION_COLUMNS " FROM version WHERE model = ?1 AND number = ?2",
+	[SQL_VERSION_LIST] =
+		"SELECT " VERSION_COLUMNS " FROM version WHERE model = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3",
+	[SQL_VERSION_BLOB] = "SELECT blob FROM version WHERE model = ?1 AND number = ?2",
+	[SQL_VERSION_DELETE] = "DELETE FROM version WHERE model = ?1 AND number = ?2",
+
+	/* jobs and their curves */
+	[SQL_JOB_NEW] =
+		"INSERT INTO job (state, model, kind, dataset, config, note, priority, revision, epochs, created_ms)"
+		" VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
+	[SQL_JOB_LIST] = "SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+	[SQL_JOB_LIST_OF_STATE] =
+		"SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 AND state = ?4 ORDER BY id DESC LIMIT ?2",
+	[SQL_JOB_LIST_OF_MODEL] =
+		"SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 AND model = ?3 ORDER BY id DESC LIMIT ?2",
+	[SQL_JOB_LIST_OF_BOTH] =
+		"SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 AND model = ?3 AND state = ?4 ORDER BY id DESC LIMIT ?2",
+	[SQL_JOB_QUEUED] = "SELECT id FROM job WHERE state = 0 ORDER BY priority DESC, id LIMIT 1",
+	[SQL_JOB_CLAIM] =
+		"UPDATE job SET state = 1, attempt = attempt + 1, cancel_requested = 0, started_ms = ?2, curve = ?3"
+		" WHERE id = ?1",
+	[SQL_JOB_QUEUE_AGAIN] =
+		"UPDATE job SET state = 0, resumed = resumed + 1, started_ms = 0, curve = 0 WHERE id = ?1",
+	[SQL_JOB_END] =
+		"UPDATE job SET state = ?2, stop_reason = ?3, metrics = coalesce(?4, metrics), best = coalesce(?5, best),"
+		" error = ?6, epoch = ?7, step = ?8, samples_per_second = ?9, version = ?10, finished_ms = ?11"
+		" WHERE id = ?1",
+	[SQL_JOB_CANCEL] = "UPDATE job SET state = ?2, stop_reason = 'cancelled', finished_ms = ?3 WHERE id = ?1",
+	[SQL_JOB_CANCEL_REQUEST] = "UPDATE job SET cancel_requested = 1 WHERE id = ?1",
+	[SQL_JOB_UPDATE] =
+		"UPDATE job SET note = coalesce(?2, note), priority = coalesce(?3, priority) WHERE id = ?1",
+	[SQL_JOB_DELETE] = "DELETE FROM job WHERE id = ?1",
+	[SQL_JOB_RUNNING] = "SELECT id FROM job WHERE state = 1 LIMIT 1",
+	[SQL_JOB_CURVE] = "SELECT curve FROM job WHERE id = ?1",
+	[SQL_CURVE_LAST] = "SELECT last_epoch FROM curve_block WHERE curve = ?1 ORDER BY first_epoch DESC LIMIT 1",
+	[SQL_CURVE_ADD] =
+		"INSERT INTO curve_block (curve, first_epoch, last_epoch, points, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+	/* The first block that may overlap is the last one that starts at or before ?2. */
+	[SQL_CURVE_GET] =
+		"SELECT first_epoch, last_epoch, points, data FROM curve_block WHERE curve = ?1 AND first_epoch >="
+		" coalesce((SELECT max(first_epoch) FROM curve_block WHERE curve = ?1 AND first_epoch <= ?2), 0)"
+		" AND first_epoch <= ?3 AND last_epoch >= ?2 ORDER BY first_epoch LIMIT ?4",
+};

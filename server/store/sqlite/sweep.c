@@ -1,0 +1,149 @@
+/* sweep.c - see sweep.h.
+ *
+ * A step deletes pieces until STORE_CHUNK_BYTES or STEP_MS are reached, whichever is first. When no garbage is left,
+ * further steps give free pages back to the file system, as long as they are more than a quarter of the file: new
+ * data would use them again, and moving pages is work.
+ */
+#include "server/store/sqlite/sweep.h"
+
+#include <time.h>
+
+#define STEP_MS     15
+#define VACUUM      "PRAGMA incremental_vacuum(128)" /* 1 MiB */
+#define VACUUM_FROM 512                              /* free pages that are not worth it: 4 MiB */
+#define VACUUM_PART 4
+
+static const struct {
+	enum sql piece, sweep; /* finds (id, size) of a piece of an owner; deletes it by id */
+} kinds[GARBAGE_KINDS] = {
+	[GARBAGE_SEGMENTS] = { SQL_SEGMENT_PIECE, SQL_SEGMENT_SWEEP },
+	[GARBAGE_DICTIONARIES] = { SQL_DICTIONARY_PIECE, SQL_DICTIONARY_SWEEP },
+	[GARBAGE_BLOB] = { SQL_BLOB_PIECE, SQL_BLOB_SWEEP },
+	[GARBAGE_CURVE] = { SQL_CURVE_PIECE, SQL_CURVE_SWEEP },
+};
+
+struct pair {
+	int64_t first, second;
+};
+
+static void pair_read(struct db_row *row, void *item)
+{
+	struct pair *pair = item;
+
+	pair->first = row_int(row);
+	pair->second = row_int(row);
+}
+
+static const struct db_kind pair_kind = { sizeof(struct pair), pair_read, NULL };
+
+int garbage_add(struct db *db, enum garbage kind, int64_t owner, struct err *e)
+{
+	if (!owner) return 0;
+	db_mark_garbage(db);
+	return db_run(db, SQL_GARBAGE_ADD, DB_VALUES(V_INT(kind), V_INT(owner)), NULL, e);
+}
+
+int garbage_add_revision(struct db *db, int64_t revision, struct err *e)
+{
+	int rc = garbage_add(db, GARBAGE_SEGMENTS, revision, e);
+
+	return rc ? rc : garbage_add(db, GARBAGE_DICTIONARIES, revision, e);
+}
+
+/* ---- at start ---- */
+
+static int loose_revisions(struct db *db, struct err *e)
+{
+	int64_t id;
+	bool found;
+	int rc;
+
+	while (!(rc = db_number(db, SQL_REVISION_LOOSE, DB_NO_VALUES, &id, &found, e)) && found) {
+		if ((rc = db_run(db, SQL_REVISION_DROP, DB_VALUES(V_INT(id)), NULL, e))) break;
+		if ((rc = garbage_add_revision(db, id, e))) break;
+	}
+	return rc;
+}
+
+static int loose_blobs(struct db *db, struct err *e)
+{
+	int64_t id;
+	bool found;
+	int rc;
+
+	while (!(rc = db_number(db, SQL_BLOB_LOOSE, DB_NO_VALUES, &id, &found, e)) && found) {
+		if ((rc = db_run(db, SQL_BLOB_DROP, DB_VALUES(V_INT(id)), NULL, e))) break;
+		if ((rc = garbage_add(db, GARBAGE_BLOB, id, e))) break;
+	}
+	return rc;
+}
+
+int sweep_loose(struct db *db, struct err *e)
+{
+	int rc;
+
+	if ((rc = db_begin(db, e))) return rc;
+	if (!(rc = loose_revisions(db, e)) && !(rc = loose_blobs(db, e))) return db_commit(db, e);
+	db_rollback(db);
+	return rc;
+}
+
+/* ---- steps ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Deletes pieces of one owner; forgets the owner when none is left. */
+static int sweep_owner(struct db *db, const struct pair *garbage)
+{
+	const int64_t until_ms = now_ms() + STEP_MS;
+	struct pair piece; /* id, size */
+	int64_t bytes = 0;
+	bool found;
+	int rc;
+
+	do {
+		if ((rc = db_one(db, &pair_kind, kinds[garbage->first].piece,
+				     DB_VALUES(V_INT(garbage->second)), &piece, &found, NULL)))
+			return rc;
+		if (!found)
+			return db_run(db, SQL_GARBAGE_DONE,
+					DB_VALUES(V_INT(garbage->first), V_INT(garbage->second)), NULL, NULL);
+		bytes += piece.second;
+		if ((rc = db_run(db, kinds[garbage->first].sweep, DB_VALUES(V_INT(piece.first)), NULL, NULL)))
+			return rc;
+	} while (bytes < STORE_CHUNK_BYTES && now_ms() < until_ms);
+	return 0;
+}
+
+static bool vacuum_step(struct db *db)
+{
+	int64_t pages, free_pages, left;
+
+	if (db_pragma(db, "PRAGMA page_count", &pages, NULL)) return false;
+	if (db_pragma(db, "PRAGMA freelist_count", &free_pages, NULL)) return false;
+	if (free_pages < VACUUM_FROM || free_pages < pages / VACUUM_PART) return false;
+	if (db_exec(db, VACUUM, NULL)) return false;
+	return !db_pragma(db, "PRAGMA freelist_count", &left, NULL) && left < free_pages;
+}
+
+bool sweep_step(struct db *db)
+{
+	struct pair garbage; /* kind, owner */
+	bool found;
+
+	if (db_begin(db, NULL)) return false;
+	if (db_one(db, &pair_kind, SQL_GARBAGE_NEXT, DB_NO_VALUES, &garbage, &found, NULL)) goto fail;
+	if (found && (garbage.first < 0 || garbage.first >= GARBAGE_KINDS)) goto fail;
+	if (found && sweep_owner(db, &garbage)) goto fail;
+	if (db_commit(db, NULL)) return false;
+	return found || vacuum_step(db);
+fail:
+	db_rollback(db);
+	return false;
+}

@@ -1,0 +1,245 @@
+/* writer.c - the queues of the writer, its transactions, and what it does when idle. See writer.h.
+ *
+ * A call waits with its operation on its own stack; a posted one lies in memory of its own. All requests that wait
+ * at one moment (BATCH_MAX at most) share one commit, so that many small changes pay for one sync: each runs in a
+ * savepoint and can fail alone. A bulk operation has a transaction of its own, of STORE_CHUNK_BYTES at most.
+ * After a transaction the log is copied into the file when it has grown past WAL_PAGES, which bounds the log and
+ * keeps each copying short. Readers can keep a log from starting anew: past WAL_PAGES_RESET the writer waits for
+ * them, and as none reads for longer than a chunk, that ends soon.
+ */
+#include "server/store/sqlite/writer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "server/store/sqlite/sweep.h"
+
+#define BATCH_MAX       32
+#define WAL_PAGES       512  /* of DB_PAGE_BYTES: 4 MiB */
+#define WAL_PAGES_RESET 8192 /* 64 MiB */
+
+struct operation {
+	write_fn *run;
+	void *arg;
+	void (*done)(void *arg, int rc, const struct err *e); /* NULL: a call waits on over */
+	int rc;
+	struct err e;
+	bool finished;
+	pthread_cond_t over;
+	struct operation *next;
+};
+
+struct queue { /* first in, first out */
+	struct operation *first, **last;
+};
+
+struct writer {
+	struct db *db;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t work;  /* something was queued, or stopping */
+	pthread_cond_t idle;  /* calls became 0 */
+	struct queue queues[WRITE_CLASSES];
+	size_t calls; /* inside writer_run */
+	bool stopping;
+};
+
+static void queue_put(struct queue *q, struct operation *op)
+{
+	op->next = NULL;
+	*q->last = op;
+	q->last = &op->next;
+}
+
+/* Up to max operations from the front, linked. */
+static struct operation *queue_take(struct queue *q, int max)
+{
+	struct operation *first = q->first, *op = first;
+
+	if (!first) return NULL;
+	for (int n = 1; n < max && op->next; n++)
+		op = op->next;
+	q->first = op->next;
+	if (!q->first) q->last = &q->first;
+	op->next = NULL;
+	return first;
+}
+
+/* ---- the writer's thread ---- */
+
+/* Runs op so that it can be taken back alone. Not 0: the whole transaction is lost. */
+static int run_among_others(struct db *db, struct operation *op, struct err *e)
+{
+	int rc;
+
+	if ((rc = db_run(db, SQL_SAVEPOINT, DB_NO_VALUES, NULL, e))) return rc;
+	op->rc = op->run(db, op->arg, &op->e);
+	if (!db_inside(db)) {
+		*e = op->e;
+		return op->rc;
+	}
+	if (op->rc && (rc = db_run(db, SQL_SAVEPOINT_UNDO, DB_NO_VALUES, NULL, e))) return rc;
+	return db_run(db, SQL_SAVEPOINT_RELEASE, DB_NO_VALUES, NULL, e);
+}
+
+static int run_batch(struct db *db, struct operation *batch, struct err *e)
+{
+	int rc;
+
+	if ((rc = db_begin(db, e))) return rc;
+	if (!batch->next) {
+		batch->rc = batch->run(db, batch->arg, &batch->e);
+		if (batch->rc) {
+			db_rollback(db);
+			return 0;
+		}
+	} else {
+		for (struct operation *op = batch; op && !rc; op = op->next)
+			rc = run_among_others(db, op, e);
+	}
+	if (!rc) return db_commit(db, e);
+	db_rollback(db);
+	return rc;
+}
+
+static void finish(struct writer *w, struct operation *batch, int rc, const struct err *e)
+{
+	for (struct operation *op = batch, *next; op; op = next) {
+		next = op->next; /* op is gone once its call wakes up */
+		if (rc && !op->rc) {
+			op->rc = rc;
+			op->e = *e;
+		}
+		if (op->done) {
+			op->done(op->arg, op->rc, &op->e);
+			free(op);
+			continue;
+		}
+		pthread_mutex_lock(&w->lock);
+		op->finished = true;
+		pthread_cond_signal(&op->over);
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+/* The next batch; NULL with *stop false: nobody waits, and the sweep may go on. */
+static struct operation *next_batch(struct writer *w, bool sweeping, bool *stop)
+{
+	struct operation *batch = NULL;
+
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		if ((batch = queue_take(&w->queues[WRITE_REQUEST], BATCH_MAX))) break;
+		if ((batch = queue_take(&w->queues[WRITE_BULK], 1))) break;
+		*stop = w->stopping;
+		if (*stop || sweeping) break;
+		pthread_cond_wait(&w->work, &w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return batch;
+}
+
+static void *writer_thread(void *arg)
+{
+	struct writer *w = arg;
+	bool sweeping = true, stop = false; /* at start: what a crash left */
+
+	for (;;) {
+		struct operation *batch = next_batch(w, sweeping, &stop);
+		struct err e;
+
+		if (stop && !batch) break;
+		if (batch)
+			finish(w, batch, run_batch(w->db, batch, &e), &e);
+		else
+			sweeping = sweep_step(w->db);
+		if (db_take_garbage(w->db)) sweeping = true;
+		if (db_wal_pages(w->db) >= WAL_PAGES)
+			db_checkpoint(w->db, db_wal_pages(w->db) >= WAL_PAGES_RESET);
+	}
+	return NULL;
+}
+
+/* ---- calls ---- */
+
+int writer_start(struct writer **out, struct db *db, struct err *e)
+{
+	struct writer *w = calloc(1, sizeof *w);
+
+	*out = NULL;
+	if (!w) return err_nomem(e);
+	w->db = db;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->work, NULL);
+	pthread_cond_init(&w->idle, NULL);
+	for (int i = 0; i < WRITE_CLASSES; i++)
+		w->queues[i].last = &w->queues[i].first;
+	if (pthread_create(&w->thread, NULL, writer_thread, w)) {
+		free(w);
+		return err_set(e, ERR_IO,
+				"cannot start the thread that writes to the database; raise the limit of threads");
+	}
+	*out = w;
+	return 0;
+}
+
+void writer_stop(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	pthread_cond_signal(&w->work);
+	while (w->calls)
+		pthread_cond_wait(&w->idle, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	pthread_cond_destroy(&w->idle);
+	pthread_cond_destroy(&w->work);
+	pthread_mutex_destroy(&w->lock);
+	db_close(w->db);
+	free(w);
+}
+
+static int closing(struct err *e)
+{
+	return err_set(e, ERR_BUSY,
+			"the database is being closed; try again once the daemon has started anew");
+}
+
+int writer_run(struct writer *w, enum write_class class, write_fn *run, void *arg, struct err *e)
+{
+	struct operation op = { .run = run, .arg = arg, .over = PTHREAD_COND_INITIALIZER };
+
+	pthread_mutex_lock(&w->lock);
+	if (w->stopping) {
+		pthread_mutex_unlock(&w->lock);
+		return closing(e);
+	}
+	w->calls++;
+	queue_put(&w->queues[class], &op);
+	pthread_cond_signal(&w->work);
+	while (!op.finished)
+		pthread_cond_wait(&op.over, &w->lock);
+	if (!--w->calls) pthread_cond_signal(&w->idle);
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_destroy(&op.over);
+	if (op.rc && e) *e = op.e;
+	return op.rc;
+}
+
+int writer_post(struct writer *w, write_fn *run, void (*done)(void *arg, int rc, const struct err *e),
+		void *arg, struct err *e)
+{
+	struct operation *op = calloc(1, sizeof *op);
+	bool stopping;
+
+	if (!op) return err_nomem(e);
+	*op = (struct operation){ .run = run, .arg = arg, .done = done };
+	pthread_mutex_lock(&w->lock);
+	stopping = w->stopping;
+	if (!stopping) queue_put(&w->queues[WRITE_BULK], op);
+	pthread_cond_signal(&w->work);
+	pthread_mutex_unlock(&w->lock);
+	if (!stopping) return 0;
+	free(op);
+	return closing(e);
+}
