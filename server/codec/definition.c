@@ -268,11 +268,13 @@ struct definition_said {
 	const char *dataset, *target, *task, *output_activation, *normalize, *missing, *description;
 	const json_t *features, *inputs, *outputs, *layers, *loss, *metadata;
 	uint64_t seed;
+	double output_l2;
 };
 
 #define SAID(name, type, low, high) \
 	{ #name, type, offsetof(struct definition_said, name), low, high, false, false }
-static const struct field definition_fields[] = {
+static const struct field stored_fields[] = {
+	SAID(output_l2, FIELD_REAL, 0, 1e6), /* in resolved documents only: follows from the default layers */
 	SAID(dataset, FIELD_STRING, 0, 0),
 	SAID(target, FIELD_STRING, 0, 0),
 	SAID(features, FIELD_ANY, 0, 0),
@@ -290,6 +292,7 @@ static const struct field definition_fields[] = {
 	{ 0 },
 };
 #undef SAID
+static const struct field *const definition_fields = stored_fields + 1;
 
 static void read_features(const json_t *features, struct definition *d, struct faults *faults)
 {
@@ -395,7 +398,7 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	struct definition_said said = { 0 };
 
 	*d = (struct definition){ 0 };
-	fields_read(document, definition_fields, &said, "", faults);
+	fields_read(document, stored ? stored_fields : definition_fields, &said, "", faults);
 	d->description = strdup(said.description ? said.description : "");
 	d->metadata = json_object();
 	if (!json_is_object(document)) return;
@@ -404,6 +407,7 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	d->target = copy_or_null(said.target);
 	d->output_activation = copy_or_null(said.output_activation);
 	d->seed = said.seed;
+	d->output_l2 = said.output_l2;
 	d->normalize = read_word(said.normalize, normalizes, "/normalize", faults);
 	d->missing = read_word(said.missing, missings, "/missing", faults);
 	if (said.task) d->classification = read_word(said.task, tasks + 1, "/task", faults) == 0;

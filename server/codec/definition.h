@@ -35,6 +35,7 @@ struct definition { /* zeroed is empty; owns everything: definition_clear */
 	struct layer_spec *layers; /* (layers_count); the last one is the output layer once resolved */
 	size_t layers_count;
 	char *output_activation;   /* as said, NULL: follows from the outputs */
+	double output_l2;          /* that of the default layers, 0 when layers are given */
 	const struct loss *loss;   /* NULL: follows from the outputs */
 	double loss_params[PARAMS_MAX];
 	enum normalize normalize;
@@ -75,6 +76,8 @@ json_t *definition_document(const struct definition *d);
 /* The pieces of a model as this definition says; each *out is new. */
 int definition_encoder(const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e);
 int definition_net(const struct definition *d, struct net **out, struct err *e);
+/* Faults when the loss does not go with the outputs. definition is resolved. */
+void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults);
 /* Width of the encoded inputs; outputs likewise. */
 size_t definition_input_width(const struct definition *d);
 size_t definition_output_width(const struct definition *d);

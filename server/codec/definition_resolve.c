@@ -177,16 +177,16 @@ static void default_layer(struct definition *d, uint64_t rows)
 		.l2 = rows ? DEFAULT_PRIOR / (double)rows : 0,
 	};
 	params_fallback(d->layers[0].activation->params, d->layers[0].activation_params);
+	d->output_l2 = d->layers[0].l2;
 	d->layers_count = 1;
 }
 
-/* The output layer is penalized as the last hidden one is when that was chosen by us. */
-static void output_layer(struct definition *d, double l2, struct faults *faults)
+static void output_layer(struct definition *d, struct faults *faults)
 {
 	const char *name = d->output_activation ? d->output_activation : definition_classifies(d) ? "softmax" : "linear";
 	struct layer_spec *layer = &d->layers[d->layers_count];
 
-	*layer = (struct layer_spec){ .units = definition_output_width(d), .bias = true, .l2 = l2 };
+	*layer = (struct layer_spec){ .units = definition_output_width(d), .bias = true, .l2 = d->output_l2 };
 	if (!(layer->activation = activation_find(name))) {
 		faults_add(faults, ERR_INVALID, "/output_activation",
 				"there is no activation \"%.64s\"; /v1/catalog lists what there is", name);
@@ -198,25 +198,30 @@ static void output_layer(struct definition *d, double l2, struct faults *faults)
 		faults_add(faults, ERR_INVALID, "/output_activation", "%s of a single output is always 1", name);
 }
 
-static void choose_loss(struct definition *d, struct faults *faults)
+void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults)
 {
 	const struct activation *output = d->layers[d->layers_count - 1].activation;
 	unsigned targets = definition_classifies(d) ? LOSS_CATEGORIES : LOSS_NUMBERS;
 
-	if (!d->loss) {
-		const char *name = "mse";
+	if (!(loss->targets & targets))
+		faults_add(faults, ERR_INVALID, "/loss", "%s is for %s outputs", loss->name,
+				targets == LOSS_NUMBERS ? "category" : "number");
+	else if (loss->joint_activation && strcmp(loss->joint_activation, output->name))
+		faults_add(faults, ERR_INVALID, "/loss", "%s needs %s outputs; here they are %s", loss->name,
+				loss->joint_activation, output->name);
+}
 
-		if (definition_classifies(d)) name = !strcmp(output->name, "softmax") ? "cross_entropy" : "mse";
-		if (definition_classifies(d) && !strcmp(output->name, "sigmoid")) name = "binary_cross_entropy";
+static void choose_loss(struct definition *d, struct faults *faults)
+{
+	const char *output = d->layers[d->layers_count - 1].activation->name, *name = "mse";
+
+	if (!d->loss) {
+		if (definition_classifies(d) && !strcmp(output, "softmax")) name = "cross_entropy";
+		if (definition_classifies(d) && !strcmp(output, "sigmoid")) name = "binary_cross_entropy";
 		d->loss = loss_find(name);
 		params_fallback(d->loss->params, d->loss_params);
 	}
-	if (!(d->loss->targets & targets))
-		faults_add(faults, ERR_INVALID, "/loss", "%s is for %s outputs", d->loss->name,
-				targets == LOSS_NUMBERS ? "category" : "number");
-	else if (d->loss->joint_activation && strcmp(d->loss->joint_activation, output->name))
-		faults_add(faults, ERR_INVALID, "/loss", "%s needs %s outputs; here they are %s", d->loss->name,
-				d->loss->joint_activation, output->name);
+	definition_check_loss(d, d->loss, faults);
 }
 
 static void check_columns(const struct definition *d, struct faults *faults)
@@ -242,7 +247,6 @@ static void check_columns(const struct definition *d, struct faults *faults)
 
 void definition_finish(struct definition *d, uint64_t rows, struct faults *faults)
 {
-	double l2 = 0;
 	size_t parameters;
 	struct err e;
 	int rc;
@@ -252,11 +256,8 @@ void definition_finish(struct definition *d, uint64_t rows, struct faults *fault
 		faults_add(faults, ERR_NOMEM, "", "out of memory");
 		return;
 	}
-	if (!d->layers_given) {
-		default_layer(d, rows);
-		l2 = d->layers[0].l2;
-	}
-	output_layer(d, l2, faults);
+	if (!d->layers_given) default_layer(d, rows);
+	output_layer(d, faults);
 	if (!faults->count) choose_loss(d, faults);
 	if (!faults->count) check_columns(d, faults);
 	if (faults->count) return;

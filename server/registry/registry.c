@@ -64,6 +64,7 @@ struct registry {
 	_Atomic uint64_t generation;
 	pthread_mutex_t lock; /* everything below */
 	struct entry *buckets[BUCKETS];
+	size_t entries;
 	uint64_t clock;
 	struct slot *slots[SLOTS_MAX]; /* written by the thread whose slot it is */
 };
@@ -152,8 +153,12 @@ static size_t bucket_of(const char *model)
 	return hash % BUCKETS;
 }
 
-static void entry_free(struct entry *entry)
+static void drop(struct registry *r, struct entry **at)
 {
+	struct entry *entry = *at;
+
+	*at = entry->next;
+	r->entries--;
 	version_put(entry->version);
 	free(entry);
 }
@@ -170,15 +175,12 @@ static size_t held_bytes(const struct registry *r)
 
 static void drop_oldest(struct registry *r)
 {
-	struct entry **oldest = NULL, *gone;
+	struct entry **oldest = NULL;
 
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct entry **at = &r->buckets[i]; *at; at = &(*at)->next)
 			if (!oldest || (*at)->used < (*oldest)->used) oldest = at;
-	if (!oldest) return;
-	gone = *oldest;
-	*oldest = gone->next;
-	entry_free(gone);
+	if (oldest) drop(r, oldest);
 }
 
 /* Under the lock. The version that was loaded for another entry already is shared. */
@@ -195,7 +197,8 @@ static void enter(struct registry *r, const struct key *key, struct version **ve
 	if (!(entry = malloc(sizeof *entry))) return; /* served all the same, and loaded again next time */
 	*entry = (struct entry){ .key = *key, .version = version_share(*version), .used = ++r->clock, .next = *bucket };
 	*bucket = entry;
-	while (held_bytes(r) > r->budget && r->clock > 1 && *bucket && (*bucket)->next != NULL)
+	r->entries++;
+	while (r->entries > 1 && held_bytes(r) > r->budget)
 		drop_oldest(r);
 }
 
@@ -219,16 +222,9 @@ void registry_forget(struct registry *r, const char *model)
 
 	pthread_mutex_lock(&r->lock);
 	atomic_fetch_add(&r->generation, 1);
-	for (at = &r->buckets[bucket_of(model)]; *at;) {
-		struct entry *entry = *at;
-
-		if (strcmp(entry->key.model, model)) {
-			at = &entry->next;
-			continue;
-		}
-		*at = entry->next;
-		entry_free(entry);
-	}
+	for (at = &r->buckets[bucket_of(model)]; *at;)
+		if (strcmp((*at)->key.model, model)) at = &(*at)->next;
+		else drop(r, at);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -373,10 +369,8 @@ void registry_free(struct registry *r)
 {
 	if (!r) return;
 	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct entry *entry = r->buckets[i], *next; entry; entry = next) {
-			next = entry->next;
-			entry_free(entry);
-		}
+		while (r->buckets[i])
+			drop(r, &r->buckets[i]);
 	for (size_t i = 0; i < SLOTS_MAX; i++) {
 		for (size_t j = 0; r->slots[i] && j < REMEMBERED; j++)
 			version_put(r->slots[i]->items[j].version);

@@ -1,0 +1,484 @@
+/* jobs.c - the workers. See jobs.h.
+ *
+ * Two threads work on a job: the worker waits for the disk, the trainer computes at idle priority and never
+ * touches the store. Between them lie the recorder of curve points (under the run's lock, which no request takes)
+ * and the progress cell. A job that is told to stop either was cancelled (`cancelled`) or the daemon ends: then it
+ * goes back to the queue.
+ */
+#include "server/jobs/jobs.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "server/codec/curve.h"
+#include "server/codec/json.h"
+#include "server/codec/problem.h"
+#include "server/jobs/crew.h"
+#include "server/jobs/training.h"
+
+#define TROUBLE_SECONDS 1 /* before the store is asked again after it failed */
+
+struct worker {
+	struct jobs *jobs;
+	pthread_t thread;
+	_Atomic int64_t job; /* 0: none */
+	atomic_int stop;     /* not 0: end the job */
+	struct progress_cell progress;
+};
+
+struct jobs {
+	struct jobs_config config;
+	pthread_mutex_t lock; /* of the next four; no request takes it for longer than a signal */
+	pthread_cond_t wake;
+	uint64_t wakes;
+	size_t memory_taken;
+	atomic_bool ending;
+	unsigned started;
+	struct worker workers[];
+};
+
+/* One claimed job under way. */
+struct run {
+	struct worker *worker;
+	struct store_job job;
+	struct training *training;
+	size_t memory;
+	pthread_mutex_t lock; /* of the rest, which the trainer's thread writes */
+	pthread_cond_t changed;
+	struct curve_recorder recorder;
+	struct train_point last;
+	bool done, lost; /* lost: a point could not be kept for want of memory */
+	struct train_result result;
+	int rc;
+	struct err e;
+};
+
+static void say(const struct jobs *jobs, int64_t id, const char *what, const char *why)
+{
+	char text[ERR_TEXT_BYTES + 64];
+
+	snprintf(text, sizeof text, "job %lld %s%s%s", (long long)id, what, *why ? ": " : "", why);
+	jobs->config.log(jobs->config.log_self, text);
+}
+
+static struct timespec after_ms(long ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += ms % 1000 * 1000000;
+	t.tv_sec += ms / 1000 + t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
+
+static int cond_new(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+	int rc;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	rc = pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+	return rc;
+}
+
+/* ---- memory: a share for each running job ---- */
+
+static int take_memory(struct run *run, struct err *e)
+{
+	struct jobs *jobs = run->worker->jobs;
+	size_t need = training_size(run->training), budget = jobs->config.memory_bytes;
+
+	if (need > budget)
+		return err_set(e, ERR_RANGE, "this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
+				(double)need / 1048576, (double)budget / 1048576);
+	pthread_mutex_lock(&jobs->lock);
+	while (jobs->memory_taken + need > budget && !atomic_load(&run->worker->stop)) {
+		struct timespec until = after_ms(JOBS_FLUSH_MS);
+
+		pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until);
+	}
+	jobs->memory_taken += need;
+	pthread_mutex_unlock(&jobs->lock);
+	run->memory = need;
+	return 0;
+}
+
+static void give_memory(struct run *run)
+{
+	struct jobs *jobs = run->worker->jobs;
+
+	pthread_mutex_lock(&jobs->lock);
+	jobs->memory_taken -= run->memory;
+	pthread_cond_broadcast(&jobs->wake);
+	pthread_mutex_unlock(&jobs->lock);
+}
+
+/* ---- training, and the curve beside it ---- */
+
+static void on_epoch(void *self, const struct train_point *point)
+{
+	struct run *run = self;
+	struct progress progress = { *point, training_rows(run->training), training_validates(run->training) };
+
+	progress_write(&run->worker->progress, &progress);
+	pthread_mutex_lock(&run->lock);
+	run->last = *point;
+	if (!curve_record(&run->recorder, point)) run->lost = true;
+	pthread_mutex_unlock(&run->lock);
+}
+
+static void *train_main(void *arg)
+{
+	struct run *run = arg;
+	int rc;
+
+	crew_idle_priority();
+	rc = training_run(run->training, on_epoch, run, &run->result, &run->e);
+	pthread_mutex_lock(&run->lock);
+	run->rc = rc;
+	run->done = true;
+	pthread_cond_signal(&run->changed);
+	pthread_mutex_unlock(&run->lock);
+	return NULL;
+}
+
+/* Writes the points that are ready, in blocks that a commit may hold. */
+static int flush_curve(struct run *run, struct err *e)
+{
+	struct store *store = run->worker->jobs->config.store;
+	const size_t most = STORE_CHUNK_BYTES / CURVE_POINT_BYTES;
+	struct curve_recorder ready;
+	int rc = 0;
+
+	pthread_mutex_lock(&run->lock);
+	ready = run->recorder;
+	run->recorder.points = NULL;
+	run->recorder.count = run->recorder.capacity = 0;
+	pthread_mutex_unlock(&run->lock);
+	for (size_t i = 0, n; i < ready.count && !rc; i += n) {
+		struct store_curve_block block = { 0 };
+		unsigned char *data;
+
+		n = ready.count - i < most ? ready.count - i : most;
+		if ((rc = curve_encode(ready.points + i, n, &data, &block.size, e))) break;
+		block.first = ready.points[i].epoch;
+		block.last = ready.points[i + n - 1].epoch;
+		block.points = n;
+		block.data = data;
+		rc = store->curve_append(store, run->job.id, run->job.attempt, &block, e);
+		free(data);
+	}
+	free(ready.points);
+	return rc;
+}
+
+/* The epoch in which the loss left the finite numbers ends the curve. */
+static void record_divergence(struct run *run)
+{
+	struct train_point point = run->last;
+
+	point.epoch = run->result.diverged_epoch;
+	point.step = run->result.diverged_step;
+	if (point.epoch <= run->last.epoch) return;
+	point.loss = point.val_loss = point.metric = point.val_metric = NAN;
+	run->lost |= !curve_record(&run->recorder, &point);
+}
+
+static int train(struct run *run, struct err *e)
+{
+	pthread_t thread;
+	bool done = false;
+	int rc = 0, flushed;
+
+	if (pthread_create(&thread, NULL, train_main, run)) return err_set(e, ERR_NOMEM, "no thread could be had");
+	while (!done) {
+		struct timespec until = after_ms(JOBS_FLUSH_MS);
+
+		pthread_mutex_lock(&run->lock);
+		if (!run->done) pthread_cond_timedwait(&run->changed, &run->lock, &until);
+		done = run->done;
+		if (done && run->rc == ERR_DIVERGED) record_divergence(run);
+		if (done) run->lost |= !curve_record_end(&run->recorder);
+		pthread_mutex_unlock(&run->lock);
+		if ((flushed = flush_curve(run, e)) && !rc) { /* the job is no longer ours, or the disk failed */
+			rc = flushed;
+			atomic_store(&run->worker->stop, 1);
+		}
+	}
+	pthread_join(thread, NULL);
+	if (rc) return rc;
+	if (run->lost) return err_nomem(e);
+	*e = run->e;
+	return run->rc;
+}
+
+/* ---- the end of a job ---- */
+
+/* Writes the end, as often as it takes: a full disk may get room. ERR_CONFLICT: it is not ours any more. */
+static int finish(struct run *run, struct store_job_end *end)
+{
+	struct jobs *jobs = run->worker->jobs;
+	struct store *store = jobs->config.store;
+	struct timespec pause = { TROUBLE_SECONDS, 0 };
+	uint64_t version;
+	struct err e;
+	int rc;
+
+	while ((rc = store->job_finish(store, end, &version, &e)) && rc != ERR_CONFLICT && rc != ERR_NOT_FOUND) {
+		say(jobs, run->job.id, "could not be ended", e.text);
+		if (atomic_load(&jobs->ending)) return rc;
+		nanosleep(&pause, NULL);
+	}
+	if (rc) say(jobs, run->job.id, "was given up", e.text);
+	else registry_forget(jobs->config.registry, run->job.model);
+	return rc;
+}
+
+static int publish(struct run *run, struct store_job_end *end, struct err *e)
+{
+	struct store *store = run->worker->jobs->config.store;
+	bool classifies = false;
+	struct store_version_new version = { .training = run->job.config, .engine = run->worker->jobs->config.engine->name };
+	json_t *metrics, *dataset = training_dataset(run->training);
+	char *metrics_text = NULL, *dataset_text = NULL;
+	unsigned char *bytes = NULL;
+	size_t size;
+	int rc;
+
+	classifies = training_classifies(run->training);
+	metrics = training_metrics(training_point(run->training), classifies, training_validates(run->training));
+	version.metrics = metrics_text = json_text(metrics, false);
+	version.dataset = dataset_text = json_text(dataset, false);
+	if (!metrics_text || !dataset_text) {
+		rc = err_nomem(e);
+		goto out;
+	}
+	if ((rc = training_write(run->training, &bytes, &size, e))) goto out;
+	if ((rc = store->blob_write(store, bytes, size, &version.blob, e))) goto out;
+	version.size_bytes = size;
+	end->version = &version;
+	end->metrics = metrics_text;
+	if (finish(run, end)) store->blob_discard(store, version.blob);
+out:
+	json_decref(metrics);
+	json_decref(dataset);
+	free(metrics_text);
+	free(dataset_text);
+	free(bytes);
+	return rc;
+}
+
+static char *error_text(int rc, const struct err *e)
+{
+	struct problem problem = problem_of(rc, false);
+	json_t *document = problem_document(&problem, e, NULL);
+	char *text = document ? json_text(document, false) : NULL;
+
+	json_decref(document);
+	return text;
+}
+
+static void end_badly(struct run *run, struct store_job_end *end, int rc, const struct err *e)
+{
+	char *error = error_text(rc, e);
+
+	end->state = JOB_FAILED;
+	end->stop_reason = rc == ERR_DIVERGED ? "diverged" : "error";
+	end->error = error;
+	say(run->worker->jobs, run->job.id, "failed", e->text);
+	finish(run, end);
+	free(error);
+}
+
+static double samples_per_second(const struct run *run)
+{
+	if (!run->training || run->last.seconds <= 0) return 0;
+	return (double)training_rows(run->training) * (double)run->last.epoch / run->last.seconds;
+}
+
+static void end_run(struct run *run, int rc, struct err *e)
+{
+	struct jobs *jobs = run->worker->jobs;
+	bool stopped = atomic_load(&run->worker->stop) && (!rc || rc == ERR_STOPPED);
+	struct store_job_end end = { .id = run->job.id, .attempt = run->job.attempt, .state = JOB_SUCCEEDED,
+		.epoch = run->last.epoch, .step = run->last.step, .samples_per_second = samples_per_second(run) };
+	json_t *metrics = json_object(), *best = json_null();
+	char *metrics_text, *best_text;
+
+	if (run->training) {
+		json_decref(metrics);
+		metrics = training_metrics(&run->last, training_classifies(run->training),
+				training_validates(run->training));
+		best = training_best(&run->last, training_request(run->training));
+	}
+	end.metrics = metrics_text = json_text(metrics, false);
+	end.best = best_text = json_text(best, false);
+	stopped = stopped && (rc || run->result.stop == TRAIN_STOPPED);
+	if (stopped && atomic_load(&jobs->ending)) {
+		if (jobs->config.store->job_requeue(jobs->config.store, run->job.id, run->job.attempt, e))
+			say(jobs, run->job.id, "could not be queued again", e->text);
+	} else if (stopped) {
+		end.state = JOB_CANCELLED;
+		end.stop_reason = "cancelled";
+		finish(run, &end);
+	} else {
+		end.stop_reason = train_stop_name(run->result.stop);
+		if (!rc) rc = publish(run, &end, e);
+		if (rc) end_badly(run, &end, rc, e);
+	}
+	json_decref(metrics);
+	json_decref(best);
+	free(metrics_text);
+	free(best_text);
+}
+
+/* ---- workers ---- */
+
+static int prepare(struct run *run, struct err *e)
+{
+	struct worker *worker = run->worker;
+	struct training_needs needs = { worker->jobs->config.store, worker->jobs->config.engine, &worker->stop };
+	int rc;
+
+	if ((rc = training_new(&run->training, &needs, &run->job, e))) return rc;
+	if ((rc = take_memory(run, e))) return rc;
+	return training_load(run->training, e);
+}
+
+static void run_job(struct run *run)
+{
+	struct worker *worker = run->worker;
+	struct progress nothing = { 0 };
+	struct err e = { "" };
+	int rc;
+
+	progress_write(&worker->progress, &nothing);
+	atomic_store(&worker->stop, 0);
+	atomic_store(&worker->job, run->job.id);
+	/* A wish to cancel, or the end of the daemon, may have come between the claim and now. */
+	if (run->job.cancel_requested || atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, 1);
+	pthread_mutex_init(&run->lock, NULL);
+	cond_new(&run->changed);
+	if (!(rc = prepare(run, &e))) rc = train(run, &e);
+	end_run(run, rc, &e);
+	atomic_store(&worker->job, 0);
+	give_memory(run);
+	training_free(run->training);
+	curve_recorder_free(&run->recorder);
+	pthread_cond_destroy(&run->changed);
+	pthread_mutex_destroy(&run->lock);
+}
+
+/* Waits for a wake-up beyond the ones seen, or for trouble to pass; false when the daemon ends. */
+static bool await_work(struct jobs *jobs, uint64_t *seen, bool trouble)
+{
+	struct timespec until = after_ms(TROUBLE_SECONDS * 1000L);
+
+	pthread_mutex_lock(&jobs->lock);
+	while (!atomic_load(&jobs->ending) && jobs->wakes == *seen)
+		if (!trouble) pthread_cond_wait(&jobs->wake, &jobs->lock);
+		else if (pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until)) break;
+	*seen = jobs->wakes;
+	pthread_mutex_unlock(&jobs->lock);
+	return !atomic_load(&jobs->ending);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+	struct jobs *jobs = worker->jobs;
+	struct store *store = jobs->config.store;
+	uint64_t seen = 0;
+
+	while (!atomic_load(&jobs->ending)) {
+		struct run run = { .worker = worker };
+		struct err e;
+		int rc = store->job_claim(store, &run.job, &e);
+
+		if (!rc) run_job(&run);
+		store_job_clear(&run.job);
+		if (rc && rc != ERR_NOT_FOUND) say(jobs, 0, "could not be claimed", e.text);
+		if (rc && !await_work(jobs, &seen, rc != ERR_NOT_FOUND)) break;
+	}
+	return NULL;
+}
+
+/* ---- what others call ---- */
+
+void jobs_wake(struct jobs *jobs)
+{
+	pthread_mutex_lock(&jobs->lock);
+	jobs->wakes++;
+	pthread_cond_broadcast(&jobs->wake);
+	pthread_mutex_unlock(&jobs->lock);
+}
+
+void jobs_cancel(struct jobs *jobs, int64_t id)
+{
+	for (unsigned i = 0; i < jobs->started; i++)
+		if (atomic_load(&jobs->workers[i].job) == id) atomic_store(&jobs->workers[i].stop, 1);
+}
+
+bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out)
+{
+	for (unsigned i = 0; i < jobs->started; i++) {
+		const struct worker *worker = &jobs->workers[i];
+
+		if (atomic_load(&worker->job) != id) continue;
+		progress_read(&worker->progress, out);
+		if (atomic_load(&worker->job) == id) return true;
+	}
+	return false;
+}
+
+int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *e)
+{
+	struct jobs *jobs = calloc(1, sizeof *jobs + config->workers * sizeof *jobs->workers);
+	char text[80];
+	size_t again;
+	int rc;
+
+	*out = NULL;
+	if (!jobs) return err_nomem(e);
+	jobs->config = *config;
+	pthread_mutex_init(&jobs->lock, NULL);
+	cond_new(&jobs->wake);
+	if ((rc = config->store->job_recover(config->store, &again, e))) goto fail;
+	if (again) {
+		snprintf(text, sizeof text, "%zu unfinished jobs were found and queued again", again);
+		config->log(config->log_self, text);
+	}
+	for (; jobs->started < config->workers; jobs->started++) {
+		struct worker *worker = &jobs->workers[jobs->started];
+
+		worker->jobs = jobs;
+		if (!pthread_create(&worker->thread, NULL, worker_main, worker)) continue;
+		rc = err_set(e, ERR_NOMEM, "no thread could be had for a worker");
+		goto fail;
+	}
+	*out = jobs;
+	return 0;
+fail:
+	jobs_stop(jobs);
+	return rc;
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+	if (!jobs) return;
+	atomic_store(&jobs->ending, true);
+	for (unsigned i = 0; i < jobs->started; i++)
+		atomic_store(&jobs->workers[i].stop, 1);
+	jobs_wake(jobs);
+	for (unsigned i = 0; i < jobs->started; i++)
+		pthread_join(jobs->workers[i].thread, NULL);
+	pthread_cond_destroy(&jobs->wake);
+	pthread_mutex_destroy(&jobs->lock);
+	free(jobs);
+}

@@ -1,0 +1,45 @@
+/* jobs.h - the pool of workers that run training jobs from the store's queue.
+ *
+ * A worker claims a job, loads it, and lets a thread at idle priority train while it writes the curve to the store
+ * every JOBS_FLUSH_MS. It ends the job with one commit: version, metrics and state together. Requests never wait
+ * for a worker: progress is read without a lock.
+ */
+#ifndef SERVER_JOBS_JOBS_H
+#define SERVER_JOBS_JOBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/err.h"
+#include "core/gemm.h"
+#include "server/jobs/progress.h"
+#include "server/registry/registry.h"
+#include "server/store/store.h"
+
+#define JOBS_FLUSH_MS 100
+
+struct jobs;
+
+struct jobs_config { /* borrowed for the life of the jobs */
+	struct store *store;
+	struct registry *registry;
+	const struct gemm_engine *engine;
+	unsigned workers;
+	size_t memory_bytes; /* of all running jobs together; one that needs more is failed */
+	void (*log)(void *self, const char *sentence);
+	void *log_self;
+};
+
+/* Queues again what was cut off, then starts the workers. *out is new (jobs_stop). */
+int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *e);
+/* Running jobs are stopped within a mini-batch and go back to the queue; frees jobs. NULL is fine. */
+void jobs_stop(struct jobs *jobs);
+
+/* A job was queued. */
+void jobs_wake(struct jobs *jobs);
+/* Stops a running job, after the store noted the wish. Nothing when it does not run here. */
+void jobs_cancel(struct jobs *jobs, int64_t id);
+/* How far job `id` is; false when it does not run here. Takes no lock. */
+bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out);
+
+#endif

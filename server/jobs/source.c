@@ -1,0 +1,259 @@
+/* source.c - rows of a stored data set for a network. See source.h. */
+#include "server/jobs/source.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/codec/json.h"
+#include "server/codec/number.h"
+#include "server/codec/segment.h"
+
+/* A column of an encoder and where its cells come from. */
+struct feed {
+	struct encoder *encoder;
+	size_t encoder_column;
+	const struct encoder_column *column;
+	uint64_t stored_column;
+	enum column_kind stored;
+	uint32_t *slot_of_code;   /* (codes_count), of a stored category */
+	uint32_t codes_count;
+	double *numbers;          /* (room), the group's cells: one of the two, or both while numbers become values */
+	uint32_t *slots;
+};
+
+struct source {
+	struct store *store;
+	const struct store_revision *revision;
+	struct feed *feeds; /* inputs, then targets */
+	size_t count, inputs;
+	size_t room;   /* rows that the feeds' memory holds */
+	uint64_t first, next_first, group; /* first row of the group that is read, of the one after it */
+	size_t rows;
+	struct store_bytes bytes;
+};
+
+/* ---- joining ---- */
+
+static json_t *find_stored(const json_t *columns, const char *name, size_t *at)
+{
+	for (*at = 0; *at < json_array_size(columns); ++*at) {
+		json_t *column = json_array_get(columns, *at);
+
+		if (!strcmp(json_string_value(json_object_get(column, "name")), name)) return column;
+	}
+	return NULL;
+}
+
+static int map_codes(struct source *s, struct feed *feed, struct err *e)
+{
+	struct dictionary dictionary = { 0 };
+	int rc;
+
+	if ((rc = s->store->dictionary_read(s->store, s->revision->id, feed->stored_column, &s->bytes, e))) return rc;
+	if ((rc = dictionary_read(s->bytes.data, s->bytes.size, &dictionary, e))) return rc;
+	feed->codes_count = (uint32_t)dictionary.count;
+	if (!(feed->slot_of_code = calloc(dictionary.count + 1, sizeof *feed->slot_of_code))) rc = err_nomem(e);
+	for (size_t i = 0; !rc && i < dictionary.count; i++)
+		feed->slot_of_code[i] = encoder_slot(feed->encoder, feed->encoder_column, dictionary.values[i],
+				dictionary.lengths[i]);
+	dictionary_clear(&dictionary);
+	return rc;
+}
+
+static int join(struct source *s, const json_t *columns, struct feed *feed, struct err *e)
+{
+	const char *dataset = s->revision->dataset ? s->revision->dataset : "the data";
+	const json_t *stored;
+	size_t at;
+
+	feed->column = encoder_column(feed->encoder, feed->encoder_column);
+	if (!(stored = find_stored(columns, feed->column->name, &at)))
+		return err_set(e, ERR_INVALID, "%s has no column \"%.64s\", which the model needs", dataset,
+				feed->column->name);
+	feed->stored_column = at;
+	feed->stored = strcmp(json_string_value(json_object_get(stored, "type")), "number") ? COLUMN_CATEGORY :
+												COLUMN_NUMBER;
+	if (feed->stored == COLUMN_NUMBER) return 0;
+	if (feed->column->kind == COLUMN_NUMBER)
+		return err_set(e, ERR_INVALID, "the column \"%.64s\" of %s holds words, and the model needs numbers",
+				feed->column->name, dataset);
+	return map_codes(s, feed, e);
+}
+
+int source_new(struct source **out, struct store *store, const struct store_revision *revision,
+		struct encoder *inputs, struct encoder *targets, struct err *e)
+{
+	struct source *s = calloc(1, sizeof *s);
+	json_t *columns = NULL;
+	int rc;
+
+	*out = NULL;
+	if (!s) return err_nomem(e);
+	s->store = store;
+	s->revision = revision;
+	s->inputs = encoder_columns(inputs);
+	s->count = s->inputs + encoder_columns(targets);
+	s->group = UINT64_MAX;
+	if ((rc = json_read_stored(revision->columns, &columns, e))) goto out;
+	if (!(s->feeds = calloc(s->count, sizeof *s->feeds))) {
+		rc = err_nomem(e);
+		goto out;
+	}
+	for (size_t i = 0; i < s->count && !rc; i++) {
+		s->feeds[i].encoder = i < s->inputs ? inputs : targets;
+		s->feeds[i].encoder_column = i < s->inputs ? i : i - s->inputs;
+		rc = join(s, columns, &s->feeds[i], e);
+	}
+out:
+	json_decref(columns);
+	if (rc) source_free(s);
+	else *out = s;
+	return rc;
+}
+
+void source_free(struct source *s)
+{
+	if (!s) return;
+	for (size_t i = 0; s->feeds && i < s->count; i++) {
+		free(s->feeds[i].slot_of_code);
+		free(s->feeds[i].numbers);
+		free(s->feeds[i].slots);
+	}
+	free(s->feeds);
+	store_bytes_clear(&s->bytes);
+	free(s);
+}
+
+/* ---- reading ---- */
+
+uint64_t source_groups(const struct source *s)
+{
+	return s->revision->groups;
+}
+
+static int make_room(struct source *s, size_t rows, struct err *e)
+{
+	if (rows <= s->room) return 0;
+	for (size_t i = 0; i < s->count; i++) {
+		struct feed *feed = &s->feeds[i];
+
+		free(feed->numbers);
+		free(feed->slots);
+		feed->numbers = feed->stored == COLUMN_NUMBER ? calloc(rows, sizeof *feed->numbers) : NULL;
+		feed->slots = feed->column->kind == COLUMN_CATEGORY ? calloc(rows, sizeof *feed->slots) : NULL;
+		if ((feed->stored == COLUMN_NUMBER && !feed->numbers) ||
+				(feed->column->kind == COLUMN_CATEGORY && !feed->slots)) {
+			s->room = 0;
+			return err_nomem(e);
+		}
+	}
+	s->room = rows;
+	return 0;
+}
+
+/* Numbers in a category: each is the value that its shortest decimal form spells. */
+static void numbers_to_slots(const struct feed *feed, size_t rows)
+{
+	char text[NUMBER_PRINT_MAX];
+
+	for (size_t i = 0; i < rows; i++)
+		feed->slots[i] = isnan(feed->numbers[i]) ? SLOT_MISSING :
+				encoder_slot(feed->encoder, feed->encoder_column, text,
+						number_print_double(feed->numbers[i], text));
+}
+
+static void codes_to_slots(const struct feed *feed, size_t rows)
+{
+	for (size_t i = 0; i < rows; i++)
+		feed->slots[i] = feed->slots[i] == SEGMENT_CODE_MISSING ? SLOT_MISSING :
+									    feed->slot_of_code[feed->slots[i]];
+}
+
+static int read_feed(struct source *s, struct feed *feed, uint64_t group, size_t *rows, struct err *e)
+{
+	size_t found;
+	int rc = s->store->segment_read(s->store, s->revision->id, group, feed->stored_column, &s->bytes, e);
+
+	if (rc || (rc = segment_rows(s->bytes.data, s->bytes.size, &found, e))) return rc;
+	if (feed == s->feeds) {
+		*rows = found;
+		if ((rc = make_room(s, found, e))) return rc;
+	}
+	if (found != *rows) return err_set(e, ERR_CORRUPT, "the columns of a stored row group differ in length");
+	if (feed->stored == COLUMN_NUMBER) rc = segment_read_numbers(s->bytes.data, s->bytes.size, feed->numbers, e);
+	else rc = segment_read_codes(s->bytes.data, s->bytes.size, feed->codes_count, feed->slots, e);
+	if (rc) return rc;
+	if (feed->stored == COLUMN_CATEGORY) codes_to_slots(feed, found);
+	else if (feed->column->kind == COLUMN_CATEGORY) numbers_to_slots(feed, found);
+	return 0;
+}
+
+int source_read(struct source *s, uint64_t group, uint64_t *first, size_t *rows, struct err *e)
+{
+	int rc;
+
+	if (group == 0) s->next_first = 0;
+	if (group != s->group || group == 0) {
+		s->group = UINT64_MAX;
+		for (size_t i = 0; i < s->count; i++)
+			if ((rc = read_feed(s, &s->feeds[i], group, &s->rows, e))) return rc;
+		s->first = s->next_first;
+		s->next_first += s->rows;
+		s->group = group;
+	}
+	*first = s->first;
+	*rows = s->rows;
+	return 0;
+}
+
+/* ---- using ---- */
+
+void source_usable(const struct source *s, uint8_t *use)
+{
+	memset(use, 1, s->rows);
+	for (size_t i = s->inputs; i < s->count; i++) {
+		const struct feed *feed = &s->feeds[i];
+
+		for (size_t j = 0; j < s->rows; j++)
+			if (feed->column->kind == COLUMN_CATEGORY ? feed->slots[j] == SLOT_MISSING : isnan(feed->numbers[j]))
+				use[j] = 0;
+	}
+}
+
+const uint32_t *source_classes(const struct source *s)
+{
+	return s->feeds[s->inputs].slots;
+}
+
+void source_fit(struct source *s, const uint8_t *use)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct feed *feed = &s->feeds[i];
+
+		if (feed->column->kind == COLUMN_NUMBER)
+			encoder_fit_numbers(feed->encoder, feed->encoder_column, feed->numbers, use, s->rows);
+		else encoder_fit_slots(feed->encoder, feed->encoder_column, feed->slots, use, s->rows);
+	}
+}
+
+int source_encode(const struct source *s, size_t from, size_t n, real *x, real *y, struct err *e)
+{
+	struct err why;
+	size_t row;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct feed *feed = &s->feeds[i];
+		real *to = i < s->inputs ? x : y;
+		size_t width = encoder_width(feed->encoder);
+		int rc;
+
+		if (feed->column->kind == COLUMN_NUMBER)
+			rc = encoder_put_numbers(feed->encoder, feed->encoder_column, feed->numbers + from, n, to, width, &row,
+					&why);
+		else rc = encoder_put_slots(feed->encoder, feed->encoder_column, feed->slots + from, n, to, width, &row, &why);
+		if (rc)
+			return err_set(e, rc, "row %llu: %s", (unsigned long long)(s->first + from + row + 1), why.text);
+	}
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* source.h - the rows of a stored data set as a network sees them, a row group at a time.
+ *
+ * A source joins a revision's columns with the encoders of a model, by name: a number column feeds a number, a
+ * category column a category, and a number column a category too (3 is the value "3"). One row group is in memory.
+ */
+#ifndef SERVER_JOBS_SOURCE_H
+#define SERVER_JOBS_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/encoder.h"
+#include "core/err.h"
+#include "server/store/store.h"
+
+struct source;
+
+/* *out is new (source_free). Everything is borrowed for its life; the encoders may be fitted meanwhile.
+ * ERR_INVALID: a column of an encoder is not there or of the other kind; ERR_NOMEM, ERR_IO, ERR_CORRUPT. */
+int source_new(struct source **out, struct store *store, const struct store_revision *revision,
+		struct encoder *inputs, struct encoder *targets, struct err *e);
+void source_free(struct source *source);
+
+uint64_t source_groups(const struct source *source);
+/* Reads a group; *first is its first row's number in the data set, *rows how many it has. */
+int source_read(struct source *source, uint64_t group, uint64_t *first, size_t *rows, struct err *e);
+
+/* Of the group: use[i] becomes 0 where a target is missing, 1 elsewhere. */
+void source_usable(const struct source *source, uint8_t *use);
+/* Of the group: the slots of the targets' first column, a category: classes. */
+const uint32_t *source_classes(const struct source *source);
+/* Shows the group to both encoders, between encoder_fit_begin and _end; use marks the rows to learn from. */
+void source_fit(struct source *source, const uint8_t *use);
+/* Encodes rows [from, from + n) of the group: x (n, inputs), y (n, targets). ERR_RANGE names the row. */
+int source_encode(const struct source *source, size_t from, size_t n, real *x, real *y, struct err *e);
+
+#endif

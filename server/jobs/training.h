@@ -1,0 +1,56 @@
+/* training.h - one training job from its stored rows to a model: load, fit the encoders, train.
+ *
+ * The three steps are calls of their own, because they run on different threads: loading waits for the disk,
+ * training computes at idle priority.
+ */
+#ifndef SERVER_JOBS_TRAINING_H
+#define SERVER_JOBS_TRAINING_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "core/train.h"
+#include "server/codec/definition.h"
+#include "server/codec/train_request.h"
+#include "server/store/store.h"
+
+struct training;
+
+struct training_needs { /* borrowed for the life of a training */
+	struct store *store;
+	const struct gemm_engine *engine;
+	const atomic_int *stop; /* not 0: end as soon as may be */
+};
+
+/* What a training of so many rows takes, in bytes, without reading anything; SIZE_MAX when it cannot be had. */
+size_t training_bytes(const struct definition *definition, const struct train_request *request, uint64_t rows);
+
+/* Reads the job's config and its model's definition. *out is new (training_free). ERR_NOT_FOUND: the model, the
+ * version to start from or the data are gone; ERR_INVALID: the data do not fit the model. */
+int training_new(struct training **out, const struct training_needs *needs, const struct store_job *job, struct err *e);
+void training_free(struct training *training);
+size_t training_size(const struct training *training); /* training_bytes of it */
+const struct train_request *training_request(const struct training *training);
+
+/* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED. */
+int training_load(struct training *training, struct err *e);
+/* Trains on the calling thread and a team of the job's threads. As trainer_run. */
+int training_run(struct training *training, void (*epoch)(void *self, const struct train_point *point), void *self,
+		struct train_result *result, struct err *e);
+
+uint64_t training_rows(const struct training *training); /* that are trained on; after training_load */
+bool training_validates(const struct training *training);
+bool training_classifies(const struct training *training);
+/* The point that describes the weights as they are left: the best one's where those were restored. */
+const struct train_point *training_point(const struct training *training);
+/* The model as a version keeps it; *bytes is new (free). */
+int training_write(const struct training *training, unsigned char **bytes, size_t *size, struct err *e);
+/* name, revision, sha256 and rows of the data, new. */
+json_t *training_dataset(const struct training *training);
+
+/* loss, and accuracy or mae, with val_ beside them; new. */
+json_t *training_metrics(const struct train_point *point, bool classifies, bool validates);
+/* {"epoch","val_loss"} of the best epoch so far, or null; new. */
+json_t *training_best(const struct train_point *point, const struct train_request *request);
+
+#endif
