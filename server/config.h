@@ -1,0 +1,42 @@
+/* config.h - what the daemon was told: flags before environment before file before defaults.
+ *
+ * Every option is one row of the table in options.h, read in all these places alike: `--max-body 64M` or
+ * `--max-body=64M`, DESCENTD_MAX_BODY=64M, and the line `max-body = 64M` of the file that --config names. A name
+ * that no row has, and a value that its row does not allow, is refused with a sentence that says where it stands.
+ */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/err.h"
+
+enum command { COMMAND_SERVE, COMMAND_DEMO, COMMAND_HELP, COMMAND_VERSION };
+
+struct config { /* texts are owned (config_clear), NULL where nothing is set */
+	enum command command;
+	char *file; /* of --config */
+	char *db;
+	char *listen; /* HOST:PORT, checked by its form */
+	char *port_file;
+	char *token_file;
+	char *token;
+	char *allow_host; /* a list of auth/host.h */
+	char *engine;     /* a name for gemm_choose */
+	unsigned workers, threads, loops, max_connections;
+	unsigned log_format; /* enum log_format */
+	unsigned log_level;  /* enum log_level */
+	uint64_t memory_budget_bytes, max_body_bytes, max_upload_bytes;
+};
+
+/* Reads everything. For COMMAND_HELP and COMMAND_VERSION nothing else is read, so that they work however wrong the
+ * rest may be. A flag given twice counts as its last. ERR_INVALID, ERR_IO (the file), ERR_NOMEM; then *out is
+ * empty. */
+int config_read(struct config *out, int argc, char **argv, char *const *envp, struct err *e);
+void config_clear(struct config *config);
+
+/* The text of --help. */
+void config_help(FILE *to);
+
+#endif

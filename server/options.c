@@ -1,0 +1,277 @@
+/* options.c - the table of options, and how a value is read. See options.h. */
+#include "server/options.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "server/auth/host.h"
+#include "server/log.h"
+
+#define KIB           (UINT64_C(1) << 10)
+#define MIB           (UINT64_C(1) << 20)
+#define GIB           (UINT64_C(1) << 30)
+#define TIB           (UINT64_C(1) << 40)
+#define THREADS_MAX   256
+#define BUDGET_MIN    (64 * MIB)
+#define BUDGET_MAX    (1024 * TIB)
+#define CGROUP_MEMORY "/sys/fs/cgroup/memory.max"
+#define SIZE_TEXT     32
+
+static bool is_address(const char *text)
+{
+	struct host host;
+
+	return host_split(text, &host) && host.port != HOST_NO_PORT;
+}
+
+static uint64_t cpus(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t allowed;
+
+	if (!sched_getaffinity(0, sizeof allowed, &allowed)) n = CPU_COUNT(&allowed);
+	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (uint64_t)n;
+}
+
+/* Half of the machine's memory, or of the container's where that has less. */
+static uint64_t half_of_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+	uint64_t bytes = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0, limit;
+	FILE *file = fopen(CGROUP_MEMORY, "re");
+
+	if (file && fscanf(file, "%" SCNu64, &limit) == 1 && limit < bytes) bytes = limit;
+	if (file) fclose(file);
+	return bytes / 2 < BUDGET_MIN ? BUDGET_MIN : bytes / 2;
+}
+
+static const char *const engines[] = { "auto", "naive", "portable", "avx2", "avx512", NULL };
+static const char *const log_formats[] = { [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL };
+static const char *const log_levels[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
+};
+
+#define TEXT(field)  .type = OPTION_TEXT, .offset = offsetof(struct config, field)
+#define WORD(field)  .type = OPTION_WORD, .offset = offsetof(struct config, field)
+#define COUNT(field) .type = OPTION_COUNT, .offset = offsetof(struct config, field)
+#define SIZE(field)  .type = OPTION_SIZE, .offset = offsetof(struct config, field)
+#define CPUS         .fallback = "the CPUs it may use", .computed = cpus, .min = 1, .max = THREADS_MAX
+
+/* clang-format off */
+const struct option options[] = {
+	{ "db", "FILE", TEXT(db), .places = OPTION_ANYWHERE, .fallback = "descentd.db",
+	  .meaning = "the database; made when it is not there" },
+	{ "listen", "HOST:PORT", TEXT(listen), .places = OPTION_ANYWHERE, .fallback = "127.0.0.1:8420",
+	  .holds = is_address, .form = "HOST:PORT, as in 127.0.0.1:8420 or [::1]:8420",
+	  .meaning = "where to serve HTTP; a public address needs a token" },
+	{ "port-file", "FILE", TEXT(port_file), .places = OPTION_ANYWHERE,
+	  .meaning = "written once ready: the port, for when --listen says 0" },
+	{ "token-file", "FILE", TEXT(token_file), .places = OPTION_ANYWHERE,
+	  .meaning = "its first line is the token that requests must send" },
+	{ "token", "TOKEN", TEXT(token), .places = OPTION_ENVIRONMENT,
+	  .meaning = "the token itself" },
+	{ "allow-host", "HOSTS", TEXT(allow_host), .places = OPTION_ANYWHERE,
+	  .holds = host_list_valid, .form = "a list of hosts without ports, as in example.com,10.0.0.7, or *",
+	  .meaning = "more names it answers to, separated by commas; * for all" },
+	{ "workers", "N", COUNT(workers), .places = OPTION_ANYWHERE, CPUS,
+	  .meaning = "jobs that train at the same time" },
+	{ "threads", "N", COUNT(threads), .places = OPTION_ANYWHERE, CPUS,
+	  .meaning = "the most threads that one job may use" },
+	{ "loops", "N", COUNT(loops), .places = OPTION_ANYWHERE, CPUS,
+	  .meaning = "event loops that answer HTTP" },
+	{ "max-connections", "N", COUNT(max_connections), .places = OPTION_ANYWHERE, .fallback = "12000",
+	  .min = THREADS_MAX, .max = 1000000,
+	  .meaning = "connections open at the same time" },
+	{ "max-body", "SIZE", SIZE(max_body_bytes), .places = OPTION_ANYWHERE, .fallback = "64M",
+	  .min = KIB, .max = GIB,
+	  .meaning = "the largest body of a request, but for data sets" },
+	{ "max-upload", "SIZE", SIZE(max_upload_bytes), .places = OPTION_ANYWHERE, .fallback = "16G",
+	  .min = KIB, .max = 1024 * TIB,
+	  .meaning = "the largest data set" },
+	{ "memory-budget", "SIZE", SIZE(memory_budget_bytes), .places = OPTION_ANYWHERE,
+	  .fallback = "half of the memory", .computed = half_of_memory, .min = BUDGET_MIN, .max = BUDGET_MAX,
+	  .meaning = "what models, data and bodies may take together" },
+	{ "engine", "ENGINE", TEXT(engine), .places = OPTION_ANYWHERE, .fallback = "auto", .words = engines,
+	  .meaning = "matrix products: auto, naive, portable, avx2 or avx512" },
+	{ "log-format", "FORMAT", WORD(log_format), .places = OPTION_ANYWHERE, .fallback = "text",
+	  .words = log_formats, .meaning = "lines of the log: text or json" },
+	{ "log-level", "LEVEL", WORD(log_level), .places = OPTION_ANYWHERE, .fallback = "info",
+	  .words = log_levels, .meaning = "what to log: error, info or debug" },
+	{ "config", "FILE", TEXT(file), .places = OPTION_FLAG | OPTION_ENVIRONMENT,
+	  .meaning = "lines `name = value` with these same options" },
+	{ 0 },
+};
+/* clang-format on */
+
+static_assert(sizeof options / sizeof *options - 1 <= OPTIONS_MAX, "readers keep notes by row");
+
+const struct option *option_find(const char *name)
+{
+	const struct option *option = options;
+
+	while (option->name && strcmp(option->name, name))
+		option++;
+	return option->name ? option : NULL;
+}
+
+static void *field(const struct option *option, struct config *config)
+{
+	return (char *)config + option->offset;
+}
+
+/* Digits and nothing else; what does not fit reads as UINT64_MAX, which no range holds. */
+static bool read_digits(const char *text, size_t n, uint64_t *out)
+{
+	if (!n || strspn(text, "0123456789") < n) return false;
+	*out = strtoull(text, NULL, 10);
+	return true;
+}
+
+static int set_count(
+		const struct option *option, const char *value, const char *place, void *to, struct err *e)
+{
+	uint64_t n;
+
+	if (!read_digits(value, strlen(value), &n) || n < option->min || n > option->max)
+		return err_set(e, ERR_INVALID,
+				"%s: \"%.60s\" is not a whole number from %" PRIu64 " to %" PRIu64, place,
+				value, option->min, option->max);
+	*(unsigned *)to = (unsigned)n;
+	return 0;
+}
+
+static const struct unit {
+	char letter;
+	uint64_t bytes;
+} units[] = { { 'T', TIB }, { 'G', GIB }, { 'M', MIB }, { 'K', KIB } };
+
+#define UNITS (sizeof units / sizeof *units)
+
+/* "64M", "64MiB", "64m"; "65536". Not "64MB": some read it as 64,000,000. */
+static bool read_size(const char *text, uint64_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+
+	if (!read_digits(text, digits, out)) return false;
+	if (!*unit) return true;
+	if (unit[1] && strcasecmp(unit + 1, "iB")) return false;
+	for (size_t i = 0; i < UNITS; i++)
+		if ((*unit & ~0x20) == units[i].letter) {
+			if (__builtin_mul_overflow(*out, units[i].bytes, out)) *out = UINT64_MAX;
+			return true;
+		}
+	return false;
+}
+
+static const char *size_text(uint64_t bytes, char out[SIZE_TEXT])
+{
+	size_t i = 0;
+
+	while (i < UNITS && (bytes < units[i].bytes || bytes % units[i].bytes))
+		i++;
+	if (i < UNITS)
+		snprintf(out, SIZE_TEXT, "%" PRIu64 "%c", bytes / units[i].bytes, units[i].letter);
+	else
+		snprintf(out, SIZE_TEXT, "%" PRIu64, bytes);
+	return out;
+}
+
+static int set_size(
+		const struct option *option, const char *value, const char *place, void *to, struct err *e)
+{
+	char min[SIZE_TEXT], max[SIZE_TEXT];
+	uint64_t bytes;
+
+	if (!read_size(value, &bytes) || bytes < option->min || bytes > option->max)
+		return err_set(e, ERR_INVALID, "%s: \"%.60s\" is not a size from %s to %s, as in 64M or 2GiB",
+				place, value, size_text(option->min, min), size_text(option->max, max));
+	*(uint64_t *)to = bytes;
+	return 0;
+}
+
+/* The value's place among the words; the sentence lists them. */
+static int find_word(const struct option *option, const char *value, const char *place, unsigned *out,
+		struct err *e)
+{
+	char list[128] = "";
+
+	for (unsigned i = 0; option->words[i]; i++) {
+		size_t used = strlen(list);
+
+		if (!strcmp(option->words[i], value)) {
+			*out = i;
+			return 0;
+		}
+		snprintf(list + used, sizeof list - used, "%s%s",
+				!i                     ? ""
+				: option->words[i + 1] ? ", "
+						       : " or ",
+				option->words[i]);
+	}
+	return err_set(e, ERR_INVALID, "%s: \"%.60s\" is not %s", place, value, list);
+}
+
+static int set_word(
+		const struct option *option, const char *value, const char *place, void *to, struct err *e)
+{
+	return find_word(option, value, place, to, e);
+}
+
+static int set_text(
+		const struct option *option, const char *value, const char *place, void *to, struct err *e)
+{
+	unsigned index;
+	char *copy;
+	int rc;
+
+	if (option->words && (rc = find_word(option, value, place, &index, e))) return rc;
+	if (option->holds && !option->holds(value))
+		return err_set(e, ERR_INVALID, "%s: \"%.60s\" is not %s", place, value, option->form);
+	copy = strdup(value);
+	if (!copy) return err_nomem(e);
+	free(*(char **)to);
+	*(char **)to = copy;
+	return 0;
+}
+
+int option_set(const struct option *option, const char *value, const char *place, struct config *config,
+		struct err *e)
+{
+	static int (*const set[])(const struct option *, const char *, const char *, void *, struct err *) = {
+		[OPTION_TEXT] = set_text,
+		[OPTION_WORD] = set_word,
+		[OPTION_COUNT] = set_count,
+		[OPTION_SIZE] = set_size,
+	};
+
+	if (!*value) return err_set(e, ERR_INVALID, "%s has no value: give it one or leave it out", place);
+	return set[option->type](option, value, place, field(option, config), e);
+}
+
+int option_set_default(const struct option *option, struct config *config, struct err *e)
+{
+	if (option->computed && option->type == OPTION_SIZE)
+		*(uint64_t *)field(option, config) = option->computed();
+	else if (option->computed)
+		*(unsigned *)field(option, config) = (unsigned)option->computed();
+	else if (option->fallback)
+		return option_set(option, option->fallback, option->name, config, e);
+	return 0;
+}
+
+void option_clear(const struct option *option, struct config *config)
+{
+	if (option->type != OPTION_TEXT) return;
+	free(*(char **)field(option, config));
+	*(char **)field(option, config) = NULL;
+}
