@@ -56,22 +56,23 @@ echo "$said"
 echo "== start it and predict"
 container=$(image from --pull-never descentd-image-test)
 root=$(image mount "$container")
-! image run "$container" -- descentd serve --db /data/x.db --listen 0.0.0.0:0 >"$at/refused.log" 2>&1 ||
+in_image() { image run --env DESCENTD_TOKEN="$token" "$container" -- "$@"; }
+! image run "$container" -- descentd serve --db x.db --listen 0.0.0.0:0 >"$at/refused.log" 2>&1 ||
 	fail "it starts on a public address without a token"
 # chroot shares the network and the process ids of this machine, so a free port is asked for, and the shell that
 # becomes the daemon tells its pid.
-image run --env DESCENTD_TOKEN="$token" "$container" -- sh -c \
-	'echo $$ >/data/pid; exec descentd serve --db /data/descentd.db --listen 0.0.0.0:0 --port-file /data/port' \
-	>"$at/daemon.log" 2>&1 &
+# shellcheck disable=SC2016 # expanded by the inner shell
+in_image sh -c 'echo $$ >/tmp/pid; exec descentd serve --db /data/descentd.db --listen 0.0.0.0:0 --port-file /tmp/port' \
+		>"$at/daemon.log" 2>&1 &
 runner=$!
 for _ in $(seq 100); do
-	[ ! -s "$root/data/port" ] || break
+	[ ! -s "$root/tmp/port" ] || break
 	sleep 0.1
 done
-[ -s "$root/data/port" ] || { cat "$at/daemon.log"; fail "the daemon did not start"; }
-daemon=$(cat "$root/data/pid")
-port=$(cat "$root/data/port")
-image run "$container" -- descentd-ready "$port" || fail "the health check fails"
+daemon=$(cat "$root/tmp/pid")
+[ -s "$root/tmp/port" ] || { cat "$at/daemon.log"; fail "the daemon did not start"; }
+port=$(cat "$root/tmp/port")
+in_image descentd-ready "$port" || fail "the health check fails"
 [ "$(stat -c %u "/proc/$daemon")" != 0 ] || fail "the daemon runs as root"
 
 api=http://127.0.0.1:$port/v1
@@ -87,5 +88,5 @@ echo "== stop it"
 kill -TERM "$daemon"
 daemon=
 wait "$runner" || fail "the daemon did not end with 0 on SIGTERM"
-[ -s "$root/data/descentd.db" ] || fail "no database on the volume"
+in_image test -s /data/descentd.db || fail "no database on the volume"
 echo "1 passed, 0 failed"
