@@ -90,7 +90,7 @@ fi
 echo "descentd: installing $packages"
 $as_root apt-get update -qq || true # one broken source need not matter; the installation will tell
 # shellcheck disable=SC2086 # a list of names
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages ||
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null ||
 	refuse "apt-get could not install what is missing"
 packages=$(missing "$@")
 [ -z "$packages" ] || refuse "apt-get installed everything, and yet not all was found"
