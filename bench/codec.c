@@ -1,9 +1,6 @@
 /* codec.c - how fast numbers are read and printed and CSV is cut: MB of text a second, one thread.
  *
- * Build and run from the root of the checkout:
- *
- * 	cc -std=gnu17 -O2 -ffp-contract=off -D_GNU_SOURCE -I. -o build/bench_codec bench/codec.c \
- * 		server/codec/number*.c server/codec/csv*.c core/err.c -lm && build/bench_codec
+ * `make bench-codec` builds and runs it.
  *
  * Each line is the median of RUNS runs over one text of TEXT_BYTES, made anew from a fixed seed; the C
  * library's strtof stands beside for comparison. Data do not fit the second-level cache, as in an upload.

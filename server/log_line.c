@@ -5,13 +5,13 @@
  * becomes U+FFFD. An escape takes at most ESCAPE_BYTES for each byte, so a line always has room.
  */
 #include "server/log_line.h"
+#include "server/utf8.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "server/codec/csv_text.h"
 
 #define ESCAPE_BYTES       6   /* \u001b, \ufffd */
 #define FRAME_BYTES        512 /* of a line: everything but the escaped text */
@@ -77,12 +77,12 @@ static bool needs_escape(const struct line *line, unsigned char c)
 static void put_text(struct line *line, const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text;
-	size_t valid = csv_text_valid(text, n);
+	size_t valid = utf8_valid(text, n);
 
 	for (size_t i = 0; i < n; i++) {
 		if (i == valid) {
 			put_broken(line, s[i]);
-			valid = i + 1 + csv_text_valid(text + i + 1, n - i - 1);
+			valid = i + 1 + utf8_valid(text + i + 1, n - i - 1);
 		} else if (s[i] == 0xc2 && s[i + 1] < 0xa0) { /* U+0080 to U+009F, control characters too */
 			put_escaped(line, s[++i]);
 		} else if (needs_escape(line, s[i])) {
@@ -101,7 +101,7 @@ static size_t whole_characters(const char *text, size_t n)
 	while (back < UTF8_CHARACTER_MAX && back < n && ((unsigned char)text[n - back] & 0xc0) == 0x80)
 		back++;
 	if (back > n || (unsigned char)text[n - back] < 0xc0) return n;
-	return csv_text_valid(text + n - back, back) == back ? n : n - back;
+	return utf8_valid(text + n - back, back) == back ? n : n - back;
 }
 
 /* The path of a request, or the whole of a message. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/codec/csv_parts.h"
+#include "server/utf8.h"
 
 #define EXCERPT_BYTES 48 /* of a name within a sentence */
 
@@ -11,7 +12,7 @@
 /* At most EXCERPT_BYTES of a name, cut between characters, on one line. */
 static const char *excerpt(const struct csv_cell *name, char out[EXCERPT_BYTES + 4])
 {
-	size_t n = name->size <= EXCERPT_BYTES ? name->size : csv_text_valid(name->text, EXCERPT_BYTES);
+	size_t n = name->size <= EXCERPT_BYTES ? name->size : utf8_valid(name->text, EXCERPT_BYTES);
 
 	for (size_t i = 0; i < n; i++)
 		out[i] = (unsigned char)name->text[i] < 0x20 ? ' ' : name->text[i];
@@ -130,7 +131,7 @@ int csv_deliver(struct csv *csv, const char *record, size_t n, struct err *e)
 	size_t valid;
 	int rc;
 
-	if (csv->high && (valid = csv_text_valid(record, n)) < n) {
+	if (csv->high && (valid = utf8_valid(record, n)) < n) {
 		csv_fault_add(csv, csv->record_line, 0, "byte %llu of the body is not UTF-8",
 				(unsigned long long)(csv->record_at + valid));
 		return csv_say_faults(csv, ERR_CSV, e);

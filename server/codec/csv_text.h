@@ -1,5 +1,5 @@
-/* csv_text.h - what csv.c asks of bytes: where the special ones are, whether they are UTF-8, which delimiter
- * a header line has. Nothing here keeps memory or knows of records.
+/* csv_text.h - what csv.c asks of bytes: where the special ones are, which delimiter a header line has.
+ * Nothing here keeps memory or knows of records.
  */
 #ifndef SERVER_CODEC_CSV_TEXT_H
 #define SERVER_CODEC_CSV_TEXT_H
@@ -14,9 +14,6 @@
  * delimiter, a quote, any control character. *high becomes true when a byte is outside ASCII, false
  * otherwise. */
 uint64_t csv_text_specials(const char *p, char delimiter, bool *high);
-
-/* How many bytes from the start are whole, valid UTF-8 characters (RFC 3629): n when all are. */
-size_t csv_text_valid(const char *s, size_t n);
 
 /* Finds the end of the header line and counts what may be its delimiter, byte by byte as they come. Zeroed at
  * the start. */

@@ -12,7 +12,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 def test_the_checkout_is_in_order():
     assert list(house.c_files(ROOT)), "no C file found: is this the checkout?"
-    assert house.faults(ROOT) == []
+    found = house.faults(ROOT)
+    assert not found, "\n" + "\n".join(found)
 
 
 def plant(root, path, text):

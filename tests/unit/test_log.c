@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/codec/csv_text.h"
 #include "server/log.h"
 #include "server/log_line.h"
+#include "server/utf8.h"
 #include "tests/unit/suite.h"
 
 #define WRITERS       4
@@ -114,7 +114,7 @@ START_TEST(every_byte_fits_and_stays_one_line_of_utf8)
 
 			memset(record.text, byte, LOG_TEXT_BYTES);
 			n = log_line(&record, format, line);
-			if (n > LOG_LINE_BYTES || csv_text_valid(line, n) != n ||
+			if (n > LOG_LINE_BYTES || utf8_valid(line, n) != n ||
 					memchr(line, '\n', n) != line + n - 1)
 				ck_abort_msg("byte %d in format %d", byte, format);
 		}
