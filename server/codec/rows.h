@@ -3,14 +3,21 @@
  * The forms (api.md section 6): an array of rows, each an array of cells in column order, or an object by column
  * name, or a bare cell when there is one column; or an object of columns, each an array of cells. A cell is a
  * number, a string, a boolean (1 and 0), null (missing), or an array of one of these. A string in a number column
- * and a number in a category column are read when they can be ("5.1"; 3 is the value "3"). In a record an absent
- * key is missing, an unknown or a second one a fault. All faults come at once, with pointers.
+ * is read when it is a number as CSV has them ("5.1"). In a category column a number is the value as it is written
+ * or, when that is not known, in its shortest form (3 and 3.0 are "3"), and a boolean is "true" or "false". The
+ * empty string is missing in every column, as an empty cell of CSV is; no other word is.
  *
- * A reader keeps its memory between uses, so that a thread that has read one body allocates nothing for the next.
+ * In a record an absent key is missing, an unknown or a second one a fault; likewise in an object of columns, which
+ * must be of one length. A missing cell is a fault when the encoder takes none (MISSING_ERROR, and every target).
+ * All faults come at once, with pointers ("/instances/3/petal_width").
+ *
+ * A reader keeps its memory between uses, so that a thread that has read one body allocates nothing for the next of
+ * its kind. Faults may allocate.
  */
 #ifndef SERVER_CODEC_ROWS_H
 #define SERVER_CODEC_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,22 +30,26 @@
 struct rows; /* one thread's */
 
 int rows_new(struct rows **out, struct err *e); /* new: rows_free */
-void rows_free(struct rows *rows);
+void rows_free(struct rows *rows);              /* NULL is fine */
 
-/* Begins to read `value`, a piece of a checked text. encoder, text and faults are borrowed until the last row;
- * pointer ("/instances") is where the value lies in its document. targets of an encoder have no "other" slot: an
- * unknown class is a fault. A wrong shape is a fault, and the code is returned. */
+/* Begins to read `value`, a piece of a checked text. encoder, text, pointer and faults are borrowed until the last
+ * row; pointer ("/instances") is where the value lies in its document. Targets of an encoder have no "other" slot:
+ * an unknown class is a fault. A value that is neither an array nor an object with columns is a fault, whose code is
+ * returned; ERR_NOMEM. There are no rows then. An empty array is no fault: it has no rows. */
 int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_value value, const char *pointer,
 		struct faults *faults, struct err *e);
-/* The next rows, at most max, encoded into x (max, encoder_width). *n is 0 at the end. Rows with faults are
- * counted too (what stands in x for them means nothing); the caller asks faults_result at the end. */
+/* The next rows, at most max (at least 1), encoded into x (max, encoder_width). *n is 0 at the end. Rows with faults
+ * are counted too (what stands in x for them means nothing); the caller asks faults_result at the end. ERR_NOMEM. */
 int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e);
-/* The next row as cells, (encoder_columns), for keeping it; false at the end. Borrowed until the next call. */
+/* The next row as cells, (encoder_columns), for keeping it; false at the end. Borrowed until the next call. A cell
+ * of a number column is TABLE_NUMBER, one of a category TABLE_TEXT with the value as the encoder writes it where it
+ * knows it, else TABLE_MISSING. Numbers that float32 cannot hold pass here. No memory is a fault (ERR_NOMEM). */
 bool rows_next_cells(struct rows *rows, const struct table_cell **cells);
 uint64_t rows_count(const struct rows *rows); /* so far */
 
 /* Values that took the "other" slot, each once and at most ROWS_UNKNOWN_MAX of them, as sentences
- * ("species \"tulip\" was not in the training data and is read as \"other\""). Borrowed until rows_begin. */
+ * ("species \"tulip\" was not in the training data and is read as \"other\""); long values are cut. Borrowed until
+ * rows_begin. */
 #define ROWS_UNKNOWN_MAX 20
 size_t rows_warnings(const struct rows *rows);
 const char *rows_warning(const struct rows *rows, size_t i);

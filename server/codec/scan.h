@@ -2,6 +2,7 @@
  *
  * scan_check reads the whole text by RFC 8259 with a bound on depth, so that everything after it may walk the
  * text without looking for syntax errors again. Positions point into the text; nothing is copied or allocated.
+ * What is left to the walker: keys that are there twice, and numbers that no double can hold.
  */
 #ifndef SERVER_CODEC_SCAN_H
 #define SERVER_CODEC_SCAN_H
@@ -16,7 +17,8 @@ struct scan_value { /* a piece of a checked text: from its first character to be
 };
 
 /* Is the text one JSON value (UTF-8, nesting at most JSON_DEPTH_MAX, no more than white space around it)? ERR_JSON,
- * with line and column. *value is the value without the white space. */
+ * with line and column. *value is the value without the white space. As in json_read, no string has a \u0000 or
+ * half of a surrogate pair: every one can be decoded. */
 int scan_check(const char *text, size_t size, struct scan_value *value, struct err *e);
 
 /* Of a checked text: the members of an object and the items of an array, one after another.
@@ -30,7 +32,18 @@ struct scan_iter {
 struct scan_iter scan_begin(struct scan_value container);
 bool scan_next(struct scan_iter *iter);
 
-static inline char scan_kind(struct scan_value v) /* '{' '[' '"' 't' 'f' 'n', or '0' for a number */
+/* The steps under scan_next, for a walker that reads values as it goes. scan_space: past the white space within a
+ * container. scan_skip: behind the value that starts at `at`; end is where the text, or a container around, ends. */
+static inline const char *scan_space(const char *at)
+{
+	while (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')
+		at++;
+	return at;
+}
+const char *scan_skip(const char *at, const char *end);
+
+/* '{' '[' '"' 't' 'f' 'n', or '0' for a number */
+static inline char scan_kind(struct scan_value v)
 {
 	char c = *v.at;
 
@@ -40,7 +53,7 @@ static inline char scan_kind(struct scan_value v) /* '{' '[' '"' 't' 'f' 'n', or
 /* Is the string (with its quotes and escapes) this text? */
 bool scan_equals(struct scan_value string, const char *text);
 /* The text of a string: borrowed from the JSON text when it has no escapes, else decoded into room (at least
- * string.end - string.at bytes). Returns the length. */
+ * string.end - string.at bytes). Returns the length; no NUL is written. */
 size_t scan_string(struct scan_value string, const char **text, char *room);
 
 #endif

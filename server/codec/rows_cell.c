@@ -1,0 +1,185 @@
+/* rows_cell.c - one cell of JSON as its column needs it: a number, a slot, or nothing. See rows.h for what is taken
+ * for what, and rows_parts.h for where cells go.
+ *
+ * Whatever a cell is, its place in the block is filled; a cell that makes a fault is left out there.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/codec/number.h"
+#include "server/codec/rows_parts.h"
+
+/* ---- places ---- */
+
+/* A decoded text that is kept is not written over by the next. */
+static void keep(struct rows *rows, size_t column, struct table_cell cell)
+{
+	if (!rows->keeping) return;
+	rows->kept[column] = cell;
+	if (cell.size && cell.text == rows->text + rows->text_used) rows->text_used += cell.size;
+}
+
+void rows_leave_out(struct rows *rows, size_t column, size_t row)
+{
+	bool refused = rows->refuse_missing;
+
+	if (rows->kinds[column] == COLUMN_NUMBER)
+		rows_numbers(rows, column)[row] = refused ? 0 : (double)NAN;
+	else
+		rows_slots(rows, column)[row] = refused ? 0 : SLOT_MISSING;
+	keep(rows, column, (struct table_cell){ .kind = TABLE_MISSING });
+}
+
+void rows_missing(struct rows *rows, size_t column, size_t row)
+{
+	rows_leave_out(rows, column, row);
+	if (rows->refuse_missing)
+		rows_fault_cell(rows, column, row, ERR_INVALID,
+				"has no value, and this model needs one in every column");
+}
+
+static void put_number(struct rows *rows, size_t column, size_t row, struct table_cell cell)
+{
+	rows_numbers(rows, column)[row] = cell.number;
+	keep(rows, column, cell);
+}
+
+static void put_text(
+		struct rows *rows, size_t column, size_t row, uint32_t slot, const char *text, size_t size)
+{
+	struct table_cell cell = { .kind = TABLE_TEXT, .text = text, .size = size };
+
+	if (slot == SLOT_OTHER && encoder_role(rows->encoder) == ENCODER_TARGETS) {
+		rows_leave_out(rows, column, row);
+		rows_fault_class(rows, column, row, text, size);
+		return;
+	}
+	if (slot == SLOT_OTHER) {
+		rows_warn_unknown(rows, column, text, size);
+	} else if (rows->keeping) {
+		cell.text = encoder_column(rows->encoder, column)->values[slot];
+		cell.size = strlen(cell.text);
+	}
+	rows_slots(rows, column)[row] = slot;
+	keep(rows, column, cell);
+}
+
+/* ---- texts ---- */
+
+/* No strings of a value are longer together than the value: one allocation of that size does for all, and only what
+ * is written to becomes resident. */
+static bool reserve_text(struct rows *rows)
+{
+	if (rows->value_bytes <= rows->text_capacity) return true;
+	free(rows->text);
+	rows->text = malloc(rows->value_bytes);
+	rows->text_capacity = rows->text ? rows->value_bytes : 0;
+	return rows->text;
+}
+
+const char *rows_text(struct rows *rows, struct scan_value string, size_t *size)
+{
+	size_t bytes = (size_t)(string.end - string.at);
+	const char *text;
+
+	if (memchr(string.at, '\\', bytes) && !reserve_text(rows)) {
+		rows->no_memory = true;
+		return NULL;
+	}
+	*size = scan_string(string, &text, rows->text ? rows->text + rows->text_used : NULL);
+	return text;
+}
+
+/* ---- the two kinds of columns ---- */
+
+static void number_cell(struct rows *rows, size_t column, size_t row, struct scan_value value)
+{
+	struct table_cell cell = { .kind = TABLE_NUMBER, .text = value.at };
+
+	cell.size = (size_t)(value.end - value.at);
+	switch (scan_kind(value)) {
+	case 't':
+	case 'f':
+		cell.number = *value.at == 't';
+		cell.digits = *value.at == 't';
+		cell.text = cell.digits ? "1" : "0";
+		cell.size = 1;
+		put_number(rows, column, row, cell);
+		return;
+	case 'n': rows_missing(rows, column, row); return;
+	case '"':
+		if (!(cell.text = rows_text(rows, value, &cell.size))) return;
+		if (!cell.size) {
+			rows_missing(rows, column, row);
+			return;
+		}
+		break;
+	default: break;
+	}
+	if (number_read_cell(cell.text, cell.size, &cell.number, &cell.digits) != CELL_NUMBER) {
+		rows_leave_out(rows, column, row);
+		rows_fault_value(rows, column, row, value, cell.text, cell.size);
+	} else if (!isfinite(cell.number)) {
+		rows_leave_out(rows, column, row);
+		rows_fault_cell(rows, column, row, ERR_RANGE, "is too large for a number");
+	} else {
+		put_number(rows, column, row, cell);
+	}
+}
+
+/* The slot of a number as a category's value: as it is written, else in its shortest form. */
+static uint32_t slot_of_number(const struct rows *rows, size_t column, const char *text, size_t size)
+{
+	uint32_t slot = encoder_slot(rows->encoder, column, text, size);
+	char shortest[NUMBER_PRINT_MAX];
+	double number;
+
+	if (slot != SLOT_OTHER || !number_parse_double(text, size, &number) || !isfinite(number)) return slot;
+	return encoder_slot(rows->encoder, column, shortest, number_print_double(number, shortest));
+}
+
+static void category_cell(struct rows *rows, size_t column, size_t row, struct scan_value value)
+{
+	const char *text = value.at;
+	size_t size = (size_t)(value.end - value.at);
+
+	switch (scan_kind(value)) {
+	case '0': put_text(rows, column, row, slot_of_number(rows, column, text, size), text, size); return;
+	case '"':
+		if (!(text = rows_text(rows, value, &size))) return;
+		if (size) break;
+		rows_missing(rows, column, row);
+		return;
+	case 'n': rows_missing(rows, column, row); return;
+	case '{':
+	case '[':
+		rows_leave_out(rows, column, row);
+		rows_fault_value(rows, column, row, value, text, size);
+		return;
+	default: break; /* true, false */
+	}
+	put_text(rows, column, row, encoder_slot(rows->encoder, column, text, size), text, size);
+}
+
+/* The item of an array of one; the array itself when it has none or more. */
+static struct scan_value only_item(struct scan_value array)
+{
+	struct scan_iter i = scan_begin(array);
+	struct scan_value item = array;
+
+	if (scan_next(&i)) item = i.value;
+	return scan_next(&i) ? array : item;
+}
+
+const char *rows_cell(struct rows *rows, size_t column, size_t row, const char *p)
+{
+	struct scan_value value = { p, scan_skip(p, rows->end) }, inner = value;
+
+	if (scan_kind(value) == '[') inner = only_item(value);
+	if (rows->kinds[column] == COLUMN_NUMBER)
+		number_cell(rows, column, row, inner);
+	else
+		category_cell(rows, column, row, inner);
+	return value.end;
+}

@@ -1,0 +1,108 @@
+/* rows_parts.h - what the three files of the reader of rows share; nobody else includes it.
+ *
+ * rows.c walks the forms and encodes block by block; rows_cell.c reads one cell; rows_say.c has the sentences.
+ *
+ * A block is up to `room` rows of cells, one column behind the other: number columns as double with NaN for a
+ * missing cell, categories as uint32_t slots at the start of their column's part. A cell with a fault is missing or,
+ * where that is refused, 0, so that it makes no second fault when it is encoded. Cells are named by their column and the row within the block.
+ */
+#ifndef SERVER_CODEC_ROWS_PARTS_H
+#define SERVER_CODEC_ROWS_PARTS_H
+
+#include "server/codec/rows.h"
+
+#define ROWS_BLOCK_CELLS    16384 /* 128 KiB: with the rows they become, within a second-level cache */
+#define ROWS_BLOCK_ROWS     256
+#define ROWS_SENTENCE_BYTES 256
+
+/* How a row is written, and with that where its cells are. */
+enum row_shape { ROW_ARRAY, ROW_RECORD, ROW_BARE, ROW_OF_COLUMNS };
+
+struct rows_unknown {
+	size_t column;
+	uint64_t hash; /* of the value */
+	char sentence[ROWS_SENTENCE_BYTES];
+};
+
+struct rows {
+	/* one reading; everything is borrowed */
+	const struct encoder *encoder;
+	struct faults *faults;
+	const char *pointer;
+	const char *at, *end; /* the next row, NULL when there is none; where the value ends */
+	size_t value_bytes;
+	bool by_columns;
+	bool refuse_missing;
+	bool no_memory; /* a string could not be decoded: the reading ends */
+	uint64_t count; /* rows before this block */
+	size_t columns;
+	size_t room; /* rows of a block */
+	uint8_t shapes[ROWS_BLOCK_ROWS];
+
+	/* kept between readings */
+	size_t capacity;      /* columns */
+	double *cells;        /* (columns, room) */
+	uint8_t *kinds;       /* (columns): enum column_kind */
+	uint64_t *marks;      /* (columns): the mark of the last object that had this key */
+	uint64_t mark;        /* of the present object; never used twice */
+	const char **cursors; /* (columns): the next cell of each, NULL for a column that is not there */
+
+	struct table_cell *kept; /* (columns), made by the first rows_next_cells */
+	size_t kept_capacity;
+	bool keeping; /* the cells being read go there as well */
+
+	char *text; /* decoded strings: those of the kept row, then room for one that is looked at */
+	size_t text_used, text_capacity;
+
+	size_t unknown_count;
+	struct rows_unknown unknown[ROWS_UNKNOWN_MAX];
+};
+
+static inline double *rows_numbers(const struct rows *rows, size_t column)
+{
+	return rows->cells + column * rows->room;
+}
+
+static inline uint32_t *rows_slots(const struct rows *rows, size_t column)
+{
+	return (uint32_t *)(rows->cells + column * rows->room);
+}
+
+/* ---- rows_cell.c ---- */
+
+/* Reads the cell at p, whatever it is, into its place; returns where it ends. */
+const char *rows_cell(struct rows *rows, size_t column, size_t row, const char *p);
+/* The cell has no value, which may be a fault. */
+void rows_missing(struct rows *rows, size_t column, size_t row);
+/* The cell has no value, or a wrong one, and the fault of it, if it is one, is told already. */
+void rows_leave_out(struct rows *rows, size_t column, size_t row);
+/* The text of a string, where it lies or decoded, then until the next call; NULL: no memory, which is remembered. */
+const char *rows_text(struct rows *rows, struct scan_value string, size_t *size);
+
+/* ---- rows_say.c: each adds one fault, or counts it when there are enough ---- */
+
+void rows_fault_cell(struct rows *rows, size_t column, size_t row, enum err_code code, const char *format,
+		...) __attribute__((format(printf, 5, 6)));
+/* The value cannot be read as a cell of this column; text is that of a string. */
+void rows_fault_value(struct rows *rows, size_t column, size_t row, struct scan_value value, const char *text,
+		size_t size);
+/* The text is none of a target's classes. */
+void rows_fault_class(struct rows *rows, size_t column, size_t row, const char *text, size_t size);
+/* The value is no row. */
+void rows_fault_row(struct rows *rows, size_t row, struct scan_value value);
+/* The row has `count` cells. */
+void rows_fault_width(struct rows *rows, size_t row, size_t count);
+/* A key that is no column, or is there twice, of a record or (ROWS_NO_ROW) of the object of columns. */
+#define ROWS_NO_ROW SIZE_MAX
+void rows_fault_key(struct rows *rows, size_t row, struct scan_value key, bool twice);
+/* A column of the object of columns. */
+void rows_fault_column(struct rows *rows, size_t column, const char *format, ...)
+		__attribute__((format(printf, 3, 4)));
+void rows_fault_whole(struct rows *rows, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What a value is, for sentences: "an object". */
+const char *rows_kind(struct scan_value value);
+/* A value that takes the "other" slot joins the warnings. */
+void rows_warn_unknown(struct rows *rows, size_t column, const char *text, size_t size);
+
+#endif
