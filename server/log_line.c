@@ -5,13 +5,13 @@
  * becomes U+FFFD. An escape takes at most ESCAPE_BYTES for each byte, so a line always has room.
  */
 #include "server/log_line.h"
-#include "server/utf8.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "server/utf8.h"
 
 #define ESCAPE_BYTES       6   /* \u001b, \ufffd */
 #define FRAME_BYTES        512 /* of a line: everything but the escaped text */
