@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "core/gemm.h"
-#include "server/auth/host.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/options.h"
@@ -267,6 +266,27 @@ START_TEST(words_and_forms_are_checked)
 }
 END_TEST
 
+START_TEST(addresses_and_lists_of_hosts_have_a_form)
+{
+	static const char *const addresses[] = { "localhost:0", "0.0.0.0:65535", "[::1]:8420", "a-b_c.d:1" };
+	static const char *const no_addresses[] = { "a", ":1", "a:", "a:65536", "a:99999999999999999999",
+		"a:-1", "a:1x", "::1:1", "[::1]", "[::1:1", "[]:1", "[g]:1", "a b:1", "http://a:1", "*:1" };
+	static const char *const lists[] = { "a", "a,b", " a , [::1]\t", "*", "a,*" };
+	static const char *const no_lists[] = { " ", ",", "a,", ",a", "a,,b", "a:80", "http://a", "a b", "**",
+		"::1", "*.a", "[::1" };
+	const struct option *listen = option_find("listen"), *hosts = option_find("allow-host");
+
+	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+		ck_assert_msg(listen->holds(addresses[i]), "%s", addresses[i]);
+	for (size_t i = 0; i < sizeof no_addresses / sizeof *no_addresses; i++)
+		ck_assert_msg(!listen->holds(no_addresses[i]), "%s", no_addresses[i]);
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		ck_assert_msg(hosts->holds(lists[i]), "%s", lists[i]);
+	for (size_t i = 0; i < sizeof no_lists / sizeof *no_lists; i++)
+		ck_assert_msg(!hosts->holds(no_lists[i]), "%s", no_lists[i]);
+}
+END_TEST
+
 START_TEST(engines_are_those_of_the_engine)
 {
 	const char *const *words = option_find("engine")->words;
@@ -367,6 +387,7 @@ int main(void)
 		faults_of_the_file_name_their_line,
 		numbers_and_sizes_are_strict,
 		words_and_forms_are_checked,
+		addresses_and_lists_of_hosts_have_a_form,
 		engines_are_those_of_the_engine,
 		the_man_page_has_every_option,
 		help_has_every_option,
