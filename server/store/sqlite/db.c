@@ -111,6 +111,11 @@ void db_close(struct db *db)
 	free(db);
 }
 
+void db_keep_log(struct db *db)
+{
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 int db_exec(struct db *db, const char *sql, struct err *e)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
@@ -267,23 +272,24 @@ void row_fixed(struct db_row *row, char *text, size_t size)
 	text[n] = 0;
 }
 
-void row_bytes(struct db_row *row, struct store_bytes *bytes)
+void row_bytes(struct db_row *row, struct store_bytes *bytes, size_t *used)
 {
 	const void *from = sqlite3_column_blob(row->stmt, row->column);
-	size_t n = (size_t)sqlite3_column_bytes(row->stmt, row->column++);
+	size_t n = (size_t)sqlite3_column_bytes(row->stmt, row->column++), wanted = *used + n;
 
-	if (n > bytes->size || !bytes->data) {
-		unsigned char *data = realloc(bytes->data, n ? n : 1);
+	if (n && !from) goto nomem;
+	if (wanted > bytes->size || !bytes->data) {
+		unsigned char *data = realloc(bytes->data, wanted ? wanted : 1);
 
-		if (!data) {
-			row->failed = true;
-			return;
-		}
+		if (!data) goto nomem;
 		bytes->data = data;
+		bytes->size = wanted;
 	}
-	if (n && from) memcpy(bytes->data, from, n);
-	if (n && !from) row->failed = true;
-	bytes->size = n;
+	if (n) memcpy(bytes->data + *used, from, n);
+	*used = wanted;
+	return;
+nomem:
+	row->failed = true;
 }
 
 static int read_item(const struct db_kind *kind, sqlite3_stmt *stmt, void *item, struct err *e)

@@ -24,6 +24,8 @@ enum db_role { DB_WRITER, DB_READER };
 /* *out is new (db_close). A writer creates the file; it writes nothing yet. path is absolute. */
 int db_open(struct db **out, const char *path, enum db_role role, struct err *e);
 void db_close(struct db *db);
+/* Closing will leave the log beside the file as it is: the file is not ours. */
+void db_keep_log(struct db *db);
 /* Statements without values or rows, outside of the table of sql.h. */
 int db_exec(struct db *db, const char *sql, struct err *e);
 /* The first number of the first row. */
@@ -85,8 +87,8 @@ int64_t row_int(struct db_row *row);
 double row_real(struct db_row *row);
 char *row_text(struct db_row *row); /* NULL for NULL */
 void row_fixed(struct db_row *row, char *text, size_t size);
-/* Into bytes, whose memory is used again when it is large enough. */
-void row_bytes(struct db_row *row, struct store_bytes *bytes);
+/* Behind the first *used bytes, and adds to *used. bytes->size is the room there is; it grows when it must. */
+void row_bytes(struct db_row *row, struct store_bytes *bytes, size_t *used);
 
 /* Reads one row into a struct of the store; ERR_NOMEM. */
 typedef void db_read_fn(struct db_row *row, void *item);

@@ -77,7 +77,10 @@ int migrate(struct db *db, const char *path, struct err *e)
 	bool new;
 	int rc;
 
-	if ((rc = identify(db, path, &version, &new, e))) return rc;
+	if ((rc = identify(db, path, &version, &new, e))) {
+		db_keep_log(db);
+		return rc;
+	}
 	if (new && (rc = db_exec(db, NEW_FILE, e))) return rc;
 	if ((rc = use_log(db, path, e))) return rc;
 	for (const struct embedded_file *f = embedded_files; f->name; f++)

@@ -72,7 +72,6 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_SEGMENT_GET] =
 		"SELECT data FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
 		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)",
-	[SQL_DICTIONARY_CLEAR] = "DELETE FROM dictionary WHERE revision = ?1 AND column_index = ?2",
 	[SQL_DICTIONARY_PUT] =
 		"INSERT INTO dictionary (revision, column_index, chunk, data) VALUES (?1, ?2, ?3, ?4)",
 	[SQL_DICTIONARY_GET] =

@@ -185,6 +185,7 @@ int writer_start(struct writer **out, struct db *db, struct err *e)
 
 void writer_stop(struct writer *w)
 {
+	if (!w) return;
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
 	pthread_cond_signal(&w->work);

@@ -16,7 +16,7 @@ typedef int write_fn(struct db *db, void *arg, struct err *e);
 
 enum write_class { WRITE_REQUEST, WRITE_BULK, WRITE_CLASSES };
 
-/* *out is new (writer_stop) and takes over db, on success only. */
+/* *out is new (writer_stop; NULL is fine) and takes over db, on success only. */
 int writer_start(struct writer **out, struct db *db, struct err *e);
 /* Ends after what was given and every call has returned; closes the connection. */
 void writer_stop(struct writer *w);

@@ -1,0 +1,255 @@
+/* job.c - jobs as requests see them: create, look, cancel, note, delete. What workers do with them is claim.c. */
+#include <stdlib.h>
+
+#include "server/store/sqlite/sqlite.h"
+#include "server/store/sqlite/sweep.h"
+
+static void job_read(struct db_row *row, void *item)
+{
+	struct store_job *j = item;
+
+	j->id = row_int(row);
+	j->model = row_text(row);
+	j->kind = row_text(row);
+	j->state = (enum job_state)row_int(row);
+	j->cancel_requested = row_int(row);
+	j->attempt = row_int(row);
+	j->resumed = row_int(row);
+	j->priority = (int)row_int(row);
+	j->revision = row_int(row);
+	j->dataset = row_text(row);
+	j->config = row_text(row);
+	j->note = row_text(row);
+	j->epoch = (uint64_t)row_int(row);
+	j->step = (uint64_t)row_int(row);
+	j->epochs = (uint64_t)row_int(row);
+	j->metrics = row_text(row);
+	j->best = row_text(row);
+	j->stop_reason = row_text(row);
+	j->error = row_text(row);
+	j->version = (uint64_t)row_int(row);
+	j->samples_per_second = row_real(row);
+	j->created_ms = row_int(row);
+	j->started_ms = row_int(row);
+	j->finished_ms = row_int(row);
+}
+
+static void job_clear(void *item)
+{
+	store_job_clear(item);
+}
+
+static const struct db_kind job_kind = { sizeof(struct store_job), job_read, job_clear };
+
+static int no_job(int64_t id, struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND, "there is no job %lld", (long long)id);
+}
+
+int job_load(struct db *db, int64_t id, struct store_job *job, struct err *e)
+{
+	bool found;
+	int rc = db_one(db, &job_kind, SQL_JOB_GET, DB_VALUES(V_INT(id)), job, &found, e);
+
+	return rc || found ? rc : no_job(id, e);
+}
+
+/* ---- create ---- */
+
+struct create {
+	const struct store_job_new *job;
+	int64_t *id;
+};
+
+static int create_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct create *c = arg;
+	const struct store_job_new *j = c->job;
+	struct store_revision data = { 0 };
+	bool found;
+	int rc;
+
+	if ((rc = model_must_exist(db, j->model, e))) return rc;
+	if ((rc = db_one(db, &revision_kind, SQL_REVISION_GET, DB_VALUES(V_INT(j->revision)), &data, &found,
+			     e)))
+		return rc;
+	store_revision_clear(&data);
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND,
+				"the data of this job were replaced or deleted meanwhile; send it again");
+	rc = db_run(db, SQL_JOB_NEW,
+			DB_VALUES(V_TEXT(j->model), V_TEXT(j->kind), V_TEXT(j->dataset), V_TEXT(j->config),
+					V_TEXT(j->note ? j->note : ""), V_INT(j->priority),
+					V_INT(j->revision), V_INT(j->epochs), V_INT(store_now_ms())),
+			NULL, e);
+	if (rc) return rc;
+	*c->id = db_last_id(db);
+	return db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->revision)), NULL, e);
+}
+
+static int job_create(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e)
+{
+	struct create c = { job, id };
+	int rc = store_write(s, create_tx, &c, e);
+
+	if (rc) *id = 0;
+	return rc;
+}
+
+/* ---- read ---- */
+
+struct find {
+	int64_t id;
+	const struct store_job_filter *filter;
+	void *out;
+	size_t count;
+};
+
+static int get_tx(struct db *db, void *arg, struct err *e)
+{
+	struct find *find = arg;
+
+	return job_load(db, find->id, find->out, e);
+}
+
+static int job_get(struct store *s, int64_t id, struct store_job *out, struct err *e)
+{
+	struct find find = { .id = id, .out = out };
+
+	*out = (struct store_job){ 0 };
+	return store_read(s, get_tx, &find, e);
+}
+
+static int list_tx(struct db *db, void *arg, struct err *e)
+{
+	static const enum sql lists[2][2] = {
+		/* [of a model][of a state] */
+		{ SQL_JOB_LIST, SQL_JOB_LIST_OF_STATE },
+		{ SQL_JOB_LIST_OF_MODEL, SQL_JOB_LIST_OF_BOTH },
+	};
+	struct find *find = arg;
+	const struct store_job_filter *f = find->filter;
+	const bool of_state = f->state != JOB_STATES;
+
+	return db_list(db, &job_kind, lists[f->model != NULL][of_state],
+			DB_VALUES(V_INT(f->before ? f->before : INT64_MAX), V_INT(f->limit), V_TEXT(f->model),
+					V_INT(f->state)),
+			&find->out, &find->count, e);
+}
+
+static int job_list(struct store *s, const struct store_job_filter *filter, struct store_job **out,
+		size_t *count, struct err *e)
+{
+	struct find find = { .filter = filter };
+	int rc = store_read(s, list_tx, &find, e);
+
+	*out = find.out;
+	*count = find.count;
+	return rc;
+}
+
+/* ---- cancel ---- */
+
+int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e)
+{
+	int rc = db_run(db, SQL_JOB_CANCEL,
+			DB_VALUES(V_INT(job->id), V_INT(JOB_CANCELLED), V_INT(store_now_ms())), NULL, e);
+
+	return rc ? rc : revision_release(db, job->revision, e);
+}
+
+struct change {
+	int64_t id;
+	enum job_state *state;
+	const char *note;
+	const int *priority;
+};
+
+static int cancel_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct change *c = arg;
+	struct store_job job = { 0 };
+	int rc;
+
+	if ((rc = job_load(db, c->id, &job, e))) return rc;
+	if (job_state_ended(job.state)) {
+		rc = err_set(e, ERR_CONFLICT, "job %lld has ended (%s); there is nothing to cancel",
+				(long long)c->id, job_state_name(job.state));
+	} else if (job.state == JOB_RUNNING) {
+		*c->state = JOB_RUNNING;
+		rc = db_run(db, SQL_JOB_CANCEL_REQUEST, DB_VALUES(V_INT(c->id)), NULL, e);
+	} else {
+		*c->state = JOB_CANCELLED;
+		rc = job_end_cancelled(db, &job, e);
+	}
+	store_job_clear(&job);
+	return rc;
+}
+
+static int job_cancel(struct store *s, int64_t id, enum job_state *state, struct err *e)
+{
+	struct change c = { .id = id, .state = state };
+
+	return store_write(s, cancel_tx, &c, e);
+}
+
+/* ---- update, delete ---- */
+
+static int update_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct change *c = arg;
+	const struct db_value keep = { .type = DB_TEXT }; /* NULL */
+	const struct db_value priority = V_INT(c->priority ? *c->priority : 0);
+	int changed, rc;
+
+	rc = db_run(db, SQL_JOB_UPDATE,
+			DB_VALUES(V_INT(c->id), V_TEXT(c->note), c->priority ? priority : keep), &changed, e);
+	return rc || changed ? rc : no_job(c->id, e);
+}
+
+static int job_update(struct store *s, int64_t id, const char *note, const int *priority, struct err *e)
+{
+	struct change c = { .id = id, .note = note, .priority = priority };
+
+	return store_write(s, update_tx, &c, e);
+}
+
+int job_curve(struct db *db, int64_t id, int64_t *curve, struct err *e)
+{
+	bool found;
+	int rc = db_number(db, SQL_JOB_CURVE, DB_VALUES(V_INT(id)), curve, &found, e);
+
+	return rc || found ? rc : no_job(id, e);
+}
+
+static int delete_tx(struct db *db, void *arg, struct err *e)
+{
+	const int64_t id = *(int64_t *)arg;
+	struct store_job job = { 0 };
+	int64_t curve;
+	bool ended;
+	int rc;
+
+	if ((rc = job_load(db, id, &job, e))) return rc;
+	ended = job_state_ended(job.state);
+	store_job_clear(&job);
+	if (!ended) return err_set(e, ERR_CONFLICT, "job %lld has not ended; cancel it first", (long long)id);
+	if ((rc = job_curve(db, id, &curve, e))) return rc;
+	if ((rc = garbage_add(db, GARBAGE_CURVE, curve, e))) return rc;
+	return db_run(db, SQL_JOB_DELETE, DB_VALUES(V_INT(id)), NULL, e);
+}
+
+static int job_delete(struct store *s, int64_t id, struct err *e)
+{
+	return store_write(s, delete_tx, &id, e);
+}
+
+void job_fill(struct store *s)
+{
+	s->job_create = job_create;
+	s->job_get = job_get;
+	s->job_list = job_list;
+	s->job_cancel = job_cancel;
+	s->job_update = job_update;
+	s->job_delete = job_delete;
+}

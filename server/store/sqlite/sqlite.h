@@ -1,0 +1,87 @@
+/* sqlite.h - what the files of this folder share: the store itself, and how a call of store.h reaches SQLite.
+ *
+ * A call fills a struct of arguments and hands it, with a function of one transaction (named ..._tx), to the writer
+ * or to the readers.
+ */
+#ifndef SERVER_STORE_SQLITE_SQLITE_H
+#define SERVER_STORE_SQLITE_SQLITE_H
+
+#include <pthread.h>
+
+#include "server/store/sqlite/place.h"
+#include "server/store/sqlite/readers.h"
+#include "server/store/sqlite/writer.h"
+#include "server/store/store.h"
+
+#define PIECE_BYTES (1u << 20) /* of a blob or a dictionary: one transaction of the writer or of a reader */
+
+struct upload; /* upload.c */
+
+struct sqlite_store {
+	struct store ops; /* first: a struct store * is a struct sqlite_store * */
+	struct place place;
+	struct writer *writer;
+	struct readers *readers;
+	pthread_mutex_t uploads_lock; /* of the list and of what is in it */
+	pthread_cond_t uploads_change;
+	struct upload *uploads;
+};
+
+static inline struct sqlite_store *sqlite_of(struct store *s)
+{
+	return (struct sqlite_store *)s;
+}
+
+static inline int store_write(struct store *s, write_fn *run, void *arg, struct err *e)
+{
+	return writer_run(sqlite_of(s)->writer, WRITE_REQUEST, run, arg, e);
+}
+
+static inline int store_write_bulk(struct store *s, write_fn *run, void *arg, struct err *e)
+{
+	return writer_run(sqlite_of(s)->writer, WRITE_BULK, run, arg, e);
+}
+
+static inline int store_read(struct store *s, read_fn *run, void *arg, struct err *e)
+{
+	return readers_run(sqlite_of(s)->readers, run, arg, e);
+}
+
+/* Milliseconds since 1970 UTC. */
+int64_t store_now_ms(void);
+
+/* Each file puts its functions into the contract. */
+void upload_fill(struct store *s);
+void dataset_fill(struct store *s);
+void blob_fill(struct store *s);
+void model_fill(struct store *s);
+void version_fill(struct store *s);
+void job_fill(struct store *s);
+void claim_fill(struct store *s);
+void curve_fill(struct store *s);
+
+/* Waits until the groups of this upload that are under way are written (segments are read while uploading). */
+void upload_settle(struct store *s, int64_t revision);
+/* Frees the uploads that nobody ended. The writer is stopped. */
+void uploads_forget(struct sqlite_store *sq);
+
+extern const struct db_kind revision_kind; /* struct store_revision, REVISION_COLUMNS */
+/* Takes away a revision that was replaced, or came inline, unless an unfinished job needs it. */
+int revision_release(struct db *db, int64_t revision, struct err *e);
+
+/* Publishes a version: makes its blob belong to it and gives it the model's next number. ERR_NOT_FOUND: no such
+ * model, or no such blob that is free. */
+int version_publish(struct db *db, const char *model, int64_t job, const struct store_version_new *version,
+		uint64_t *number, struct err *e);
+int model_must_exist(struct db *db, const char *model, struct err *e);
+
+/* *job is new (store_job_clear). ERR_NOT_FOUND. */
+int job_load(struct db *db, int64_t id, struct store_job *job, struct err *e);
+/* ERR_NOT_FOUND; ERR_CONFLICT when the job is not running under this attempt. *job as job_load. */
+int job_fence(struct db *db, int64_t id, int64_t attempt, struct store_job *job, struct err *e);
+/* A job that did not run to its own end becomes cancelled. */
+int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e);
+/* The owner of a job's curve blocks, 0 for none. */
+int job_curve(struct db *db, int64_t id, int64_t *curve, struct err *e);
+
+#endif
