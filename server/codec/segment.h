@@ -18,7 +18,8 @@
 #define SEGMENT_CODE_MISSING UINT32_MAX
 #define SEGMENT_ROWS_MAX     (1u << 22)
 
-/* *bytes is new (free). as_float: every number was found to survive float32. ERR_NOMEM. */
+/* *bytes is new (free). as_float: number_fits_float (number.h) let every number pass; reading then gives back the
+ * same doubles, bit for bit. No number is infinite. ERR_NOMEM. */
 int segment_write_numbers(const double *x, size_t rows, bool as_float, unsigned char **bytes, size_t *size,
 		struct err *e);
 /* codes_count: all codes but the missing one are below it; gives the width. */
@@ -38,8 +39,9 @@ struct dictionary {
 	char **values;   /* (count), each ended by a NUL */
 	size_t *lengths; /* (count) */
 	size_t count;
-	void *memory;
+	void *memory; /* that the above lie in */
 };
+/* values need not end in a NUL and have none inside. *bytes is new (free). ERR_TOO_LARGE, ERR_NOMEM. */
 int dictionary_write(const char *const *values, const size_t *lengths, size_t count, unsigned char **bytes,
 		size_t *size, struct err *e);
 /* *out is new (dictionary_clear). ERR_CORRUPT, ERR_NOMEM. */

@@ -1,11 +1,17 @@
 /* table.h - rows of cells to columns: types, row groups, dictionaries and what there is to say about each column.
  *
  * Rows come from a CSV body as it arrives (table_feed) or one by one (table_add). Cells are kept for one row group
- * at a time, about TABLE_GROUP_BYTES over all columns, then handed to the sink as segments (segment.h). A column is
- * a number until its first word; the groups before that one are read back and written again as codes at the end,
- * a number standing there in its shortest form. Types that are said (`zip:category,age:number`) are kept to: a
- * category then holds its cells as they were sent, and a word in a number column is a fault with line and column.
- * Missing: empty, NA, N/A, NaN, null, ?.
+ * at a time, at most TABLE_GROUP_BYTES over all columns, then handed to the sink as segments (segment.h). A column is
+ * a number until its first word; the groups before that one are read back and written again as codes at the end.
+ * Every number of such a category stands there in its shortest form ("1.50" as "1.5"). A number too large for a
+ * double is a fault with line and column.
+ *
+ * Types that are said (`zip:category,age:number`) are kept to: a category then holds its cells as they were sent, and
+ * a word in a number column is a fault with line and column. An entry splits at its last colon; a name with a comma
+ * cannot be given there.
+ *
+ * Missing, whatever the type: empty (in quotes too), NA, N/A, NaN, null, ? - in this spelling, and nothing else.
+ * White space counts: " 5" is a word.
  *
  * Memory: one row group, the dictionaries (TABLE_VALUES_BYTES_MAX in all), a little for each column. It does not
  * grow with the rows.
@@ -24,7 +30,7 @@
 
 #define TABLE_GROUP_BYTES      (4u << 20)
 #define TABLE_VALUES_BYTES_MAX (64u << 20) /* of all dictionaries together */
-#define TABLE_LISTED_MAX       1000        /* values of a column that its description lists, the most frequent first */
+#define TABLE_LISTED_MAX       1000 /* values of a column that its description lists, the most frequent first */
 
 struct table;
 
@@ -35,37 +41,45 @@ struct table_sink {
 	int (*group)(void *self, uint64_t group, unsigned char **data, const size_t *sizes, size_t count,
 			struct err *e);
 	/* Another segment in the place of one. */
-	int (*replace)(void *self, uint64_t group, uint64_t column, const void *data, size_t size, struct err *e);
+	int (*replace)(void *self, uint64_t group, uint64_t column, const void *data, size_t size,
+			struct err *e);
 	/* Reads a segment back; *data is new (free). */
-	int (*read)(void *self, uint64_t group, uint64_t column, unsigned char **data, size_t *size, struct err *e);
+	int (*read)(void *self, uint64_t group, uint64_t column, unsigned char **data, size_t *size,
+			struct err *e);
 	int (*dictionary)(void *self, uint64_t column, const void *data, size_t size, struct err *e);
 };
 
 enum table_cell_kind { TABLE_MISSING, TABLE_NUMBER, TABLE_TEXT };
 struct table_cell {
 	enum table_cell_kind kind;
-	double number; /* of a number */
-	int digits;    /* significant decimal digits it was written with (number.h) */
+	double number;    /* of a number */
+	int digits;       /* significant decimal digits it was written with (number.h) */
 	const char *text; /* of a text, and of a number that was written out; not ended by a NUL */
 	size_t size;
 };
 
-/* From CSV. types: the query parameter, NULL for none. Faults: a broken list, found at once; a name in it that is
- * no column, found with the header. *out is new (table_free). sink and faults are borrowed for its life. */
+/* From CSV. types: the query parameter, NULL for none. *out is new (table_free). sink and faults are borrowed for its
+ * life. Faults at "?types": a broken list, which is refused at once (with the fault's code; *out is NULL, as it is
+ * when there were faults before); a name in it that is no column, found with the header. */
 int table_new_csv(struct table **out, const char *types, const struct table_sink *sink, struct faults *faults,
 		struct err *e);
-/* Of columns that are known, for table_add. */
+/* Of columns that are known, for table_add: 1 to CSV_COLUMNS_MAX (else ERR_RANGE) with distinct names. Names and cells
+ * are UTF-8 without NUL. */
 int table_new(struct table **out, const char *const *names, const enum column_kind *kinds, size_t count,
 		const struct table_sink *sink, struct faults *faults, struct err *e);
 void table_free(struct table *table);
 
-/* The next bytes of the body. ERR_CSV (faults say where), ERR_INVALID, ERR_TOO_LARGE, ERR_NOMEM or the sink's code
- * when nothing more need be sent. */
+/* The next bytes of the body. 0: go on, even when there are faults, so that all of them are found; the sink gets
+ * nothing more then. Else nothing more need be sent, and every later call gives the same answer: a fault's code when
+ * the CSV cannot be read on (the faults say where), ERR_TOO_LARGE (a record, or the dictionaries), ERR_NOMEM, or the
+ * sink's code. */
 int table_feed(struct table *table, const void *bytes, size_t n, struct err *e);
-/* One row of as many cells as there are columns. ERR_INVALID: a text in a number column. */
+/* One row of as many cells as there are columns. ERR_INVALID: a text in a number column; ERR_RANGE: a number that is
+ * not finite; others as table_feed. A number in a category column is its text, or its shortest form without one. */
 int table_add(struct table *table, const struct table_cell *cells, struct err *e);
-/* After the last row: the last group, the columns to be rewritten, the dictionaries. ERR_INVALID: there are no
- * rows. A table with faults never ends well: the code is that of the first one. */
+/* After the last row: the last group, the columns to be rewritten, the dictionaries (of every category). ERR_INVALID:
+ * there are no rows. A table with faults never ends well: they then stand in the order of the body, and the code is
+ * that of the first one. */
 int table_end(struct table *table, struct err *e);
 
 /* After table_end. */
@@ -73,11 +87,13 @@ uint64_t table_rows(const struct table *table);
 size_t table_columns(const struct table *table);
 uint64_t table_groups(const struct table *table);
 uint64_t table_bytes(const struct table *table); /* of all segments and dictionaries */
-/* The columns as api.md section 2 describes them, new; NULL: no memory. A category: name, type, missing, distinct,
- * values [{value,count}] (TABLE_LISTED_MAX, most frequent first, equals by value). A number: name, type, missing,
- * min, max, mean, std (sample), and for those who resolve definitions "integers" (whole numbers only), "distinct"
- * and "values" (as {value,count}, the value in its shortest decimal form as a string) when there are at most
- * TABLE_LISTED_MAX different ones, else "distinct" null. min, max, mean, std are null when every cell is missing. */
+/* The columns as the HTTP contract describes them, new; NULL: no memory. A category: name, type, missing, distinct,
+ * values [{value,count}] (the most frequent first, equals by value). A number: name, type, missing, min, max, mean, std
+ * (of a sample), and for those who resolve definitions "integers" (all are whole), "distinct" and "values", all of them,
+ * each in its shortest decimal form as a string. "distinct" of numbers is null when there are more than
+ * TABLE_LISTED_MAX different ones, "values" is then absent. At most TABLE_LISTED_MAX values are listed a column, fewer
+ * when all lists together pass about a MiB: numbers may have "distinct" without "values" then, so compare the two. min,
+ * max and mean are null when every cell is missing, std also when all but one are. */
 json_t *table_describe(const struct table *table);
 
 #endif

@@ -1,0 +1,351 @@
+/* table.c - a table's life: rows come in, row groups go out, the end settles what is left. See table.h.
+ *
+ * A group has as many rows as TABLE_GROUP_BYTES hold when every cell takes 8 bytes, at least one; so the cells of a
+ * group take no more memory than that either, whatever the columns are, and groups are cut at the same rows however
+ * the body was cut into chunks.
+ *
+ * A fault is something to read on after: from then on cells are only looked at. What ends the reading is kept in
+ * `ended` and `why`, and is the answer to every later call.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/size.h"
+#include "server/codec/segment.h"
+#include "server/codec/table_parts.h"
+
+_Static_assert(TABLE_GROUP_BYTES / sizeof(double) <= SEGMENT_ROWS_MAX,
+		"no group has more rows than a segment may");
+_Static_assert(CSV_COLUMNS_MAX *(SEGMENT_HEADER_BYTES + sizeof(double)) <= TABLE_GROUP_BYTES,
+		"a row fits a group");
+
+bool table_spoiled(const struct table *table)
+{
+	size_t count = 0, more;
+
+	if (table->csv) csv_faults(table->csv, &count, &more);
+	return count || table->faults->count;
+}
+
+/* Whatever rc is, it is the last word. */
+static int end_with(struct table *table, int rc, struct err *e)
+{
+	table->over = true;
+	table->ended = rc;
+	if (rc && e) table->why = *e;
+	return rc;
+}
+
+static int ended_before(const struct table *table, struct err *e)
+{
+	if (!table->ended) return err_set(e, ERR_INVALID, "the table has ended; nothing can be added to it");
+	return err_set(e, (enum err_code)table->ended, "%s", table->why.text);
+}
+
+/* ---- columns ---- */
+
+static size_t rows_of_group(size_t group_bytes, size_t columns)
+{
+	size_t each = group_bytes / columns;
+
+	return each >= SEGMENT_HEADER_BYTES + sizeof(double) ? (each - SEGMENT_HEADER_BYTES) / sizeof(double)
+							     : 1;
+}
+
+/* Makes the arrays for that many columns; names and kinds follow. */
+static int make_columns(struct table *table, size_t count, struct err *e)
+{
+	size_t rows = rows_of_group(table->group_bytes, count);
+
+	table->columns = calloc(count, sizeof *table->columns);
+	table->names = calloc(count + 1, sizeof *table->names);
+	table->data = calloc(count, sizeof *table->data);
+	table->sizes = calloc(count, sizeof *table->sizes);
+	table->cells = malloc(count * rows * sizeof *table->cells);
+	table->codes = malloc(rows * sizeof *table->codes);
+	if (!table->columns || !table->names || !table->data || !table->sizes || !table->cells ||
+			!table->codes)
+		return err_nomem(e);
+	table->group_rows = rows;
+	table->count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct column *column = &table->columns[i];
+
+		column->cells = table->cells + i * rows;
+		column->fits_float = column->integers = true;
+		column->stats.min = INFINITY;
+		column->stats.max = -INFINITY;
+	}
+	return 0;
+}
+
+static int name_column(struct table *table, size_t i, const char *name, size_t n, struct err *e)
+{
+	if (!(table->columns[i].name = strndup(name, n))) return err_nomem(e);
+	table->names[i] = table->columns[i].name;
+	return 0;
+}
+
+/* ---- row groups ---- */
+
+/* Hands the present group to the sink, unless nothing is kept any more. */
+static int flush(struct table *table, struct err *e)
+{
+	int rc = 0;
+
+	if (!table->row) return 0;
+	for (size_t i = 0; i < table->count && !rc; i++) {
+		rc = column_write(table, &table->columns[i], &table->data[i], &table->sizes[i], e);
+		if (!rc) table->bytes += table->sizes[i];
+	}
+	if (!rc)
+		rc = table->sink->group(
+				table->sink->self, table->groups, table->data, table->sizes, table->count, e);
+	for (size_t i = 0; rc && i < table->count; i++) {
+		free(table->data[i]);
+		table->data[i] = NULL;
+	}
+	table->groups++;
+	table->row = 0;
+	return rc;
+}
+
+static int end_row(struct table *table, struct err *e)
+{
+	table->rows++;
+	return ++table->row < table->group_rows ? 0 : flush(table, e);
+}
+
+/* ---- CSV ---- */
+
+static int take_header(void *user, const struct csv_cell *names, size_t count, struct err *e)
+{
+	struct table *table = user;
+	int rc = make_columns(table, count, e);
+
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = name_column(table, i, names[i].text, names[i].size, e);
+	if (!rc) rc = types_apply(table, e);
+	return rc ? end_with(table, rc, e) : 0;
+}
+
+static int take_record(void *user, const struct csv_cell *cells, size_t count, uint64_t line, struct err *e)
+{
+	struct table *table = user;
+	bool keep = !table_spoiled(table);
+	int rc = 0;
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		struct column *column = &table->columns[i];
+		struct table_cell cell;
+
+		if (!column_judge(table, column, cells[i].text, cells[i].size, line, &cell))
+			keep = false;
+		else if (keep)
+			rc = column_put(table, column, &cell, e);
+	}
+	if (!rc && keep) rc = end_row(table, e);
+	return rc ? end_with(table, rc, e) : 0;
+}
+
+static bool comes_before(const struct fault *a, const struct fault *b)
+{
+	return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+/* The faults that the CSV reader found join those of the cells, in the order of the body. code is the last one's. */
+static void join_faults(struct table *table, int code)
+{
+	struct faults *faults = table->faults;
+	size_t count, more;
+	const struct csv_fault *found = csv_faults(table->csv, &count, &more);
+
+	for (size_t i = 0; i < count; i++) {
+		bool last = i + 1 == count && !more && code == ERR_TOO_LARGE;
+		struct fault *fault =
+				faults_add(faults, last ? ERR_TOO_LARGE : ERR_CSV, "", "%s", found[i].text);
+
+		if (!fault) continue;
+		fault->line = found[i].line;
+		fault->column = found[i].column;
+	}
+	faults->more += more;
+	for (size_t i = 1; i < faults->count; i++)
+		for (size_t k = i; k && comes_before(&faults->items[k], &faults->items[k - 1]); k--) {
+			struct fault other = faults->items[k];
+
+			faults->items[k] = faults->items[k - 1];
+			faults->items[k - 1] = other;
+		}
+}
+
+/* What the CSV reader ended with. */
+static int end_csv(struct table *table, int rc, struct err *e)
+{
+	if (table->over) return rc; /* a callback of ours ended it */
+	join_faults(table, rc);
+	if ((!rc || rc == ERR_CSV) && table->faults->count) rc = faults_result(table->faults, e);
+	return rc ? end_with(table, rc, e) : 0;
+}
+
+/* ---- what table.h promises ---- */
+
+static int make(struct table **out, const struct table_sink *sink, struct faults *faults, struct err *e)
+{
+	struct table *table = calloc(1, sizeof *table);
+
+	*out = table;
+	if (!table) return err_nomem(e);
+	table->sink = sink;
+	table->faults = faults;
+	table->group_bytes = TABLE_GROUP_BYTES;
+	table->values.max = TABLE_VALUES_BYTES_MAX;
+	table->tallies.max = TABLE_TALLY_BYTES_MAX;
+	return 0;
+}
+
+int table_new_csv(struct table **out, const char *types, const struct table_sink *sink, struct faults *faults,
+		struct err *e)
+{
+	struct csv_callbacks callbacks = { .header = take_header, .record = take_record };
+	struct table *table;
+	int rc;
+
+	*out = NULL;
+	if ((rc = make(&table, sink, faults, e))) return rc;
+	callbacks.user = table;
+	if (types && (rc = types_read(table, types, e))) goto out;
+	if ((rc = faults_result(faults, e))) goto out;
+	if ((rc = csv_new(&table->csv, NULL, &callbacks, e))) goto out;
+	*out = table;
+out:
+	if (rc) table_free(table);
+	return rc;
+}
+
+int table_new(struct table **out, const char *const *names, const enum column_kind *kinds, size_t count,
+		const struct table_sink *sink, struct faults *faults, struct err *e)
+{
+	struct table *table;
+	int rc;
+
+	*out = NULL;
+	if (!count || count > CSV_COLUMNS_MAX)
+		return err_set(e, ERR_RANGE, "a data set has 1 to %d columns, not %zu", CSV_COLUMNS_MAX,
+				count);
+	if ((rc = make(&table, sink, faults, e))) return rc;
+	if ((rc = make_columns(table, count, e))) goto out;
+	for (size_t i = 0; i < count; i++) {
+		if ((rc = name_column(table, i, names[i], strlen(names[i]), e))) goto out;
+		table->columns[i].kind = kinds[i];
+		table->columns[i].declared = true;
+	}
+	*out = table;
+out:
+	if (rc) table_free(table);
+	return rc;
+}
+
+void table_free(struct table *table)
+{
+	if (!table) return;
+	for (size_t i = 0; i < table->count; i++)
+		column_free(table, &table->columns[i]);
+	csv_free(table->csv);
+	free(table->types_text);
+	free(table->types);
+	free(table->columns);
+	free(table->names);
+	free(table->cells);
+	free(table->codes);
+	free(table->data);
+	free(table->sizes);
+	free(table);
+}
+
+int table_feed(struct table *table, const void *bytes, size_t n, struct err *e)
+{
+	struct err why = { 0 };
+	int rc;
+
+	if (table->over) return ended_before(table, e);
+	if (!(rc = csv_feed(table->csv, bytes, n, &why))) return 0;
+	rc = end_csv(table, rc, &why);
+	return err_set(e, (enum err_code)rc, "%s", why.text);
+}
+
+int table_add(struct table *table, const struct table_cell *cells, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = 0;
+
+	if (table->over) return ended_before(table, e);
+	for (size_t i = 0; i < table->count && !rc; i++)
+		rc = column_put(table, &table->columns[i], &cells[i], &why);
+	if (!rc) rc = end_row(table, &why);
+	if (!rc) return 0;
+	end_with(table, rc, &why);
+	return err_set(e, (enum err_code)rc, "%s", why.text);
+}
+
+static int write_dictionary(struct table *table, size_t i, struct err *e)
+{
+	unsigned char *bytes = NULL;
+	size_t size;
+	int rc = values_write(&table->columns[i].values, &bytes, &size, e);
+
+	if (!rc) rc = table->sink->dictionary(table->sink->self, i, bytes, size, e);
+	if (!rc) table->bytes += size;
+	free(bytes);
+	return rc;
+}
+
+static int settle(struct table *table, struct err *e)
+{
+	int rc;
+
+	if ((rc = faults_result(table->faults, e))) return rc;
+	if (!table->rows)
+		return err_set(e, ERR_INVALID,
+				"there are no rows; a data set needs at least one below its header line");
+	if ((rc = flush(table, e))) return rc;
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->columns[i].kind != COLUMN_CATEGORY) continue;
+		if ((rc = column_rewrite(table, &table->columns[i], e))) return rc;
+		if ((rc = write_dictionary(table, i, e))) return rc;
+	}
+	return 0;
+}
+
+int table_end(struct table *table, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = 0;
+
+	if (table->over) return ended_before(table, e);
+	if (table->csv) rc = end_csv(table, csv_end(table->csv, &why), &why);
+	if (!rc) rc = settle(table, &why);
+	end_with(table, rc, &why);
+	return rc ? err_set(e, (enum err_code)rc, "%s", why.text) : 0;
+}
+
+uint64_t table_rows(const struct table *table)
+{
+	return table->rows;
+}
+
+size_t table_columns(const struct table *table)
+{
+	return table->count;
+}
+
+uint64_t table_groups(const struct table *table)
+{
+	return table->groups;
+}
+
+uint64_t table_bytes(const struct table *table)
+{
+	return table->bytes;
+}

@@ -1,0 +1,154 @@
+/* table_parts.h - what the files of the table share; only they and their tests include it.
+ *
+ * table.c has a table's life: rows in, row groups out, the end. table_column.c puts cells into a column and makes
+ * segments of them. table_values.c is a category's dictionary as it grows, table_tally.c the distinct numbers of a
+ * column while they are few, table_types.c the query parameter, table_describe.c the description.
+ *
+ * Every cell of the present row group is a double: a number itself, or the code of a category's value; NaN is a
+ * missing cell in both. So memory for cells is 8 bytes each, a column turns from numbers to codes in place, and no
+ * segment is larger than its header and 8 bytes a row.
+ */
+#ifndef SERVER_CODEC_TABLE_PARTS_H
+#define SERVER_CODEC_TABLE_PARTS_H
+
+#include "server/codec/csv.h"
+#include "server/codec/table.h"
+
+#define TABLE_TALLY_BYTES_MAX (16u << 20) /* of the distinct numbers of all columns together */
+
+/* Memory that several things share: what they hold and how much they may. */
+struct budget {
+	size_t used, max;
+};
+
+/* ---- table_values.c ---- */
+
+struct value {
+	uint64_t count; /* cells that hold it */
+	uint32_t hash;
+	uint32_t end; /* of its text; it starts where the value before ends */
+};
+
+/* The distinct values of a category in the order they came: a value's place is its code. Found by open addressing,
+ * at most half of the slots being full. Zeroed is empty; its address must not change. */
+struct values {
+	char *text;
+	size_t text_room;
+	struct value *items; /* (count) */
+	size_t count, room;
+	uint32_t *slots; /* (slots_count), a power of two; of codes */
+	size_t slots_count;
+};
+
+/* A hash that differs from one salt to another, so that nobody can send keys that all collide. */
+uint32_t table_hash(uint64_t salt, const void *bytes, size_t n);
+/* The code of a value, which is added when it is new, and counted. ERR_TOO_LARGE: it does not fit the budget;
+ * ERR_NOMEM. No sentence is written. */
+int values_count(struct values *values, struct budget *budget, const char *text, size_t n, uint32_t *code);
+const char *values_text(const struct values *values, size_t code, size_t *n); /* borrowed, no NUL */
+/* As dictionary_write of segment.h. */
+int values_write(const struct values *values, unsigned char **bytes, size_t *size, struct err *e);
+void values_free(struct values *values, struct budget *budget);
+
+/* ---- table_tally.c ---- */
+
+struct tally_cell {
+	double number;
+	uint64_t count; /* 0: empty */
+};
+
+/* The distinct numbers of a column with their counts, until there are more than TABLE_LISTED_MAX of them or the
+ * budget has no room: then all are forgotten. Zeroed is empty; its address must not change. */
+struct tally {
+	struct tally_cell *cells; /* (cells_count), a power of two, at most half full */
+	size_t cells_count, count;
+	bool given_up;
+};
+
+/* NaN is not counted; -0 is 0. */
+void tally_count(struct tally *tally, struct budget *budget, const double *x, size_t n);
+void tally_free(struct tally *tally, struct budget *budget);
+
+/* ---- the table ---- */
+
+/* Of the numbers of a column. squares is the sum of squared distances to the mean. A long double, where it is
+ * wider than a double, keeps sums and squares of the largest numbers finite. */
+struct stats {
+	uint64_t count;
+	long double mean, squares;
+	double min, max;
+};
+
+struct column {
+	char *name;
+	enum column_kind kind;
+	bool declared;        /* the kind was said; else a number becomes a category with its first word */
+	bool fits_float;      /* the numbers of the present group do */
+	bool integers;        /* all numbers so far are whole */
+	double *cells;        /* (group_rows), borrowed from the table */
+	uint64_t late_groups; /* of a category: so many groups, from the first, were stored as numbers */
+	uint64_t missing;
+	struct stats stats;
+	struct tally tally;
+	struct values values;
+};
+
+struct type { /* one entry of ?types */
+	const char *name;
+	enum column_kind kind;
+};
+
+struct table {
+	const struct table_sink *sink;
+	struct faults *faults;
+	struct csv *csv; /* NULL: rows come by table_add */
+	char *types_text;
+	struct type *types; /* (types_count), names in types_text */
+	size_t types_count;
+
+	struct column *columns; /* (count) */
+	const char **names;     /* (count + 1), the last NULL; of the columns */
+	size_t count;
+	double *cells;        /* (count, group_rows) */
+	uint32_t *codes;      /* (group_rows), scratch */
+	unsigned char **data; /* (count), segments on their way to the sink */
+	size_t *sizes;        /* (count) */
+
+	size_t group_bytes, group_rows; /* a group's limit; tests make it smaller before the header comes */
+	struct budget values, tallies;
+	size_t row; /* of the present group */
+	uint64_t rows, groups, bytes;
+
+	bool over; /* nothing more is read: ended is why */
+	int ended;
+	struct err why;
+};
+
+/* Is there a fault? Then cells are still looked at, but nothing is kept. */
+bool table_spoiled(const struct table *table);
+
+/* ---- table_column.c ---- */
+
+/* What a cell of a CSV body is in this column; false: a fault, which was added. line is of its record. */
+bool column_judge(struct table *table, const struct column *column, const char *text, size_t n, uint64_t line,
+		struct table_cell *cell);
+/* Puts a cell into the present row. ERR_INVALID, ERR_RANGE (of table_add), ERR_TOO_LARGE, ERR_NOMEM. */
+int column_put(struct table *table, struct column *column, const struct table_cell *cell, struct err *e);
+/* Makes a segment, *bytes is new, of the present group's rows, and takes them into the statistics. */
+int column_write(struct table *table, struct column *column, unsigned char **bytes, size_t *size,
+		struct err *e);
+/* At the end: writes the groups that were stored as numbers again, as codes. */
+int column_rewrite(struct table *table, struct column *column, struct err *e);
+void column_free(struct table *table, struct column *column);
+
+/* The length of text to show in a sentence: at most max bytes, cut between characters. */
+int table_excerpt(const char *text, size_t n, size_t max);
+
+/* ---- table_types.c ---- */
+
+/* Reads ?types into table->types; what is wrong is added to the faults. ERR_NOMEM. */
+int types_read(struct table *table, const char *text, struct err *e);
+/* Gives the columns their types, or adds faults. ERR_NOMEM. */
+int types_apply(struct table *table, struct err *e);
+
+#endif

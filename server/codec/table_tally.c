@@ -1,0 +1,68 @@
+/* table_tally.c - counts the distinct numbers of a column while they are few. See table_parts.h.
+ *
+ * Open addressing as in table_values.c; the numbers are their own keys.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/codec/table_parts.h"
+
+#define FIRST_CELLS 16 /* a power of two */
+
+/* The cell where a number is, or the empty one where it would be. */
+static struct tally_cell *find_cell(const struct tally *tally, double number)
+{
+	size_t mask = tally->cells_count - 1;
+	size_t i = table_hash((uintptr_t)tally, &number, sizeof number) & mask;
+
+	while (tally->cells[i].count && tally->cells[i].number != number)
+		i = (i + 1) & mask;
+	return &tally->cells[i];
+}
+
+/* Doubles the cells; false: the budget or the memory has no room. */
+static bool more_cells(struct tally *tally, struct budget *budget)
+{
+	struct tally_cell *old = tally->cells;
+	size_t old_count = tally->cells_count, count = old_count ? 2 * old_count : FIRST_CELLS;
+	size_t extra = (count - old_count) * sizeof *old;
+
+	if (extra > budget->max - budget->used || !(tally->cells = calloc(count, sizeof *old))) {
+		tally->cells = old;
+		return false;
+	}
+	budget->used += extra;
+	tally->cells_count = count;
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].count) *find_cell(tally, old[i].number) = old[i];
+	free(old);
+	return true;
+}
+
+void tally_count(struct tally *tally, struct budget *budget, const double *x, size_t n)
+{
+	for (size_t i = 0; i < n && !tally->given_up; i++) {
+		struct tally_cell *cell;
+
+		if (isnan(x[i])) continue;
+		if (tally->cells_count < 2 * (tally->count + 1) && !more_cells(tally, budget)) {
+			tally->given_up = true;
+			break;
+		}
+		cell = find_cell(tally, x[i] + 0.0); /* -0 + 0 is 0 */
+		if (!cell->count++) {
+			cell->number = x[i] + 0.0;
+			tally->given_up = ++tally->count > TABLE_LISTED_MAX;
+		}
+	}
+	if (tally->given_up) tally_free(tally, budget);
+}
+
+void tally_free(struct tally *tally, struct budget *budget)
+{
+	budget->used -= tally->cells_count * sizeof *tally->cells;
+	free(tally->cells);
+	tally->cells = NULL;
+	tally->cells_count = tally->count = 0;
+}
