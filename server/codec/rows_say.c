@@ -180,7 +180,7 @@ void rows_fault_class(struct rows *rows, size_t column, size_t row, const char *
 	if (enough(rows)) return;
 	rows_fault_cell(rows, column, row, ERR_INVALID, "\"%s\" is none of the %zu classes of %s: %s",
 			cut(value, text, size), target->values_count,
-			cut(name, target->name, strlen(target->name)), classes);
+			cut(name, target->name, strlen(target->name)), list_classes(target, classes));
 }
 
 void rows_fault_row(struct rows *rows, size_t row, struct scan_value value)

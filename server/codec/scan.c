@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "server/codec/json.h"
+#include "server/utf8.h"
 
 #define EACH(byte) (0x0101010101010101u * (byte)) /* the byte in all eight places */
 #define TOP_BITS   EACH(0x80u)
@@ -57,12 +58,12 @@ static inline uint64_t mark_nondigits(uint64_t word)
 	return ((word + EACH(0x46u)) | (word - EACH(0x30u))) & TOP_BITS;
 }
 
-/* What is not a plain character of a string: quote, backslash, control characters, bytes outside ASCII. */
+/* What is not a plain character of a string: quote, backslash, control characters. */
 static inline uint64_t mark_special(uint64_t word)
 {
 	uint64_t control = (word - EACH(0x20u)) & ~word & TOP_BITS;
 
-	return control | mark_equal(word, '"') | mark_equal(word, '\\') | (word & TOP_BITS);
+	return control | mark_equal(word, '"') | mark_equal(word, '\\');
 }
 
 /* Quotes and brackets. Under the mask the four brackets are one byte; the others that become it ('Y', '_', 'y')
@@ -124,28 +125,6 @@ static inline const char *check_number(struct check *check, const char *p)
 		first = p;
 		p = check_digits(check, p);
 		if (p == first) return fail(check, p, "an exponent needs digits");
-	}
-	return p;
-}
-
-/* One character outside ASCII (RFC 3629): the second byte's range keeps out longer forms than needed, surrogates
- * and what is above U+10FFFF. */
-static const char *check_utf8(struct check *check, const char *p)
-{
-	unsigned char lead = (unsigned char)*p;
-	unsigned low = 0x80, high = 0xBF;
-	int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
-
-	if (lead < 0xC2 || lead > 0xF4) return fail(check, p, "the text is not UTF-8 here");
-	if (lead == 0xE0) low = 0xA0;
-	if (lead == 0xED) high = 0x9F;
-	if (lead == 0xF0) low = 0x90;
-	if (lead == 0xF4) high = 0x8F;
-	for (p++; more; more--, p++) {
-		if (p == check->end || (unsigned char)*p < low || (unsigned char)*p > high)
-			return fail(check, p, "the text is not UTF-8 here");
-		low = 0x80;
-		high = 0xBF;
 	}
 	return p;
 }
@@ -218,14 +197,9 @@ static const char *check_string(struct check *check, const char *p)
 		if (p == check->end) return fail(check, p, "");
 		c = (unsigned char)*p;
 		if (c == '"') return p + 1;
-		if (c == '\\')
-			p = check_escape(check, p);
-		else if (c < 0x20)
+		if (c < 0x20)
 			return fail(check, p, "a control character in a string must be written as an escape");
-		else if (c < 0x80)
-			p++;
-		else
-			p = check_utf8(check, p);
+		p = c == '\\' ? check_escape(check, p) : p + 1;
 	}
 	return NULL;
 }
@@ -315,10 +289,12 @@ static int say_where(const struct check *check, struct err *e)
 int scan_check(const char *text, size_t size, struct scan_value *value, struct err *e)
 {
 	struct check check = { .text = text, .end = text + size };
-	const char *at = check_space(&check, text), *end = at;
+	const char *at = check_space(&check, text), *end;
+	size_t valid = utf8_valid(text, size);
 
 	if (at == check.end) return err_set(e, ERR_JSON, "the body is empty; JSON is needed");
-	end = check_value(&check, at);
+	end = valid < size ? fail(&check, text + valid, "the text is not UTF-8 here")
+			   : check_value(&check, at);
 	if (end && check_space(&check, end) != check.end)
 		fail(&check, check_space(&check, end), "nothing may follow the JSON value");
 	if (check.why) return say_where(&check, e);
