@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/utf8.h"
+
 #define MEANT_LENGTH 64 /* longer names are not compared */
 
 struct fault *faults_add(struct faults *faults, enum err_code code, const char *pointer, const char *format, ...)
@@ -21,9 +23,11 @@ struct fault *faults_add(struct faults *faults, enum err_code code, const char *
 	memset(fault, 0, sizeof *fault);
 	fault->code = code;
 	snprintf(fault->pointer, sizeof fault->pointer, "%s", pointer);
+	fault->pointer[utf8_valid(fault->pointer, strlen(fault->pointer))] = 0; /* may be cut within a character */
 	va_start(args, format);
 	vsnprintf(fault->detail, sizeof fault->detail, format, args);
 	va_end(args);
+	fault->detail[utf8_valid(fault->detail, strlen(fault->detail))] = 0;
 	return fault;
 }
 
