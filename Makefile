@@ -164,8 +164,11 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/lib
 .PHONY: $(FUZZ:%=$(BUILD)/tests/fuzz_%.run)
 $(FUZZ:%=$(BUILD)/tests/fuzz_%.run): $(BUILD)/tests/fuzz_%.run: $(BUILD)/tests/fuzz_%
 	@mkdir -p $(BUILD)/corpus/$*
-	$< -max_total_time=$(FUZZ_SECONDS) -timeout=20 -artifact_prefix=$(BUILD)/crash-$*- -verbosity=0 \
-		-print_final_stats=1 $(BUILD)/corpus/$* tests/fuzz/corpus/$*
+	@echo "fuzz $*: $(FUZZ_SECONDS) s"
+	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=20 -artifact_prefix=$(BUILD)/crash-$*- -print_final_stats=1 \
+		$(BUILD)/corpus/$* tests/fuzz/corpus/$* >$(BUILD)/$*.log 2>&1 \
+		|| { grep -E -B 2 -A 40 'ERROR|runtime error|deadly signal' $(BUILD)/$*.log; exit 1; }
+	@grep -E 'number_of_executed_units|peak_rss' $(BUILD)/$*.log
 
 # ---- benchmarks: bench/X.c, bench/X.sh or bench/X.py is `make bench-X` ----
 
@@ -181,7 +184,7 @@ $(BENCH_C): bench-%: $(BUILD)/bench/%
 	@$<
 
 $(BENCH_SCRIPT): bench-%: all
-	@if [ -f bench/$*.py ]; then $(PYTHON) bench/$*.py; else sh bench/$*.sh; fi
+	@export DESCENTD=$(CURDIR)/$(BUILD)/descentd; if [ -f bench/$*.py ]; then $(PYTHON) bench/$*.py; else sh bench/$*.sh; fi
 
 $(BUILD)/bench/%: bench/%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
 	@mkdir -p $(@D)
