@@ -92,8 +92,9 @@ static int take_command(struct reading *reading, const char *word, bool *seen, s
 	if (*seen)
 		return err_set(e, ERR_INVALID, "\"%.60s\" is one word too many: options begin with --", word);
 	guess = did_you_mean(word, names);
-	return err_set(e, ERR_INVALID, "there is no command \"%.60s\"%s%s%s; see descentd --help", word,
-			guess ? "; did you mean \"" : "", guess ? guess : "", guess ? "\"?" : "");
+	return err_set(e, ERR_INVALID, "there is no command \"%.60s\"; %s%s%s", word,
+			guess ? "did you mean \"" : "see descentd --help", guess ? guess : "",
+			guess ? "\"?" : "");
 }
 
 static int unknown_flag(const char *name, struct err *e)
@@ -108,8 +109,9 @@ static int unknown_flag(const char *name, struct err *e)
 				name, variable);
 	}
 	guess = meant(name, OPTION_FLAG);
-	return err_set(e, ERR_INVALID, "there is no option --%.60s%s%s%s; see descentd --help", name,
-			guess ? "; did you mean --" : "", guess ? guess : "", guess ? "?" : "");
+	return err_set(e, ERR_INVALID, "there is no option --%.60s; %s%s%s", name,
+			guess ? "did you mean --" : "see descentd --help", guess ? guess : "",
+			guess ? "?" : "");
 }
 
 /* "--name value" or "--name=value" at argv[*i]; *i moves to the last word it took. */

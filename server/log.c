@@ -260,12 +260,12 @@ static void *run(void *argument)
 	struct log *log = argument;
 
 	for (;;) {
-		/* Asked before the ring is emptied, so that what was logged before log_stop is in it. */
+		/* Asked before the ring is emptied, so that all that was logged before log_stop is in it. */
 		bool stopping = atomic_load(&log->stopping);
 		size_t count = drain(log);
 
-		if (stopping && !count) return NULL;
-		if (!stopping) rest(log, count);
+		if (stopping) return NULL;
+		rest(log, count);
 	}
 }
 

@@ -119,7 +119,7 @@ END_TEST
 START_TEST(wrong_flags_are_explained)
 {
 	expect_fault(read_line("--worker 3", NULL), "no option --worker; did you mean --workers?");
-	expect_fault(read_line("--xyz 3", NULL), "no option --xyz;");
+	expect_fault(read_line("--xyz 3", NULL), "no option --xyz; see descentd --help");
 	expect_fault(read_line("--db", NULL), "--db needs a value: --db FILE");
 	expect_fault(read_line("--db --workers 3", NULL), "--db needs a value");
 	expect_fault(read_line("--db=", NULL), "--db has no value");
