@@ -269,12 +269,14 @@ struct definition_said {
 	const json_t *features, *inputs, *outputs, *layers, *loss, *metadata;
 	uint64_t seed;
 	double output_l2;
+	const json_t *warnings;
 };
 
 #define SAID(name, type, low, high) \
 	{ #name, type, offsetof(struct definition_said, name), low, high, false, false }
 static const struct field stored_fields[] = {
-	SAID(output_l2, FIELD_REAL, 0, 1e6), /* in resolved documents only: follows from the default layers */
+	SAID(output_l2, FIELD_REAL, 0, 1e6), /* in resolved documents only, as the next */
+	SAID(warnings, FIELD_ANY, 0, 0),
 	SAID(dataset, FIELD_STRING, 0, 0),
 	SAID(target, FIELD_STRING, 0, 0),
 	SAID(features, FIELD_ANY, 0, 0),
@@ -292,7 +294,7 @@ static const struct field stored_fields[] = {
 	{ 0 },
 };
 #undef SAID
-static const struct field *const definition_fields = stored_fields + 1;
+static const struct field *const definition_fields = stored_fields + 2;
 
 static void read_features(const json_t *features, struct definition *d, struct faults *faults)
 {
@@ -344,23 +346,33 @@ static void read_loss(const json_t *loss, struct definition *d, struct faults *f
 	named_params(loss, d->loss->params, d->loss_params, "/loss", "loss", faults);
 }
 
-static void read_metadata(const json_t *metadata, struct definition *d, struct faults *faults)
+static bool check_metadata(const json_t *metadata, struct faults *faults)
 {
 	char at[FAULT_POINTER_BYTES];
 	const char *key;
 	json_t *value;
 
-	if (!metadata) return;
 	if (!json_is_object(metadata)) {
 		faults_add(faults, ERR_INVALID, "/metadata", "must be an object of strings");
-		return;
+		return false;
 	}
 	json_object_foreach((json_t *)metadata, key, value)
 		if (!json_is_string(value))
 			faults_add(faults, ERR_INVALID, pointer_join(at, "/metadata", key), "must be a string, not %s",
 					json_kind(value));
-	json_decref(d->metadata);
-	d->metadata = json_deep_copy(metadata);
+	return true;
+}
+
+void definition_read_patch(const json_t *document, struct definition_patch *patch, struct faults *faults)
+{
+	static const struct field rows[] = {
+		{ "description", FIELD_STRING, offsetof(struct definition_patch, description), 0, 0, false, false },
+		{ "metadata", FIELD_ANY, offsetof(struct definition_patch, metadata), 0, 0, false, false },
+		{ 0 },
+	};
+
+	fields_read(document, rows, patch, "", faults);
+	if (patch->metadata) check_metadata(patch->metadata, faults);
 }
 
 /* Which of the two forms is it, and is it whole? */
@@ -416,5 +428,8 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	if (said.outputs) read_columns(said.outputs, &d->outputs, &d->outputs_count, 'y', "/outputs", faults);
 	if (said.layers) read_layers(said.layers, d, "/layers", faults);
 	if (said.loss) read_loss(said.loss, d, faults);
-	read_metadata(said.metadata, d, faults);
+	if (said.metadata && check_metadata(said.metadata, faults)) {
+		json_decref(d->metadata);
+		d->metadata = json_deep_copy(said.metadata);
+	}
 }

@@ -49,6 +49,13 @@ void definition_clear(struct definition *d);
 /* Reads the body of a PUT. Faults are added; what could be read is in *d. stored: a resolved document of ours. */
 void definition_read(const json_t *document, bool stored, struct definition *d, struct faults *faults);
 
+/* What a PATCH may change; borrowed from its document, NULL: stays as it is. */
+struct definition_patch {
+	const char *description;
+	const json_t *metadata;
+};
+void definition_read_patch(const json_t *document, struct definition_patch *patch, struct faults *faults);
+
 /* A data set's column, for resolving; borrowed from its document. */
 struct definition_source {
 	const char *name;

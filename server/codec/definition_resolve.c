@@ -42,6 +42,19 @@ static void unknown_column(const struct definition_source *columns, size_t count
 	free(names);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = strtod(*(char *const *)a, NULL), y = strtod(*(char *const *)b, NULL);
+
+	return (x > y) - (x < y);
+}
+
+/* Values stand in their natural order, so that the same data give the same classes however their rows lie. */
 static bool copy_column(const struct definition_source *from, enum column_kind kind, struct definition_column *to)
 {
 	to->kind = kind;
@@ -50,6 +63,7 @@ static bool copy_column(const struct definition_source *from, enum column_kind k
 	if (!(to->values = calloc(from->values_count, sizeof *to->values))) return false;
 	for (; to->values_count < from->values_count; to->values_count++)
 		if (!(to->values[to->values_count] = strdup(from->values[to->values_count]))) return false;
+	qsort(to->values, to->values_count, sizeof *to->values, from->kind == COLUMN_NUMBER ? by_value : by_text);
 	return true;
 }
 
@@ -238,6 +252,9 @@ static void check_columns(const struct definition *d, struct faults *faults)
 		faults_add(faults, ERR_INVALID, "/outputs/0/values", "a classification needs at least two classes");
 	if ((rc = definition_encoder(d, ENCODER_INPUTS, &encoder, &e)))
 		faults_add(faults, rc, "/inputs", "%s", e.text);
+	for (size_t i = 0; encoder && i < d->outputs_count; i++)
+		if (encoder_find(encoder, d->outputs[i].name, strlen(d->outputs[i].name)) != SIZE_MAX)
+			faults_add(faults, ERR_INVALID, "/outputs", "\"%.64s\" is an input too", d->outputs[i].name);
 	encoder_free(encoder);
 	encoder = NULL;
 	if ((rc = definition_encoder(d, ENCODER_TARGETS, &encoder, &e)))

@@ -1,0 +1,41 @@
+/* api.h - the resources of the HTTP contract: what the handlers share, and how a server gets them.
+ *
+ * Handlers are one file a resource; routes.c is the table that names them. A handler returns 0 or a code, and
+ * api_problem turns the code into the one kind of error document.
+ */
+#ifndef SERVER_API_API_H
+#define SERVER_API_API_H
+
+#include <stdatomic.h>
+
+#include "core/gemm.h"
+#include "server/auth/auth.h"
+#include "server/http/http.h"
+#include "server/jobs/jobs.h"
+#include "server/log.h"
+#include "server/registry/registry.h"
+#include "server/store/store.h"
+
+struct app { /* borrows everything; request.app */
+	struct store *store;
+	struct registry *registry;
+	struct jobs *jobs;
+	struct auth *auth;
+	struct log *log;
+	const struct gemm_engine *engine;
+	unsigned loops, workers, threads, connections_max;
+	uint64_t memory_bytes, jobs_memory_bytes, body_bytes, upload_bytes;
+	int64_t started_ms;
+	atomic_bool stopping;
+};
+
+/* The route table with the limits of this app, new (free). NULL: no memory. */
+struct route *api_routes(const struct app *app);
+
+/* For http_config. */
+int api_admit(struct request *rq, const struct route *route, struct err *e);
+void api_problem(struct request *rq, struct reply *rp, int code, const struct err *e);
+void api_access(void *app, const struct http_access *access);
+void api_log(void *app, const char *sentence);
+
+#endif

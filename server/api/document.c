@@ -1,0 +1,149 @@
+/* document.c - what handlers of documents have in common. See document.h. */
+#include "server/api/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/api/api.h"
+#include "server/codec/json.h"
+#include "server/codec/problem.h"
+
+struct faults *request_faults(struct request *rq)
+{
+	if (!rq->notes) {
+		rq->notes = calloc(1, sizeof(struct faults));
+		rq->notes_free = free;
+	}
+	return rq->notes;
+}
+
+int request_document(const struct request *rq, json_t **out, struct err *e)
+{
+	return json_read(rq->body.data, rq->body.size, out, e);
+}
+
+int reply_document(struct reply *rp, json_t *document, struct err *e)
+{
+	if (!document) return err_nomem(e);
+	json_write(document, &rp->body);
+	json_decref(document);
+	return buffer_ok(&rp->body) ? 0 : err_nomem(e);
+}
+
+/* ---- numbers in paths and queries ---- */
+
+static bool read_digits(const char *text, uint64_t *out)
+{
+	size_t n = strlen(text);
+
+	if (!n || n > 18 || strspn(text, "0123456789") != n) return false;
+	*out = strtoull(text, NULL, 10);
+	return true;
+}
+
+int request_number(const struct request *rq, const char *name, const char *what, uint64_t *out, struct err *e)
+{
+	const char *text = request_param(rq, name);
+
+	if (read_digits(text, out)) return 0;
+	return err_set(e, ERR_NOT_FOUND, "there is no %s \"%.64s\"; it is a number", what, text);
+}
+
+static void query_pointer(char out[FAULT_POINTER_BYTES], const char *name)
+{
+	strcpy(out, "?");
+	strncat(out, name, FAULT_POINTER_BYTES - 2);
+}
+
+void query_number(const struct request *rq, const char *name, uint64_t min, uint64_t max, uint64_t *out,
+		struct faults *faults)
+{
+	const char *text = request_query(rq, name);
+	char at[FAULT_POINTER_BYTES];
+	uint64_t value;
+
+	if (!text) return;
+	query_pointer(at, name);
+	if (!read_digits(text, &value)) faults_add(faults, ERR_INVALID, at, "must be a whole number, not \"%.64s\"", text);
+	else if (value < min || value > max)
+		faults_add(faults, ERR_RANGE, at, "%llu is out of range: it must be at least %llu and at most %llu",
+				(unsigned long long)value, (unsigned long long)min, (unsigned long long)max);
+	else *out = value;
+}
+
+bool query_flag(const struct request *rq, const char *name, struct faults *faults)
+{
+	const char *text = request_query(rq, name);
+	char at[FAULT_POINTER_BYTES];
+
+	if (!text || !strcmp(text, "false")) return false;
+	if (!*text || !strcmp(text, "true")) return true;
+	query_pointer(at, name);
+	faults_add(faults, ERR_INVALID, at, "must be true or false, not \"%.64s\"", text);
+	return false;
+}
+
+/* ---- lists ---- */
+
+int page_read(struct request *rq, struct page *page, struct err *e)
+{
+	struct faults *faults = request_faults(rq);
+
+	if (!faults) return err_nomem(e);
+	*page = (struct page){ PAGE_LIMIT_DEFAULT, request_query(rq, "cursor") };
+	if (!page->after) page->after = "";
+	query_number(rq, "limit", 1, PAGE_LIMIT_MAX, &page->limit, faults);
+	return faults_result(faults, e);
+}
+
+int reply_page(const struct request *rq, struct reply *rp, const char *name, json_t *items, const struct page *page,
+		const char *next, struct err *e)
+{
+	json_t *out = json_object();
+
+	json_put(out, name, items);
+	json_put(out, "next", next ? json_string(next) : json_null());
+	if (next) {
+		const char *model = request_query(rq, "model"), *state = request_query(rq, "state");
+
+		reply_header(rp, "Link", "<%.*s?limit=%llu&cursor=%s%s%s%s%s>; rel=\"next\"", (int)rq->path_length, rq->url,
+				(unsigned long long)page->limit, next, model ? "&model=" : "", model ? model : "",
+				state ? "&state=" : "", state ? state : "");
+	}
+	return reply_document(rp, out, e);
+}
+
+json_t *stored_document(const char *text)
+{
+	json_t *out = NULL;
+
+	return text && !json_read_stored(text, &out, NULL) ? out : json_null();
+}
+
+/* ---- problems ---- */
+
+void api_problem(struct request *rq, struct reply *rp, int code, const struct err *e)
+{
+	const struct route *route = rq->match.route;
+	struct problem problem = problem_of(code, route && (route->flags & ROUTE_DIALECT));
+	const struct faults *faults = rq->notes;
+	struct faults query = { 0 };
+	json_t *document;
+
+	/* What the router found in the query points to it too. */
+	if (code == ERR_UNKNOWN_FIELD && (!faults || !faults->count)) {
+		const char *name = rq->query_count < REQUEST_QUERY_MAX ? rq->query[rq->query_count].name : NULL;
+		char at[FAULT_POINTER_BYTES];
+
+		query_pointer(at, name ? name : "");
+		faults_add(&query, code, at, "%s", e->text);
+		faults = &query;
+	}
+	document = problem_document(&problem, e, faults);
+	rp->status = problem.status;
+	rp->content_type = "application/problem+json";
+	if (document) json_write(document, &rp->body);
+	json_decref(document);
+	if (problem.status == 503) reply_header(rp, "Retry-After", "1");
+	if (problem.status == 401) reply_header(rp, "WWW-Authenticate", "Bearer");
+}

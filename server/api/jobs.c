@@ -1,0 +1,211 @@
+/* jobs.c - /v1/jobs: list, get, change, cancel, delete. A running job's figures come from its worker, without a lock;
+ * those of an ended one from the store.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/api/document.h"
+#include "server/api/jobs.h"
+#include "server/codec/fields.h"
+#include "server/codec/json.h"
+#include "server/codec/train_request.h"
+#include "server/jobs/training.h"
+
+#define PRIORITY_MAX 1000
+
+/* ---- the document ---- */
+
+static json_t *optional_text(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+/* Whether the targets are classes can be seen from the loss, or for losses that serve both, from the metrics. */
+static bool counts_hits(const struct train_request *request)
+{
+	return request->core.loss && !(request->core.loss->targets & LOSS_NUMBERS);
+}
+
+/* What only the worker knows while the job runs. */
+static void put_live(json_t *out, const struct app *app, const struct store_job *job, const json_t *config)
+{
+	struct progress live = { 0 };
+	struct train_request request;
+	struct faults faults = { 0 };
+	const struct train_point *point = &live.point;
+	double done;
+
+	jobs_progress(app->jobs, job->id, &live);
+	train_request_read(config, true, &request, &faults);
+	done = job->epochs ? (double)point->epoch / (double)job->epochs : 0;
+	json_put(out, "progress", json_real(done));
+	json_put(out, "epoch", json_integer((json_int_t)point->epoch));
+	json_put(out, "epochs", json_integer((json_int_t)job->epochs));
+	json_put(out, "step", json_integer((json_int_t)point->step));
+	json_put(out, "metrics", training_metrics(point, counts_hits(&request), live.validates));
+	json_put(out, "best", training_best(point, &request));
+	json_put(out, "eta_seconds",
+			point->epoch ? json_number(point->seconds / (double)point->epoch * (double)(job->epochs - point->epoch)) :
+				       json_null());
+	json_put(out, "samples_per_second",
+			point->seconds > 0 ? json_number((double)live.rows * (double)point->epoch / point->seconds) :
+					     json_null());
+}
+
+static void put_ended(json_t *out, const struct store_job *job)
+{
+	double done = job->epochs ? (double)job->epoch / (double)job->epochs : 0;
+
+	json_put(out, "progress", json_real(job->state == JOB_SUCCEEDED ? 1 : done));
+	json_put(out, "epoch", json_integer((json_int_t)job->epoch));
+	json_put(out, "epochs", json_integer((json_int_t)job->epochs));
+	json_put(out, "step", json_integer((json_int_t)job->step));
+	json_put(out, "metrics", stored_document(job->metrics));
+	json_put(out, "best", stored_document(job->best));
+	json_put(out, "eta_seconds", job_state_ended(job->state) ? json_integer(0) : json_null());
+	json_put(out, "samples_per_second", job->samples_per_second > 0 ? json_number(job->samples_per_second) : json_null());
+}
+
+json_t *job_document(const struct app *app, const struct store_job *job)
+{
+	json_t *out = json_object(), *config = stored_document(job->config);
+
+	json_put(out, "id", json_id(job->id));
+	json_put(out, "model", json_string(job->model));
+	json_put(out, "kind", json_string(job->kind));
+	json_put(out, "state", json_string(job_state_name(job->state)));
+	if (job->state == JOB_RUNNING) put_live(out, app, job, config);
+	else put_ended(out, job);
+	json_put(out, "created_at", json_time(job->created_ms));
+	json_put(out, "started_at", json_time(job->started_ms));
+	json_put(out, "finished_at", json_time(job->finished_ms));
+	json_put(out, "stop_reason", optional_text(job->stop_reason));
+	json_put(out, "version", job->version ? json_id((int64_t)job->version) : json_null());
+	json_put(out, "error", job->error ? stored_document(job->error) : json_null());
+	json_put(out, "resumed", json_integer(job->resumed));
+	json_put(out, "note", json_string(job->note));
+	json_put(out, "priority", json_integer(job->priority));
+	json_put(out, "config", config);
+	return out;
+}
+
+static int reply_job(struct app *app, struct reply *rp, uint64_t id, struct err *e)
+{
+	struct store_job job = { 0 };
+	int rc = app->store->job_get(app->store, (int64_t)id, &job, e);
+
+	if (!rc) rc = reply_document(rp, job_document(app, &job), e);
+	store_job_clear(&job);
+	return rc;
+}
+
+/* ---- the handlers ---- */
+
+int job_get(struct request *rq, struct reply *rp, struct err *e)
+{
+	uint64_t id;
+	int rc = request_number(rq, "job", "job", &id, e);
+
+	return rc ? rc : reply_job(rq->app, rp, id, e);
+}
+
+int job_list(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	struct faults *faults = request_faults(rq);
+	struct store_job_filter filter = { request_query(rq, "model"), JOB_STATES, 0, 0 };
+	const char *state = request_query(rq, "state");
+	struct store_job *found = NULL;
+	json_t *items;
+	struct page page;
+	char next[24];
+	size_t count = 0;
+	int rc;
+
+	if (!faults) return err_nomem(e);
+	if (state && (filter.state = job_state_find(state)) == JOB_STATES)
+		faults_add(faults, ERR_INVALID, "?state",
+				"must be queued, running, paused, succeeded, failed or cancelled, not \"%.64s\"", state);
+	if ((rc = page_read(rq, &page, e))) return rc;
+	filter.before = (int64_t)strtoull(page.after, NULL, 10);
+	filter.limit = page.limit + 1;
+	if ((rc = app->store->job_list(app->store, &filter, &found, &count, e))) return rc;
+	items = json_array();
+	for (size_t i = 0; i < count && i < page.limit; i++)
+		json_array_append_new(items, job_document(app, &found[i]));
+	if (count > page.limit) snprintf(next, sizeof next, "%lld", (long long)found[page.limit - 1].id);
+	rc = reply_page(rq, rp, "jobs", items, &page, count > page.limit ? next : NULL, e);
+	for (size_t i = 0; i < count; i++)
+		store_job_clear(&found[i]);
+	free(found);
+	return rc;
+}
+
+struct job_patch_said {
+	const char *note;
+	const json_t *priority;
+};
+
+static void read_patch(const json_t *document, struct job_patch_said *said, int *priority, struct faults *faults)
+{
+	static const struct field rows[] = {
+		{ "note", FIELD_STRING, offsetof(struct job_patch_said, note), 0, 0, false, false },
+		{ "priority", FIELD_ANY, offsetof(struct job_patch_said, priority), 0, 0, false, false },
+		{ 0 },
+	};
+	static const struct field range = { "", FIELD_REAL, 0, -PRIORITY_MAX, PRIORITY_MAX, false, false };
+	double value;
+
+	fields_read(document, rows, said, "", faults);
+	if (!said->priority || !field_value(said->priority, &range, &value, "/priority", faults)) return;
+	if (value != floor(value)) faults_add(faults, ERR_INVALID, "/priority", "must be a whole number, not %.9g", value);
+	*priority = (int)value;
+}
+
+int job_patch(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	struct faults *faults = request_faults(rq);
+	struct job_patch_said said = { 0 };
+	struct store_job job = { 0 };
+	json_t *document = NULL;
+	int priority = 0, rc;
+	uint64_t id;
+
+	if (!faults) return err_nomem(e);
+	if ((rc = request_document(rq, &document, e))) return rc;
+	if ((rc = request_number(rq, "job", "job", &id, e))) goto out;
+	if ((rc = app->store->job_get(app->store, (int64_t)id, &job, e))) goto out;
+	read_patch(document, &said, &priority, faults);
+	if ((rc = faults_result(faults, e))) goto out;
+	rc = app->store->job_update(app->store, (int64_t)id, said.note, said.priority ? &priority : NULL, e);
+	if (!rc) rc = reply_job(app, rp, id, e);
+out:
+	store_job_clear(&job);
+	json_decref(document);
+	return rc;
+}
+
+int job_delete(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	uint64_t id;
+	int rc = request_number(rq, "job", "job", &id, e);
+
+	rp->status = 204;
+	return rc ? rc : app->store->job_delete(app->store, (int64_t)id, e);
+}
+
+int job_cancel(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	enum job_state state;
+	uint64_t id;
+	int rc = request_number(rq, "job", "job", &id, e);
+
+	if (rc || (rc = app->store->job_cancel(app->store, (int64_t)id, &state, e))) return rc;
+	jobs_cancel(app->jobs, (int64_t)id);
+	return reply_job(app, rp, id, e);
+}

@@ -1,0 +1,17 @@
+/* jobs.h - /v1/jobs, and :train that makes them. */
+#ifndef SERVER_API_JOBS_H
+#define SERVER_API_JOBS_H
+
+#include <jansson.h>
+
+#include "server/api/api.h"
+#include "server/http/route.h"
+
+route_handler model_train;                                             /* train.c */
+route_handler job_list, job_get, job_patch, job_delete, job_cancel;    /* jobs.c */
+route_handler job_curve;                                               /* job_curve.c */
+
+/* The document of a job, with how far it is while it runs here; new. */
+json_t *job_document(const struct app *app, const struct store_job *job);
+
+#endif

@@ -1,0 +1,354 @@
+/* train.c - POST /v1/models/{m}:train: everything that can be checked before the work starts is checked here, so that
+ * a 202 means the job can run.
+ *
+ * Inline data are taken out of the body before it becomes a document, as a tree of them would be many times their
+ * size; they go through the readers of rows into a revision without a name, which the job pins.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/api/document.h"
+#include "server/api/jobs.h"
+#include "server/api/models.h"
+#include "server/api/upload.h"
+#include "server/codec/json.h"
+#include "server/codec/rows.h"
+#include "server/codec/scan.h"
+#include "server/codec/train_request.h"
+#include "server/jobs/training.h"
+
+/* A :train on its way to a job. */
+struct order {
+	struct app *app;
+	struct faults *faults;
+	const char *model;
+	struct scan_value body, data; /* data.at NULL: none came with the request */
+	json_t *document;             /* the body without its data */
+	struct train_request request;
+	struct store_model stored;
+	struct definition definition;
+	json_t *resolved;
+	struct store_revision revision;
+	bool inline_data;
+};
+
+/* ---- the body ---- */
+
+/* {"epochs":5,"data":{…}} becomes {"epochs":5,"data":true}. */
+static int read_body(struct order *o, const struct request *rq, struct err *e)
+{
+	struct buffer rest = { 0 };
+	int rc = scan_check(rq->body.data, rq->body.size, &o->body, e);
+
+	if (rc) return rc;
+	if (scan_kind(o->body) != '{') return json_read(o->body.at, (size_t)(o->body.end - o->body.at), &o->document, e);
+	buffer_text(&rest, "{");
+	for (struct scan_iter i = scan_begin(o->body); scan_next(&i);) {
+		if (rest.size > 1) buffer_text(&rest, ",");
+		buffer_add(&rest, i.key.at, (size_t)(i.key.end - i.key.at));
+		buffer_text(&rest, ":");
+		if (scan_equals(i.key, "data")) {
+			o->data = i.value;
+			buffer_text(&rest, "true");
+		} else buffer_add(&rest, i.value.at, (size_t)(i.value.end - i.value.at));
+	}
+	buffer_text(&rest, "}");
+	rc = buffer_ok(&rest) ? json_read(rest.data, rest.size, &o->document, e) : err_nomem(e);
+	buffer_free(&rest);
+	return rc;
+}
+
+/* ---- inline data ---- */
+
+static const struct {
+	const char *name;
+	const char *pointer;
+} halves[2] = { { "inputs", "/data/inputs" }, { "targets", "/data/targets" } };
+
+static void find_halves(struct order *o, struct scan_value half[2])
+{
+	static const char *const known[] = { "inputs", "targets", NULL };
+	char at[FAULT_POINTER_BYTES], name[FAULT_POINTER_BYTES];
+
+	if (scan_kind(o->data) != '{') {
+		faults_add(o->faults, ERR_INVALID, "/data", "must be an object with \"inputs\" and \"targets\"");
+		return;
+	}
+	for (struct scan_iter i = scan_begin(o->data); scan_next(&i);) {
+		int which = scan_equals(i.key, halves[0].name) ? 0 : scan_equals(i.key, halves[1].name) ? 1 : -1;
+
+		if (which >= 0 && half[which].at)
+			faults_add(o->faults, ERR_DUPLICATE_KEY, halves[which].pointer, "is there twice");
+		if (which >= 0) {
+			half[which] = i.value;
+			continue;
+		}
+		snprintf(name, sizeof name, "%.*s", (int)(i.key.end - i.key.at - 2), i.key.at + 1);
+		faults_add(o->faults, ERR_UNKNOWN_FIELD, pointer_join(at, "/data", name),
+				"there is no such field; did you mean \"%s\"?",
+				did_you_mean(name, known) ? did_you_mean(name, known) : known[0]);
+	}
+	for (int i = 0; i < 2; i++)
+		if (!half[i].at) faults_add(o->faults, ERR_MISSING_FIELD, "/data", "needs \"%s\"", halves[i].name);
+}
+
+/* A table of the inputs' columns, then the targets'. */
+static int make_table(struct order *o, const struct encoder *const encoders[2], struct upload *upload,
+		struct table **table, struct err *e)
+{
+	size_t count = encoder_columns(encoders[0]) + encoder_columns(encoders[1]), at = 0;
+	const char **names = calloc(count, sizeof *names);
+	enum column_kind *kinds = calloc(count, sizeof *kinds);
+	struct table_sink sink = upload_sink(upload);
+	int rc;
+
+	for (int h = 0; names && kinds && h < 2; h++)
+		for (size_t i = 0; i < encoder_columns(encoders[h]); i++, at++) {
+			names[at] = encoder_column(encoders[h], i)->name;
+			kinds[at] = encoder_column(encoders[h], i)->kind;
+		}
+	rc = names && kinds ? table_new(table, names, kinds, count, &sink, o->faults, e) : err_nomem(e);
+	free(names);
+	free(kinds);
+	return rc;
+}
+
+/* Both readers in step, row by row. */
+static int add_rows(struct order *o, struct rows *const readers[2], const struct encoder *const encoders[2],
+		struct table *table, struct err *e)
+{
+	size_t inputs = encoder_columns(encoders[0]), targets = encoder_columns(encoders[1]);
+	struct table_cell *row = calloc(inputs + targets, sizeof *row);
+	const struct table_cell *x, *y;
+	bool more_x = true, more_y = true;
+	int rc = row ? 0 : err_nomem(e);
+
+	while (!rc) {
+		more_x = rows_next_cells(readers[0], &x);
+		more_y = rows_next_cells(readers[1], &y);
+		if (!more_x || !more_y) break;
+		memcpy(row, x, inputs * sizeof *row);
+		memcpy(row + inputs, y, targets * sizeof *row);
+		if (!o->faults->count) rc = table_add(table, row, e);
+	}
+	free(row);
+	if (rc || o->faults->count) return rc;
+	if (more_x != more_y)
+		faults_add(o->faults, ERR_INVALID, "/data", "has more rows of %s than of %s", halves[more_y].name,
+				halves[!more_y].name);
+	return 0;
+}
+
+static int store_rows(struct order *o, const struct scan_value half[2], const struct encoder *const encoders[2],
+		struct err *e)
+{
+	struct rows *readers[2] = { NULL, NULL };
+	struct upload upload = { 0 };
+	struct table *table = NULL;
+	struct sha256_ctx hash;
+	char sha256[65];
+	enum store_outcome outcome;
+	size_t size = (size_t)(o->data.end - o->data.at);
+	int rc;
+
+	if ((rc = upload_begin(&upload, o->app->store, e)) || (rc = make_table(o, encoders, &upload, &table, e))) goto out;
+	for (int h = 0; h < 2; h++)
+		if ((rc = rows_new(&readers[h], e)) ||
+				(rc = rows_begin(readers[h], encoders[h], half[h], halves[h].pointer, o->faults, e)))
+			goto out;
+	if ((rc = add_rows(o, readers, encoders, table, e)) || (rc = faults_result(o->faults, e))) goto out;
+	if ((rc = table_end(table, e))) goto out;
+	sha256_init(&hash);
+	sha256_update(&hash, size, (const uint8_t *)o->data.at);
+	upload_digest(&hash, sha256);
+	rc = upload_commit(&upload, table, NULL, false, sha256, size, &outcome, &o->revision, e);
+out:
+	upload_abort(&upload);
+	table_free(table);
+	rows_free(readers[0]);
+	rows_free(readers[1]);
+	return rc;
+}
+
+static int take_inline(struct order *o, struct err *e)
+{
+	struct scan_value half[2] = { { NULL, NULL }, { NULL, NULL } };
+	struct encoder *inputs = NULL, *targets = NULL;
+	int rc;
+
+	find_halves(o, half);
+	if ((rc = faults_result(o->faults, e))) return rc;
+	if (!(rc = definition_encoder(&o->definition, ENCODER_INPUTS, &inputs, e)) &&
+			!(rc = definition_encoder(&o->definition, ENCODER_TARGETS, &targets, e)))
+		rc = store_rows(o, half, (const struct encoder *const[]){ inputs, targets }, e);
+	encoder_free(inputs);
+	encoder_free(targets);
+	return rc;
+}
+
+/* ---- do the data fit the model? ---- */
+
+static const struct definition_source *find_source(const struct definition_source *sources, size_t count,
+		const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(sources[i].name, name)) return &sources[i];
+	return NULL;
+}
+
+static bool has_value(const struct definition_column *column, const char *value)
+{
+	for (size_t i = 0; i < column->values_count; i++)
+		if (!strcmp(column->values[i], value)) return true;
+	return false;
+}
+
+static void check_column(struct order *o, const struct definition_column *column, bool target,
+		const struct definition_source *source)
+{
+	const char *dataset = o->request.dataset ? o->request.dataset : "the data";
+	const char *at = o->request.dataset ? "/dataset" : "/data";
+
+	if (!source) {
+		faults_add(o->faults, ERR_INVALID, at, "%s has no column \"%.64s\", which the model needs", dataset,
+				column->name);
+		return;
+	}
+	if (column->kind == COLUMN_NUMBER && source->kind == COLUMN_CATEGORY)
+		faults_add(o->faults, ERR_INVALID, at, "the column \"%.64s\" of %s holds words, and the model needs "
+							      "numbers",
+				column->name, dataset);
+	if (!target && source->missing && o->definition.missing == MISSING_ERROR)
+		faults_add(o->faults, ERR_INVALID, at,
+				"the column \"%.64s\" of %s has %llu missing cells, and the model says \"missing\":\"error\"",
+				column->name, dataset, (unsigned long long)source->missing);
+	if (target && source->missing == o->revision.rows)
+		faults_add(o->faults, ERR_INVALID, at, "the target \"%.64s\" of %s has no values at all", column->name,
+				dataset);
+	if (!target || column->kind != COLUMN_CATEGORY) return;
+	for (size_t i = 0; i < source->values_count; i++)
+		if (!has_value(column, source->values[i]))
+			faults_add(o->faults, ERR_INVALID, at, "the target \"%.64s\" of %s has the value \"%.64s\", which is "
+								      "none of the model's classes",
+					column->name, dataset, source->values[i]);
+}
+
+static int check_columns(struct order *o, struct err *e)
+{
+	const struct definition *d = &o->definition;
+	struct definition_source *sources = NULL;
+	json_t *columns = NULL;
+	size_t count = 0;
+	int rc;
+
+	if ((rc = json_read_stored(o->revision.columns, &columns, e))) return rc;
+	if (!(rc = sources_read(columns, &sources, &count, e))) {
+		for (size_t i = 0; i < d->inputs_count; i++)
+			check_column(o, &d->inputs[i], false, find_source(sources, count, d->inputs[i].name));
+		for (size_t i = 0; i < d->outputs_count; i++)
+			check_column(o, &d->outputs[i], true, find_source(sources, count, d->outputs[i].name));
+	}
+	sources_free(sources, count);
+	json_decref(columns);
+	return rc;
+}
+
+/* ---- what the job is ---- */
+
+static int choose_version(struct order *o, char from[24], struct err *e)
+{
+	struct store_version version = { 0 };
+	int rc;
+
+	if (!strcmp(o->request.from, "scratch")) return 0;
+	if (!strcmp(o->request.from, "latest")) {
+		if (!o->stored.latest_version)
+			return err_set(e, ERR_NO_VERSION, "model %s has no version to go on from; leave \"from\" out", o->model);
+		snprintf(from, 24, "%llu", (unsigned long long)o->stored.latest_version);
+		o->request.from = from;
+	}
+	rc = o->app->store->version_get(o->app->store, o->model, strtoull(o->request.from, NULL, 10), &version, e);
+	store_version_clear(&version);
+	return rc;
+}
+
+static int check_memory(struct order *o, struct err *e)
+{
+	size_t need = training_bytes(&o->definition, &o->request, o->revision.rows);
+
+	if (need <= o->app->jobs_memory_bytes) return 0;
+	return err_set(e, ERR_RANGE, "this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
+			(double)need / 1048576, (double)o->app->jobs_memory_bytes / 1048576);
+}
+
+static int prepare(struct order *o, char from[24], struct err *e)
+{
+	struct store *store = o->app->store;
+	int rc;
+
+	train_request_read(o->document, false, &o->request, o->faults);
+	if ((rc = store->model_get(store, o->model, &o->stored, e))) return rc;
+	if ((rc = model_definition(&o->stored, &o->definition, &o->resolved, e))) return rc;
+	if (o->request.dataset && (rc = store->dataset_get(store, o->request.dataset, &o->revision, e))) return rc;
+	if ((rc = choose_version(o, from, e))) return rc;
+	if (!o->request.core.loss) {
+		o->request.core.loss = o->definition.loss;
+		memcpy(o->request.core.loss_params, o->definition.loss_params, sizeof o->definition.loss_params);
+	}
+	definition_check_loss(&o->definition, o->request.core.loss, o->faults);
+	if (o->data.at && !o->request.dataset && !o->faults->count) {
+		if ((rc = take_inline(o, e))) return rc;
+		o->inline_data = true;
+	}
+	if (o->revision.columns) {
+		train_request_resolve(&o->request, o->revision.rows, o->app->threads, o->faults);
+		if ((rc = check_columns(o, e))) return rc;
+	}
+	if ((rc = faults_result(o->faults, e))) return rc;
+	return check_memory(o, e);
+}
+
+static int submit(struct order *o, struct reply *rp, struct err *e)
+{
+	struct store *store = o->app->store;
+	json_t *config = train_request_document(&o->request);
+	char *text = config ? json_text(config, false) : NULL;
+	struct store_job_new job = { .model = o->model, .kind = "train", .dataset = o->request.dataset, .config = text,
+		.note = o->request.note, .revision = o->revision.id, .epochs = o->request.core.epochs };
+	struct store_job made = { 0 };
+	int64_t id;
+	int rc;
+
+	json_decref(config);
+	if (!text) return err_nomem(e);
+	if ((rc = store->job_create(store, &job, &id, e))) goto out;
+	jobs_wake(o->app->jobs);
+	if ((rc = store->job_get(store, id, &made, e))) goto out;
+	rp->status = 202;
+	reply_header(rp, "Location", "/v1/jobs/%lld", (long long)id);
+	reply_header(rp, "Retry-After", "1");
+	rc = reply_document(rp, job_document(o->app, &made), e);
+out:
+	store_job_clear(&made);
+	free(text);
+	return rc;
+}
+
+int model_train(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct order o = { .app = rq->app, .faults = request_faults(rq), .model = request_param(rq, "model") };
+	char from[24];
+	int rc;
+
+	if (!o.faults) return err_nomem(e);
+	if (!(rc = read_body(&o, rq, e)) && !(rc = prepare(&o, from, e))) rc = submit(&o, rp, e);
+	/* Inline data that no job pins. */
+	if (rc && o.inline_data) o.app->store->upload_abort(o.app->store, o.revision.id);
+	definition_clear(&o.definition);
+	store_revision_clear(&o.revision);
+	store_model_clear(&o.stored);
+	json_decref(o.resolved);
+	json_decref(o.document);
+	return rc;
+}

@@ -1,0 +1,105 @@
+/* upload.c - a table into the store. See upload.h. */
+#include "server/api/upload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/codec/json.h"
+
+static int on_group(void *self, uint64_t group, unsigned char **data, const size_t *sizes, size_t count, struct err *e)
+{
+	struct upload *upload = self;
+	struct store_bytes *bytes = calloc(count, sizeof *bytes);
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		if (bytes) bytes[i] = (struct store_bytes){ data[i], sizes[i] };
+		else free(data[i]);
+		data[i] = NULL;
+	}
+	if (!bytes) return err_nomem(e);
+	rc = upload->store->upload_group(upload->store, upload->revision, group, bytes, count, e);
+	free(bytes);
+	return rc;
+}
+
+static int on_replace(void *self, uint64_t group, uint64_t column, const void *data, size_t size, struct err *e)
+{
+	struct upload *upload = self;
+
+	return upload->store->upload_segment(upload->store, upload->revision, group, column, data, size, e);
+}
+
+static int on_read(void *self, uint64_t group, uint64_t column, unsigned char **data, size_t *size, struct err *e)
+{
+	struct upload *upload = self;
+	struct store_bytes bytes = { 0 };
+	int rc = upload->store->segment_read(upload->store, upload->revision, group, column, &bytes, e);
+
+	*data = bytes.data;
+	*size = bytes.size;
+	return rc;
+}
+
+static int on_dictionary(void *self, uint64_t column, const void *data, size_t size, struct err *e)
+{
+	struct upload *upload = self;
+
+	return upload->store->upload_dictionary(upload->store, upload->revision, column, data, size, e);
+}
+
+struct table_sink upload_sink(struct upload *upload)
+{
+	return (struct table_sink){ upload, on_group, on_replace, on_read, on_dictionary };
+}
+
+int upload_begin(struct upload *upload, struct store *store, struct err *e)
+{
+	*upload = (struct upload){ .store = store };
+	return store->upload_begin(store, &upload->revision, e);
+}
+
+int upload_commit(struct upload *upload, const struct table *table, const char *dataset, bool replace,
+		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome, struct store_revision *out,
+		struct err *e)
+{
+	json_t *columns = table_describe(table);
+	char *text = columns ? json_text(columns, false) : NULL;
+	struct store_upload what = {
+		.dataset = dataset,
+		.replace = replace,
+		.rows = table_rows(table),
+		.columns_count = table_columns(table),
+		.groups = table_groups(table),
+		.size_bytes = size_bytes,
+		.sha256 = sha256,
+		.columns = text,
+	};
+	int64_t revision = upload->revision;
+	int rc;
+
+	json_decref(columns);
+	if (!text) {
+		upload_abort(upload);
+		return err_nomem(e);
+	}
+	upload->revision = 0;
+	rc = upload->store->upload_commit(upload->store, revision, &what, outcome, out, e);
+	free(text);
+	return rc;
+}
+
+void upload_abort(struct upload *upload)
+{
+	if (upload->revision) upload->store->upload_abort(upload->store, upload->revision);
+	upload->revision = 0;
+}
+
+void upload_digest(struct sha256_ctx *hash, char out[2 * SHA256_DIGEST_SIZE + 1])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+	sha256_digest(hash, sizeof digest, digest);
+	for (size_t i = 0; i < sizeof digest; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}

@@ -1,0 +1,27 @@
+/* upload.h - the way of a table into the store: what codec/table.h hands out becomes an upload of the store. */
+#ifndef SERVER_API_UPLOAD_H
+#define SERVER_API_UPLOAD_H
+
+#include <nettle/sha2.h>
+
+#include "server/codec/table.h"
+#include "server/store/store.h"
+
+struct upload {
+	struct store *store;
+	int64_t revision; /* 0: none is open */
+};
+
+/* A sink for a table; upload is borrowed for its life. */
+struct table_sink upload_sink(struct upload *upload);
+int upload_begin(struct upload *upload, struct store *store, struct err *e);
+/* Makes the table visible; the upload is over whatever the result. dataset, replace as in struct store_upload. */
+int upload_commit(struct upload *upload, const struct table *table, const char *dataset, bool replace,
+		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome, struct store_revision *out,
+		struct err *e);
+void upload_abort(struct upload *upload); /* nothing when it is over */
+
+/* The digest of the bytes that were sent, in lower-case hex; the hash is as new afterwards. */
+void upload_digest(struct sha256_ctx *hash, char out[2 * SHA256_DIGEST_SIZE + 1]);
+
+#endif
