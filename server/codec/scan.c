@@ -18,6 +18,8 @@
 #define EACH(byte) (0x0101010101010101u * (byte)) /* the byte in all eight places */
 #define TOP_BITS   EACH(0x80u)
 
+_Static_assert(JSON_DEPTH_MAX == 64, "one bit a level, and a sentence that says so");
+
 struct check {
 	const char *text, *end;
 	const char *at; /* where the text goes wrong */
@@ -246,7 +248,7 @@ static const char *check_value(struct check *check, const char *p)
 			bool object = *p == '{';
 
 			if (depth++ == JSON_DEPTH_MAX)
-				return fail(check, p, "the JSON is nested too deep here");
+				return fail(check, p, "the JSON is nested deeper than 64 levels here");
 			objects = objects << 1 | object;
 			p = check_space(check, p + 1);
 			if (p == check->end || *p != (object ? '}' : ']')) {
