@@ -1,0 +1,144 @@
+"""contract.py - holds every answer of the daemon against schema/openapi.yaml.
+
+An answer passes when its status is documented for its operation, its media type and body fit the schema there, its
+headers are the documented ones, and what holds for every operation (the head of openapi.yaml) holds. Nothing here
+knows what a test expects: an answer can be the wrong one and still keep to the contract.
+"""
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+OPENAPI = Path(__file__).resolve().parents[2] / "schema" / "openapi.yaml"
+METHODS = ("get", "put", "post", "patch", "delete")
+
+
+class Contract:
+    def __init__(self, path=OPENAPI):
+        self.document = yaml.safe_load(path.read_text())
+        self.resolver = jsonschema.RefResolver("", self.document)
+        self.routes = []  # (pattern of the raw path, template, path item)
+        self.validators = {}
+        for template, item in self.document["paths"].items():
+            pattern = re.sub(r"\\\{[a-z_]+\\\}", "[^/:]+", re.escape(template))
+            self.routes.append((re.compile(pattern + r"\Z"), template, item))
+
+    def find(self, path):
+        """(template, path item) of a raw path, or (None, {})."""
+        for pattern, template, item in self.routes:
+            if pattern.match(path):
+                return template, item
+        return None, {}
+
+    def resolve(self, node):
+        while "$ref" in node:
+            node = self.resolver.resolve(node["$ref"])[1]
+        return node
+
+    def faults(self, schema, value):
+        """What is wrong with value by this schema, as one text; None when nothing is."""
+        key = id(schema)
+        if key not in self.validators:
+            self.validators[key] = jsonschema.Draft202012Validator(schema, resolver=self.resolver)
+        error = jsonschema.exceptions.best_match(self.validators[key].iter_errors(value))
+        return error and f"{error.message[:400]} at /{'/'.join(map(str, error.absolute_path))}"
+
+    def allowed(self, item):
+        """The methods of a path as Allow has them."""
+        methods = {m.upper() for m in METHODS if m in item}
+        return methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+
+    def check(self, method, path, answer, sent=None):
+        """Raises AssertionError when the answer breaks the contract. sent: the JSON of the request, if any."""
+        path = path.partition("?")[0]
+        template, item = self.find(path)
+        self.check_common(method, answer)
+        if method == "OPTIONS" and template and answer.status < 400:
+            assert answer.status == 204, "OPTIONS answers 204"
+            assert answer.allow() == self.allowed(item), f"Allow of {template}: {answer.headers['Allow']}"
+            return
+        operation = item.get("get" if method == "HEAD" else method.lower())
+        if operation is None:
+            self.check_unrouted(method, item, answer)
+            return
+        responses = operation["responses"]
+        where = f"{operation['operationId']} {answer.status}"
+        response = responses.get(str(answer.status)) or responses.get(f"{answer.status // 100}XX")
+        assert response, f"{where} is not documented"
+        response = self.resolve(response)
+        self.check_headers(where, response, answer)
+        if method != "HEAD":
+            self.check_body(where, response, answer)
+        if sent is not None and answer.status < 300:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            fault = self.faults(schema, sent)
+            assert not fault, f"{where}: a request that the schema does not allow was taken: {fault}"
+
+    def check_common(self, method, answer):
+        if method == "HEAD" or answer.status in (204, 304):
+            assert answer.body == b"", "an answer that has no body has one"
+        if answer.status >= 400 and method != "HEAD":
+            problem = answer.json
+            assert isinstance(problem, dict), "an error is a problem document"
+            assert problem.get("status") == answer.status
+            assert problem.get("type") == "/problems/" + str(problem.get("code"))
+            assert problem.get("error") == problem.get("detail"), "error is the same sentence as detail"
+        for name in ("Content-Type", "ETag", "Location", "Allow"):
+            assert len(answer.headers.get_all(name, [])) <= 1, f"{name} twice"
+
+    def check_unrouted(self, method, item, answer):
+        """An operation that is not in the document: 404 or 405, or a refusal that comes before those."""
+        assert answer.status in (400, 401, 403, 404, 405, 421, 501), f"undocumented {method}: {answer.status}"
+        if method == "HEAD":
+            return
+        problem = self.document["components"]["schemas"]["Problem"]
+        fault = self.faults(problem, answer.json)
+        assert not fault, fault
+        if answer.status == 404:
+            assert not item and answer.json["code"] == "no-such-route"
+        if answer.status == 405:
+            assert item and answer.json["code"] == "method-not-allowed"
+            assert answer.allow() == self.allowed(item), f"Allow: {answer.headers['Allow']}"
+
+    def check_headers(self, where, response, answer):
+        for name, header in response.get("headers", {}).items():
+            header = self.resolve(header)
+            value = answer.headers[name]
+            if value is None:
+                assert not header.get("required"), f"{where}: no {name}"
+                continue
+            fault = self.faults(header["schema"], value)
+            assert not fault, f"{where}: {name}: {fault}"
+
+    def check_body(self, where, response, answer):
+        content = response.get("content")
+        if not content:
+            assert answer.body == b"", f"{where}: a body where none is documented"
+            return
+        media = (answer.headers["Content-Type"] or "").partition(";")[0].strip()
+        assert media in content, f"{where}: media type {media!r}"
+        if not media.endswith("json"):
+            answer.body.decode("utf-8")
+            return
+        fault = self.faults(content[media]["schema"], answer.json)
+        assert not fault, f"{where}: {fault}\n{answer.body[:2000]!r}"
+        if answer.status == 200 and isinstance(answer.json, dict) and "next" in answer.json:
+            assert bool(answer.json["next"]) == (answer.headers["Link"] is not None), f"{where}: Link and next"
+
+
+def _unique(pairs):
+    """An object, every key of it once."""
+    found = dict(pairs)
+    assert len(found) == len(pairs), f"a key twice in {[k for k, _ in pairs][:20]}"
+    return found
+
+
+def _no_constant(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+def read_json(body):
+    """The strict reading of an answer: UTF-8, no key twice, no NaN."""
+    return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
