@@ -160,7 +160,7 @@ class Client:
         self.port = port
 
     def request(self, method, path, body=None, status=None, headers=None, document=None):
-        """body: bytes or str as they are. document: sent as JSON. status: what the answer must have (one or several)."""
+        """body: bytes or str as they are. document: sent as JSON. status: what must come, one or several."""
         headers = {**self.headers, **(headers or {})}
         if document is not None:
             body = json.dumps(document)

@@ -59,7 +59,8 @@ def test_serve_is_the_default(tmp_path):
 def test_help_and_version(tmp_path):
     found = run("--help", folder=tmp_path)
     assert found.returncode == 0 and not found.stderr
-    for option in ("db", "listen", "workers", "threads", "token-file", "allow-host", "config", "port-file", "log-format",
+    for option in ("db", "listen", "workers", "threads", "token-file", "allow-host", "config", "port-file",
+                   "log-format",
                    "log-level", "memory-budget", "max-body"):
         assert f"--{option}" in found.stdout, option
     found = run("--version", folder=tmp_path)
@@ -68,9 +69,11 @@ def test_help_and_version(tmp_path):
 
 
 @pytest.mark.parametrize("arguments,names", [
-    (("--wrokers", "2"), ("--wrokers", "--workers")), (("--workers",), ("--workers",)), (("--workers", "0"), ("--workers", "0")),
+    (("--wrokers", "2"), ("--wrokers", "--workers")), (("--workers",), ("--workers",)),
+    (("--workers", "0"), ("--workers", "0")),
     (("--workers", "-1"), ("--workers", "-1")), (("--workers", "two"), ("--workers", "two")),
-    (("--workers", "99999999999999999999"), ("--workers",)), (("--workers", "1.5"), ("--workers",)), (("--threads", "0"), ("--threads",)),
+    (("--workers", "99999999999999999999"), ("--workers",)), (("--workers", "1.5"), ("--workers",)),
+    (("--threads", "0"), ("--threads",)),
     (("--log-format", "xml"), ("--log-format", "xml")), (("--log-level", "loud"), ("--log-level", "loud")),
     (("--memory-budget", "lots"), ("--memory-budget", "lots")), (("--memory-budget", "1X"), ("--memory-budget",)),
     (("--max-body", "-5"), ("--max-body",)), (("--max-body", "99999999999G"), ("--max-body",)),
@@ -101,7 +104,8 @@ def test_files_that_make_no_sense(tmp_path, text, names):
         assert name in said, said
 
 
-@pytest.mark.parametrize("name,value", [("DESCENTD_WROKERS", "2"), ("DESCENTD_WORKERS", "two"), ("DESCENTD_WORKERS", ""),
+@pytest.mark.parametrize("name,value",
+                         [("DESCENTD_WROKERS", "2"), ("DESCENTD_WORKERS", "two"), ("DESCENTD_WORKERS", ""),
                                         ("DESCENTD_LOG_FORMAT", "xml")])
 def test_variables_that_make_no_sense(tmp_path, name, value):
     assert name in refused(tmp_path, environment={name: value})

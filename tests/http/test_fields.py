@@ -1,7 +1,7 @@
 """Every request field does something: for each, two values that must give two results.
 
 A row of TRAIN changes the body of :train, a row of MODEL the definition; the last item of a row is what is looked at.
-Fields that need a story of their own have a test of their own, here or where their subject is (covers("…") says so).
+Fields that need a story of their own have a test of their own, here or where their subject is (covers says so).
 """
 import random
 
@@ -79,9 +79,11 @@ OVERFIT = {"dataset": "noise", "epochs": 400, "optimizer": {"name": "adam", "lea
 
 TRAIN = [  # fields, two changes to PLAIN, what must differ, the two values of it where they are known
     (covers("TrainRequest.dataset"), {"dataset": "plane"}, {"dataset": "bowl"}, weights, None),
-    (covers("TrainRequest.data", "InlineData.inputs"), {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[1], [2]] * 9}},
+    (covers("TrainRequest.data", "InlineData.inputs"),
+     {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[1], [2]] * 9}},
      {"dataset": ..., "data": {"inputs": [[1, 3], [2, 1]] * 9, "targets": [[1], [2]] * 9}}, weights, None),
-    (covers("InlineData.targets"), {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[1], [2]] * 9}},
+    (covers("InlineData.targets"),
+     {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[1], [2]] * 9}},
      {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[2], [1]] * 9}}, weights, None),
     (covers("TrainRequest.epochs"), {"epochs": 2}, {"epochs": 5}, epochs, (2, 5)),
     (covers("TrainRequest.batch_size"), {"batch_size": 10}, {"batch_size": "full"}, steps, (21, 3)),
@@ -91,7 +93,8 @@ TRAIN = [  # fields, two changes to PLAIN, what must differ, the two values of i
     (covers("TrainRequest.max_seconds"), {}, {"epochs": 10_000_000, "max_seconds": 0.2}, stopped,
      ("epochs", "max_seconds")),
     (covers("TrainRequest.target_loss"), {}, {"target_loss": 1e9}, stopped, ("epochs", "target_loss")),
-    (covers("TrainRequest.optimizer", "NamedWithParameters.name"), {"optimizer": "sgd"}, {"optimizer": {"name": "adam"}},
+    (covers("TrainRequest.optimizer", "NamedWithParameters.name"), {"optimizer": "sgd"},
+     {"optimizer": {"name": "adam"}},
      weights, None),
     (covers("TrainRequest.validation"), {"validation": None}, {"validation": {"split": 0.5}}, steps, (12, 6)),
     (covers("Validation.split"), {"validation": {"split": 0.25}}, {"validation": {"split": 0.75}}, steps, (9, 3)),
@@ -121,11 +124,11 @@ def test_a_field_of_train(c, tables, fresh, row):
     found = []
     for number, change in enumerate((first, second)):
         body = merged(PLAIN, change)
-        columns = 10 if body.get("dataset") == "noise" else 2
-        inputs = [{"name": n, "type": "number"} for n in ([f"x{i}" for i in range(10)] if columns == 10 else ["a", "b"])]
+        names = [f"x{i}" for i in range(10)] if body.get("dataset") == "noise" else ["a", "b"]
+        inputs = [{"name": name, "type": "number"} for name in names]
         model = f"{fresh}-{number}"
         c.put(f"/v1/models/{model}", {"inputs": inputs, "outputs": [{"name": "y", "type": "number"}],
-                                      "layers": [16 if columns == 10 else 4], "seed": 1})
+                                      "layers": [16 if len(names) == 10 else 4], "seed": 1})
         found.append(look(c, model, c.train(model, body)))
     assert found[0] != found[1]
     if known:
@@ -195,7 +198,8 @@ MODEL = [  # fields, two changes to SHAPE, what must differ after training, the 
      (17, 21)),
     (covers("LayerDefinition.activation"), {"layers": [{"units": 4, "activation": "tanh"}]},
      {"layers": [{"units": 4, "activation": "sigmoid"}]}, weights, None),
-    (covers("LayerDefinition.bias"), {"layers": [{"units": 4, "bias": True}]}, {"layers": [{"units": 4, "bias": False}]},
+    (covers("LayerDefinition.bias"), {"layers": [{"units": 4, "bias": True}]},
+     {"layers": [{"units": 4, "bias": False}]},
      described("parameters"), (17, 13)),
     (covers("LayerDefinition.dropout"), {"layers": [{"units": 4}]}, {"layers": [{"units": 4, "dropout": 0.5}]}, weights,
      None),
@@ -203,11 +207,13 @@ MODEL = [  # fields, two changes to SHAPE, what must differ after training, the 
     (covers("LayerDefinition.l2"), {"layers": [{"units": 4}]}, {"layers": [{"units": 4, "l2": 0.1}]}, weights, None),
     (covers("LayerDefinition.init"), {"layers": [{"units": 4, "init": "glorot_uniform"}]},
      {"layers": [{"units": 4, "init": "he_uniform"}]}, weights, None),
-    (covers("ModelDefinition.output_activation"), {}, {"output_activation": "tanh"}, described("layers", 1, "activation"),
+    (covers("ModelDefinition.output_activation"), {}, {"output_activation": "tanh"},
+     described("layers", 1, "activation"),
      ("linear", "tanh")),
     (covers("ModelDefinition.seed"), {}, {"seed": 2}, weights, None),
     (covers("ModelDefinition.description"), {}, {"description": "a plane"}, described("description"), ("", "a plane")),
-    (covers("ModelDefinition.metadata"), {}, {"metadata": {"owner": "me"}}, described("metadata"), ({}, {"owner": "me"})),
+    (covers("ModelDefinition.metadata"), {}, {"metadata": {"owner": "me"}}, described("metadata"),
+     ({}, {"owner": "me"})),
 ]
 
 
@@ -276,7 +282,8 @@ def test_every_parameter_of_every_activation(c, fresh):
             for number, value in enumerate((parameter["default"], parameter["default"] / 2 + 0.01)):
                 model = f"{fresh}-{activation['name']}-{number}"
                 c.put(f"/v1/models/{model}", {"inputs": 1, "outputs": 1, "layers": [
-                    {"units": 1, "activation": activation["name"], "activation_parameters": {parameter["name"]: value}}]})
+                    {"units": 1, "activation": activation["name"],
+                     "activation_parameters": {parameter["name"]: value}}]})
                 c.post(f"/v1/models/{model}/versions", by_hand([[[1]], [[1]]], [[0], [0]]), status=201)
                 found.append(c.predict(model, [[-4]])["predictions"][0][0])
             assert found[0] != found[1], f"{activation['name']}: {parameter['name']}"
@@ -295,8 +302,9 @@ def test_columns_of_an_explicit_definition(c, fresh):
         assert model["parameters"] == parameters
         for said, shows in ((inputs, model["inputs"]), (outputs, model["outputs"])):
             letter = "x" if shows is model["inputs"] else "y"
-            unnamed = [{"name": f"{letter}{i}", "type": "number"} for i in range(said)] if isinstance(said, int) else said
-            assert shows == unnamed
+            if isinstance(said, int):
+                said = [{"name": f"{letter}{i}", "type": "number"} for i in range(said)]
+            assert shows == said
 
 
 @covers("ModelDefinition.task")
@@ -304,7 +312,8 @@ def test_task(c, fresh):
     """An integer target with few values is a number, with a warning that names the line to write; or a category."""
     c.csv(fresh, table(["x", "grade"], [(i, i % 3) for i in range(30)]))
     number = c.put(f"/v1/models/{fresh}-number", {"dataset": fresh, "target": "grade"}).json
-    category = c.put(f"/v1/models/{fresh}-category", {"dataset": fresh, "target": "grade", "task": "classification"}).json
+    category = c.put(f"/v1/models/{fresh}-category",
+                     {"dataset": fresh, "target": "grade", "task": "classification"}).json
     assert number["outputs"] == [{"name": "grade", "type": "number"}]
     assert any('"task":"classification"' in w.replace('": "', '":"') for w in number["warnings"])
     assert category["outputs"] == [{"name": "grade", "type": "category", "values": ["0", "1", "2"]}]

@@ -43,7 +43,8 @@ def test_lists(c, model, fresh):
     assert ids(f"?model={model}&limit=2&cursor={first['next']}") == mine[:1]
     everything = ids("?limit=1000")
     assert everything == sorted(everything, key=int, reverse=True)
-    for query, pointer in (("state=tired", "?state"), ("limit=0", "?limit"), ("sort=id", "?sort"), ("cursor=x", "?cursor")):
+    for query, pointer in (("state=tired", "?state"), ("limit=0", "?limit"), ("sort=id", "?sort"),
+                           ("cursor=x", "?cursor")):
         assert c.get(f"/v1/jobs?{query}", status=422).pointers() == [pointer]
 
 

@@ -21,7 +21,8 @@ def flowers(daemon):
     c = daemon.client()
     c.csv("iris", example("iris"))
     c.put("/v1/models/flowers", iris_model(seed=1))
-    c.train("flowers", {"dataset": "iris", "epochs": 60, "seed": 1, "optimizer": {"name": "adam", "learning_rate": 0.02}})
+    c.train("flowers",
+            {"dataset": "iris", "epochs": 60, "seed": 1, "optimizer": {"name": "adam", "learning_rate": 0.02}})
     return "flowers"
 
 
@@ -184,7 +185,8 @@ def test_content_type_is_ignored(c, lines):
 
 def test_several_outputs(c, fresh):
     """An object a row, by the output's name; labels of the categories among them."""
-    c.put(f"/v1/models/{fresh}", {"inputs": 1, "outputs": [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}],
+    c.put(f"/v1/models/{fresh}",
+          {"inputs": 1, "outputs": [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}],
                                   "layers": []})
     c.post(f"/v1/models/{fresh}/versions", by_hand([[[1], [2]]], [[0, 10]]), status=201)
     assert c.predict(fresh, [[1], [2]])["predictions"] == [{"a": [1], "b": [12]}, {"a": [2], "b": [14]}]
@@ -256,7 +258,8 @@ def test_all_faults_of_many_rows_come_at_once(c, flowers):
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"instances":[[1]]', b'{"instances":[[1,]]}', b'{"instances":[[01]]}',
-                                  b'{"instances":[[NaN]]}', b'{"instances":[[1]]} x', b"\xff\xfe", b'{"instances":[["\xff"]]}'])
+                                  b'{"instances":[[NaN]]}', b'{"instances":[[1]]} x', b"\xff\xfe",
+                                  b'{"instances":[["\xff"]]}'])
 def test_text_that_is_no_json(c, lines, text):
     answer = c.request("POST", f"/v1/models/{lines}:predict", body=text, status=400)
     assert answer.code in ("malformed-json", "missing-field")

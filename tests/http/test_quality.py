@@ -55,7 +55,8 @@ def test_a_plane_is_found_exactly(c, fresh):
     c.csv("plane", PLANE)
     c.put(f"/v1/models/{fresh}", {"inputs": [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}],
                                   "outputs": [{"name": "y", "type": "number"}], "layers": [], "normalize": "none"})
-    c.train(fresh, {"dataset": "plane", "epochs": 4000, "batch_size": "full", "validation": None, "early_stopping": None,
+    c.train(fresh,
+            {"dataset": "plane", "epochs": 4000, "batch_size": "full", "validation": None, "early_stopping": None,
                     "optimizer": {"name": "momentum", "learning_rate": 0.005}})
     (weights, biases), = c.layers(fresh, "1")
     assert weights[0] == pytest.approx([3, -2], abs=1e-3) and biases == pytest.approx([1], abs=1e-3)
@@ -67,9 +68,11 @@ def test_xor(c, fresh):
     learnt = 0
     for seed in range(10):
         model = f"{fresh}-{seed}"
-        c.put(f"/v1/models/{model}", {"inputs": 2, "outputs": 1, "layers": [{"units": 4, "activation": "tanh"}], "seed": seed})
+        c.put(f"/v1/models/{model}",
+              {"inputs": 2, "outputs": 1, "layers": [{"units": 4, "activation": "tanh"}], "seed": seed})
         job = c.train(model, {"data": XOR, "epochs": 5000, "batch_size": "full", "target_loss": 0.0099, "seed": seed,
-                              "validation": None, "early_stopping": None, "optimizer": {"name": "adam", "learning_rate": 0.05}})
+                              "validation": None, "early_stopping": None,
+                              "optimizer": {"name": "adam", "learning_rate": 0.05}})
         learnt += job["metrics"]["loss"] < 0.01
         if job["metrics"]["loss"] < 0.01:
             found = [p[0] > 0.5 for p in c.predict(model, XOR["inputs"])["predictions"]]

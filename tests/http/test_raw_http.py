@@ -66,7 +66,7 @@ AMBIGUOUS = {
     "list-of-lengths": POST + "Content-Length: 2, 2\r\n\r\n{}" + SMUGGLED,
     "coding-gzip": POST + "Transfer-Encoding: gzip\r\n\r\n" + SMUGGLED,
     "coding-gzip-chunked": POST + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
-    "coding-chunked-twice": POST + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "coding-chunked-twice": POST + "Transfer-Encoding: chunked\r\n" * 2 + "\r\n0\r\n\r\n" + SMUGGLED,
     "coding-xchunked": POST + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
     "space-before-colon": POST + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
     "space-in-length": POST + f"Content-Length : {2}\r\n\r\n" + "{}" + SMUGGLED,
@@ -111,9 +111,11 @@ def test_sloppy_spellings_get_one_answer(daemon, victim, text):
 
 
 @pytest.mark.parametrize("path,status", [
-    ("/v1/models/victim%00x", 400), ("/v1/models/victim%00", 400), ("/v1/models/%76ictim%00y", 400), ("/v1/models/x%2Fvictim", 400),
+    ("/v1/models/victim%00x", 400), ("/v1/models/victim%00", 400), ("/v1/models/%76ictim%00y", 400),
+    ("/v1/models/x%2Fvictim", 400),
     ("/v1/models/x/..%2fvictim", 404), ("/v1/models/x/../victim", 404), ("/v1/models/%2e%2e/models/victim", 404),
-    ("/v1/models/victim?%00", 400), ("/v1/models/victim%0d%0aX:%20y", 400), ("/v1/models/victim%", 400), ("/v1/models/victim#x", (400, 404, 422)),
+    ("/v1/models/victim?%00", 400), ("/v1/models/victim%0d%0aX:%20y", 400), ("/v1/models/victim%", 400),
+    ("/v1/models/victim#x", (400, 404, 422)),
     ("/v1/models//victim", 404), ("/v1/models/./victim", 404), ("v1/models/victim", (400, 404)), ("*", (400, 404, 405)),
 ])
 def test_paths_that_hide_another(daemon, victim, path, status):
@@ -123,7 +125,8 @@ def test_paths_that_hide_another(daemon, victim, path, status):
 
 
 def test_a_raw_nul_in_the_request(daemon, victim):
-    for text in ("DELETE /v1/models/victim\0x HTTP/1.1\r\n" + HOST + "\r\n", "DELETE /v1/models/vic\0tim HTTP/1.1\r\n" + HOST + "\r\n",
+    for text in ("DELETE /v1/models/victim\0x HTTP/1.1\r\n" + HOST + "\r\n",
+                 "DELETE /v1/models/vic\0tim HTTP/1.1\r\n" + HOST + "\r\n",
                  "GET /livez HTTP/1.1\r\n" + HOST + "X: a\0b\r\n\r\n"):
         with Raw(daemon.port) as raw:
             found = statuses(raw.send(text).all())
@@ -135,7 +138,8 @@ def test_an_escaped_name_is_the_name(daemon, c, victim):
 
 
 def test_pipelining(daemon, victim):
-    text = "".join(f"GET {path} HTTP/1.1\r\n{HOST}\r\n" for path in ("/livez", "/nowhere", "/v1/models/victim", "/livez"))
+    text = "".join(f"GET {path} HTTP/1.1\r\n{HOST}\r\n" for path in ("/livez", "/nowhere", "/v1/models/victim",
+                                                                     "/livez"))
     with Raw(daemon.port) as raw:
         answer = raw.send(text).all()
     assert statuses(answer) == [200, 404, 200, 200], "answers in the order of the questions"
@@ -147,7 +151,7 @@ def test_pipelining_with_bodies(daemon, victim):
     with Raw(daemon.port) as raw:
         answer = raw.send(text).all()
     assert statuses(answer) == [200] * 5
-    places = [answer.index(b"[[%d]]" % i) if b"[[%d]]" % i in answer else answer.index(b"[[%d.0]]" % i) for i in range(5)]
+    places = [answer.index(b"[[%d" % i) for i in range(5)]
     assert places == sorted(places)
 
 
@@ -169,10 +173,12 @@ def test_chunks_of_one_byte(daemon, victim):
 
 
 @pytest.mark.parametrize("head", [POST + "Content-Length: 1000\r\n\r\n", POST + "Transfer-Encoding: chunked\r\n\r\n",
-                                  f"PUT /v1/datasets/never HTTP/1.1\r\n{HOST}Content-Type: text/csv\r\nContent-Length: 1000\r\n\r\n",
+                                  f"PUT /v1/datasets/never HTTP/1.1\r\n{HOST}Content-Type: text/csv\r\n"
+                                  "Content-Length: 1000\r\n\r\n",
                                   f"PUT /v1/models/never HTTP/1.1\r\n{HOST}{JSON}Content-Length: 1000\r\n\r\n"],
                          ids=["predict", "chunked", "csv", "model"])
-@pytest.mark.parametrize("piece", ["", "1\r\n{\r\n", "a,b\n1,2\n", '{"inputs":1,"outputs":1}'], ids=["nothing", "chunk", "rows", "json"])
+@pytest.mark.parametrize("piece", ["", "1\r\n{\r\n", "a,b\n1,2\n", '{"inputs":1,"outputs":1}'],
+                         ids=["nothing", "chunk", "rows", "json"])
 def test_a_client_that_leaves_in_mid_body(daemon, c, victim, head, piece):
     for _ in range(3):
         with Raw(daemon.port) as raw:
@@ -207,7 +213,8 @@ def test_waiting_for_leave_to_send(daemon, victim):
 def test_refused_before_the_body_is_sent(daemon, victim):
     """A client that asks for leave to send hears the refusal in its place."""
     with Raw(daemon.port) as raw:
-        raw.send(f"PUT /v1/models/x HTTP/1.1\r\n{HOST}Content-Type: text/plain\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
+        raw.send(f"PUT /v1/models/x HTTP/1.1\r\n{HOST}Content-Type: text/plain\r\nContent-Length: 1000000\r\n"
+                 "Expect: 100-continue\r\n\r\n")
         assert statuses(raw.socket.recv(1000)) == [415]
 
 
@@ -226,7 +233,8 @@ def test_heads_that_are_too_large(daemon, victim, text, wanted):
     assert len(found) <= 1 and set(found) <= set(wanted)
 
 
-@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW", "get", "G\x01T", "GETGETGETGETGETGETGETGETGETGETGETGETGET"])
+@pytest.mark.parametrize("method",
+                         ["TRACE", "CONNECT", "BREW", "get", "G\x01T", "GETGETGETGETGETGETGETGETGETGETGETGETGET"])
 def test_other_methods(daemon, victim, method):
     with Raw(daemon.port) as raw:
         found = statuses(raw.send(f"{method} /v1/models/victim HTTP/1.1\r\n{HOST}\r\n").all())
@@ -240,7 +248,8 @@ def test_http_1_0(daemon, victim):
 
 
 def test_noise(daemon, c, victim):
-    for noise in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 4, b"\0" * 1000, b"\xff" * 5000, b"\r\n" * 500,
+    for noise in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 4, b"\0" * 1000,
+                  b"\xff" * 5000, b"\r\n" * 500,
                   b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
         with Raw(daemon.port, timeout=1) as raw:
             try:

@@ -53,8 +53,8 @@ def test_it_serves_its_contract(c):
 def test_routes_are_the_documented_ones(c, template):
     """OPTIONS names exactly the documented methods, so that none is missing and none too many (see contract.py)."""
     path = template
-    for name, value in (("dataset", "d"), ("model", "m"), ("version", "1"), ("label", "l"), ("layer", "0"), ("neuron", "0"),
-                        ("job", "1"), ("kind", "losses"), ("name", "mse")):
+    for name, value in (("dataset", "d"), ("model", "m"), ("version", "1"), ("label", "l"), ("layer", "0"),
+                        ("neuron", "0"), ("job", "1"), ("kind", "losses"), ("name", "mse")):
         path = path.replace("{%s}" % name, value)
     c.request("OPTIONS", path, status=204)
     for method in {"GET", "PUT", "POST", "PATCH", "DELETE"} - CONTRACT.allowed(CONTRACT.document["paths"][template]):

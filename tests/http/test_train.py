@@ -71,7 +71,8 @@ def test_data_with_the_request(c, fresh):
 def test_data_with_categories_and_holes(c, fresh):
     hair = {"name": "hair", "type": "category", "values": ["black", "brown"]}
     eye = {"name": "eye", "type": "category", "values": ["blue", "green"]}
-    c.put(f"/v1/models/{fresh}", {"inputs": [{"name": "height", "type": "number"}, hair], "outputs": [eye], "layers": [3]})
+    c.put(f"/v1/models/{fresh}",
+          {"inputs": [{"name": "height", "type": "number"}, hair], "outputs": [eye], "layers": [3]})
     data = {"inputs": [[180, "black"], [None, "brown"], [170, None], [160, "red"]] * 3,
             "targets": [["blue"], ["green"], ["blue"], ["green"]] * 3}
     assert c.train(fresh, {**PLAIN, "batch_size": 4, "data": data})["version"] == "1"
@@ -143,7 +144,8 @@ def test_data_is_named_exactly_once(c, iris, fresh):
 def test_divergence(c, plane, fresh):
     """The loss leaves the finite numbers: failed, no version, and the curve names where."""
     c.put(f"/v1/models/{fresh}", {"dataset": "plane", "target": "y", "layers": [], "normalize": "none"})
-    job = c.train(fresh, {**PLAIN, "dataset": "plane", "epochs": 2000, "optimizer": {"name": "sgd", "learning_rate": 10}},
+    job = c.train(fresh,
+                  {**PLAIN, "dataset": "plane", "epochs": 2000, "optimizer": {"name": "sgd", "learning_rate": 10}},
                   state="failed")
     assert (job["stop_reason"], job["version"]) == ("diverged", None)
     assert job["error"]["code"] and "learning" in job["error"]["detail"], "says how to mend it"
@@ -182,7 +184,8 @@ def test_from_a_version_that_is_not_there(c, iris, fresh):
         answer = c.post(f"/v1/models/{fresh}:train", {"dataset": "iris", "from": start}, status=(404, 422))
         assert answer.json["detail"]
     for start in (1, "first", ""):
-        assert c.post(f"/v1/models/{fresh}:train", {"dataset": "iris", "from": start}, status=422).pointers() == ["/from"]
+        assert c.post(f"/v1/models/{fresh}:train", {"dataset": "iris", "from": start},
+                      status=422).pointers() == ["/from"]
 
 
 def test_what_an_encoder_learnt_stays_with_the_version(c, fresh):
