@@ -167,7 +167,7 @@ struct store_curve_block {
 };
 
 struct store_info {
-	const char *engine;  /* "sqlite 3.40.1" */
+	const char *engine;  /* "sqlite 3.40.1"; borrowed from the store */
 	char *path;          /* new */
 	uint64_t schema;     /* user_version */
 	uint64_t file_bytes, free_bytes; /* of which a vacuum could give back */

@@ -129,12 +129,14 @@ static int list_tx(struct db *db, void *arg, struct err *e)
 	};
 	struct find *find = arg;
 	const struct store_job_filter *f = find->filter;
-	const bool of_state = f->state != JOB_STATES;
+	struct db_value values[] = { V_INT(f->before ? f->before : INT64_MAX), V_INT(f->limit),
+		{ .type = DB_END }, { .type = DB_END }, { .type = DB_END } };
+	struct db_value *more = values + 2;
 
-	return db_list(db, &job_kind, lists[f->model != NULL][of_state],
-			DB_VALUES(V_INT(f->before ? f->before : INT64_MAX), V_INT(f->limit), V_TEXT(f->model),
-					V_INT(f->state)),
-			&find->out, &find->count, e);
+	if (f->model) *more++ = (struct db_value)V_TEXT(f->model);
+	if (f->state != JOB_STATES) *more++ = (struct db_value)V_INT(f->state);
+	return db_list(db, &job_kind, lists[f->model != NULL][f->state != JOB_STATES], values, &find->out,
+			&find->count, e);
 }
 
 static int job_list(struct store *s, const struct store_job_filter *filter, struct store_job **out,

@@ -4,6 +4,7 @@
  * write connection checks again and migrates; what a crash left loose becomes garbage; readers and writer start.
  * Nothing of this grows with the size of the file. Closing goes the other way round.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -62,7 +63,7 @@ static int info(struct store *s, struct store_info *out, struct err *e)
 {
 	int rc;
 
-	*out = (struct store_info){ .engine = "sqlite " SQLITE_VERSION };
+	*out = (struct store_info){ .engine = sqlite_of(s)->engine };
 	if (!(out->path = strdup(sqlite_of(s)->place.path))) return err_nomem(e);
 	if ((rc = store_read(s, info_tx, out, e))) store_info_clear(out);
 	return rc;
@@ -103,6 +104,7 @@ int store_open_sqlite(struct store **out, const char *path, struct err *e)
 	*out = NULL;
 	if (!sq) return err_nomem(e);
 	fill(&sq->ops);
+	snprintf(sq->engine, sizeof sq->engine, "sqlite %s", sqlite3_libversion());
 	pthread_mutex_init(&sq->uploads_lock, NULL);
 	pthread_cond_init(&sq->uploads_change, NULL);
 	if ((rc = place_take(&sq->place, path, e))) goto fail;

@@ -19,6 +19,7 @@ struct upload; /* upload.c */
 
 struct sqlite_store {
 	struct store ops; /* first: a struct store * is a struct sqlite_store * */
+	char engine[32];  /* "sqlite 3.40.1" */
 	struct place place;
 	struct writer *writer;
 	struct readers *readers;
