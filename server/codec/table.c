@@ -100,8 +100,8 @@ static int flush(struct table *table, struct err *e)
 		if (!rc) table->bytes += table->sizes[i];
 	}
 	if (!rc)
-		rc = table->sink->group(
-				table->sink->self, table->groups, table->data, table->sizes, table->count, e);
+		rc = table->sink.group(
+				table->sink.self, table->groups, table->data, table->sizes, table->count, e);
 	for (size_t i = 0; rc && i < table->count; i++) {
 		free(table->data[i]);
 		table->data[i] = NULL;
@@ -197,7 +197,7 @@ static int make(struct table **out, const struct table_sink *sink, struct faults
 
 	*out = table;
 	if (!table) return err_nomem(e);
-	table->sink = sink;
+	table->sink = *sink;
 	table->faults = faults;
 	table->group_bytes = TABLE_GROUP_BYTES;
 	table->values.max = TABLE_VALUES_BYTES_MAX;
@@ -208,6 +208,7 @@ static int make(struct table **out, const struct table_sink *sink, struct faults
 int table_new_csv(struct table **out, const char *types, const struct table_sink *sink, struct faults *faults,
 		struct err *e)
 {
+	const struct csv_options options = { 0 };
 	struct csv_callbacks callbacks = { .header = take_header, .record = take_record };
 	struct table *table;
 	int rc;
@@ -217,7 +218,7 @@ int table_new_csv(struct table **out, const char *types, const struct table_sink
 	callbacks.user = table;
 	if (types && (rc = types_read(table, types, e))) goto out;
 	if ((rc = faults_result(faults, e))) goto out;
-	if ((rc = csv_new(&table->csv, NULL, &callbacks, e))) goto out;
+	if ((rc = csv_new(&table->csv, &options, &callbacks, e))) goto out;
 	*out = table;
 out:
 	if (rc) table_free(table);
@@ -295,7 +296,7 @@ static int write_dictionary(struct table *table, size_t i, struct err *e)
 	size_t size;
 	int rc = values_write(&table->columns[i].values, &bytes, &size, e);
 
-	if (!rc) rc = table->sink->dictionary(table->sink->self, i, bytes, size, e);
+	if (!rc) rc = table->sink.dictionary(table->sink.self, i, bytes, size, e);
 	if (!rc) table->bytes += size;
 	free(bytes);
 	return rc;

@@ -58,8 +58,8 @@ struct table_cell {
 	size_t size;
 };
 
-/* From CSV. types: the query parameter, NULL for none. *out is new (table_free). sink and faults are borrowed for its
- * life. Faults at "?types": a broken list, which is refused at once (with the fault's code; *out is NULL, as it is
+/* From CSV. types: the query parameter, NULL for none. *out is new (table_free). sink is copied, its self
+ * and faults are borrowed for the table's life. Faults at "?types": a broken list, which is refused at once (with the fault's code; *out is NULL, as it is
  * when there were faults before); a name in it that is no column, found with the header. */
 int table_new_csv(struct table **out, const char *types, const struct table_sink *sink, struct faults *faults,
 		struct err *e);

@@ -14,6 +14,7 @@
 #include "server/codec/number.h"
 #include "server/codec/segment.h"
 #include "server/codec/table_parts.h"
+#include "server/utf8.h"
 
 #define SHOWN 64 /* bytes of a name or a cell in a sentence */
 
@@ -21,10 +22,7 @@
 
 int table_excerpt(const char *text, size_t n, size_t max)
 {
-	if (n <= max) return (int)n;
-	while (max && ((unsigned char)text[max] & 0xC0) == 0x80)
-		max--;
-	return (int)max;
+	return (int)utf8_valid(text, n < max ? n : max);
 }
 
 static bool says_missing(const char *text, size_t n)
@@ -209,7 +207,7 @@ int column_write(struct table *table, struct column *column, unsigned char **byt
 
 static int rewrite_group(struct table *table, struct column *column, uint64_t group, struct err *e)
 {
-	const struct table_sink *sink = table->sink;
+	const struct table_sink *sink = &table->sink;
 	uint64_t place = (uint64_t)(column - table->columns);
 	unsigned char *old = NULL, *bytes = NULL;
 	size_t old_size, size, rows;

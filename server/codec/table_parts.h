@@ -99,7 +99,7 @@ struct type { /* one entry of ?types */
 };
 
 struct table {
-	const struct table_sink *sink;
+	struct table_sink sink;
 	struct faults *faults;
 	struct csv *csv; /* NULL: rows come by table_add */
 	char *types_text;

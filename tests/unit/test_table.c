@@ -1,0 +1,609 @@
+/* test_table.c - what becomes of rows: types, missing cells, late words, faults, statistics, limits.
+ *
+ * A table is written down as text: for each column its name, N or C, and its cells as sink_print has them. Tests
+ * make the row groups small, so that few rows have many groups.
+ */
+#include <jansson.h>
+#include <malloc.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/codec/table_parts.h"
+#include "tests/unit/suite.h"
+#include "tests/unit/table_sink.h"
+
+#define MIB (1u << 20)
+
+/* One reading of one body and everything that came of it. */
+struct reading {
+	struct memory_sink sink;
+	struct table_sink to;
+	struct faults faults;
+	struct table *table;
+	struct err e;
+	int rc;
+	json_t *columns; /* when rc is 0 */
+};
+
+struct how {
+	const char *types;
+	size_t step;       /* bytes a chunk; 0: all at once */
+	size_t group_rows; /* 0: as large as they are */
+	size_t columns;    /* that group_rows is meant for */
+	size_t values_bytes_max;
+};
+
+static void feed(struct reading *r, const char *text, size_t n, size_t step)
+{
+	for (size_t i = 0, piece; i < n && !r->rc; i += piece) {
+		char *copy;
+
+		piece = step && step < n - i ? step : n - i;
+		copy = malloc(piece); /* a block of its own, so that a look outside of it is seen */
+		memcpy(copy, text + i, piece);
+		r->rc = table_feed(r->table, copy, piece, &r->e);
+		free(copy);
+	}
+}
+
+static void finish(struct reading *r)
+{
+	struct err again;
+
+	if (!r->rc) r->rc = table_end(r->table, &r->e);
+	if (!r->rc) ck_assert_ptr_nonnull(r->columns = table_describe(r->table));
+	if (!r->rc) ck_assert_uint_eq(table_bytes(r->table), sink_bytes(&r->sink));
+	if (r->rc) { /* and so it stays */
+		ck_assert_int_eq(table_feed(r->table, "x", 1, &again), r->rc);
+		ck_assert_str_eq(again.text, r->e.text);
+		ck_assert_int_eq(table_end(r->table, &again), r->rc);
+		ck_assert_str_eq(again.text, r->e.text);
+	}
+}
+
+static void read_csv(struct reading *r, const char *text, const struct how *how)
+{
+	memset(r, 0, sizeof *r);
+	r->to = sink_of(&r->sink);
+	r->rc = table_new_csv(&r->table, how->types, &r->to, &r->faults, &r->e);
+	if (r->rc) return;
+	if (how->group_rows) r->table->group_bytes = how->columns * (8 + 8 * how->group_rows);
+	if (how->values_bytes_max) r->table->values.max = how->values_bytes_max;
+	feed(r, text, strlen(text), how->step);
+	finish(r);
+}
+
+static void clear(struct reading *r)
+{
+	json_decref(r->columns);
+	table_free(r->table);
+	sink_clear(&r->sink);
+}
+
+static char *print_table(const struct reading *r)
+{
+	struct buffer out = { 0 };
+
+	if (r->rc) buffer_printf(&out, "%d %s", r->rc, r->e.text);
+	for (size_t i = 0; !r->rc && i < table_columns(r->table); i++) {
+		buffer_printf(&out, "%s%s %c: ", i ? "\n" : "", r->table->columns[i].name,
+				r->table->columns[i].kind == COLUMN_NUMBER ? 'N' : 'C');
+		ck_assert_uint_eq(sink_print(&r->sink, i, &out), table_rows(r->table));
+	}
+	buffer_add(&out, "", 1);
+	ck_assert(buffer_ok(&out));
+	return out.data;
+}
+
+static void check(const char *text, struct how how, const char *expected)
+{
+	for (size_t step = 0; step < 5; step++) { /* however the body is cut */
+		struct reading r;
+		char *found;
+
+		how.step = step;
+		read_csv(&r, text, &how);
+		found = print_table(&r);
+		ck_assert_str_eq(found, expected);
+		free(found);
+		clear(&r);
+	}
+}
+
+static const json_t *at(const struct reading *r, size_t column, const char *key)
+{
+	return json_object_get(json_array_get(r->columns, column), key);
+}
+
+/* ---- types ---- */
+
+START_TEST(types_follow_from_cells)
+{
+	check("a,b,c,d\n1,x,007,1\n2.5,y,1, 2\n-1e3,1.50,2,3\n", (struct how){ 0 },
+			"a N: 1 2.5 -1000 |\nb C: x y 1.5 |\nc C: 007 1 2 |\nd C: 1  2 3 |");
+	check("a,b\n\"1\",\"x\"\n", (struct how){ 0 }, "a N: 1 |\nb C: x |");
+}
+END_TEST
+
+START_TEST(missing_words)
+{
+	check("a,b,c\n,,\nNA,NA,NA\nN/A,N/A,N/A\nNaN,NaN,NaN\nnull,null,null\n?,?,?\n\"\",\"\",\"\"\n1,x,1\n",
+			(struct how){ .types = "c:category" },
+			"a N: - - - - - - - 1 |\nb C: - - - - - - - x |\nc C: - - - - - - - 1 |");
+	check("a,b,c,d,e,f\nna,nan,NULL,n/a,??,None\n", (struct how){ 0 },
+			"a C: na |\nb C: nan |\nc C: NULL |\nd C: n/a |\ne C: ?? |\nf C: None |");
+	check("a,b\n,1\n,2\n", (struct how){ 0 }, "a N: - - |\nb N: 1 2 |");
+	check("a,b\n,1\n,2\n", (struct how){ .types = "a:category" }, "a C: - - |\nb N: 1 2 |");
+}
+END_TEST
+
+START_TEST(types_that_are_said)
+{
+	check("zip,age\n007,1\n1.50,2\n1e999,3\n", (struct how){ .types = "zip:category,age:number" },
+			"zip C: 007 1.50 1e999 |\nage N: 1 2 3 |");
+	check("a:b:c,d\n1,2\n", (struct how){ .types = "a:b:c:category" }, "a:b:c C: 1 |\nd N: 2 |");
+}
+END_TEST
+
+/* A word that comes late turns what was stored before it, and the values are the same as if it had come first. */
+START_TEST(late_words)
+{
+	const struct how pairs = { .group_rows = 2, .columns = 2 };
+	struct reading r;
+
+	check("a,b\n1.50,1\n,2\n0.1,3\n-0,4\n1,5\nx,6\n1.5,7\n", pairs,
+			"a C: 1.5 - |0.1 0 |1 x |1.5 |\nb N: 1 2 |3 4 |5 6 |7 |");
+	check("a,b\n1.50,1\n,2\n0.1,3\n-0,4\nx,5\n1,6\n", pairs,
+			"a C: 1.5 - |0.1 0 |x 1 |\nb N: 1 2 |3 4 |5 6 |");
+	check("a,b\nx,1\n1.50,2\n0.1,3\n0,4\n", pairs, "a C: x 1.5 |0.1 0 |\nb N: 1 2 |3 4 |");
+	read_csv(&r, "a,b\n1,0.123456789012\n2,2\n1,0.1\nx,2\n", &pairs);
+	ck_assert_int_eq(r.rc, 0);
+	ck_assert_uint_eq(r.sink.replaced, 1);
+	ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), 3);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(at(&r, 0, "values"), 0), "value")),
+			"1");
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(at(&r, 0, "values"), 0), "count")),
+			2);
+	ck_assert_uint_eq(r.sink.segments[1].size,
+			8 + 2 * 8); /* b's first group needs doubles, its second does not */
+	ck_assert_uint_eq(r.sink.segments[3].size, 8 + 2 * 4);
+	clear(&r);
+}
+END_TEST
+
+/* ---- faults ---- */
+
+struct expected_fault {
+	int code;
+	const char *pointer;
+	uint64_t line, column;
+	const char *part; /* of its sentence */
+};
+
+static void check_faults(const char *text, const char *types, const struct expected_fault *expected)
+{
+	for (size_t step = 0; step < 4; step++) {
+		struct how how = { .types = types, .step = step, .group_rows = 1, .columns = 2 };
+		struct reading r;
+		size_t n = 0;
+
+		read_csv(&r, text, &how);
+		ck_assert_int_eq(r.rc, expected[0].code);
+		ck_assert_ptr_nonnull(strstr(r.e.text, expected[0].part));
+		for (; expected[n].code; n++) {
+			const struct fault *fault = &r.faults.items[n];
+
+			ck_assert_uint_gt(r.faults.count, n);
+			ck_assert_int_eq(fault->code, expected[n].code);
+			ck_assert_str_eq(fault->pointer, expected[n].pointer);
+			ck_assert_uint_eq(fault->line, expected[n].line);
+			ck_assert_uint_eq(fault->column, expected[n].column);
+			if (!strstr(fault->detail, expected[n].part)) ck_abort_msg("%s", fault->detail);
+		}
+		ck_assert_uint_eq(r.faults.count, n);
+		clear(&r);
+	}
+}
+
+START_TEST(faults_in_cells)
+{
+	check_faults("age,b\n1,x\nold,y\n3\n1e999,z\n\"very\nold\",1,2\nNA,1\n", "age:number",
+			(struct expected_fault[]){
+					{ ERR_INVALID, "", 3, 1, "\"old\" is in the column \"age\"" },
+					{ ERR_CSV, "", 4, 2, "1 cell" },
+					{ ERR_RANGE, "", 5, 1,
+							"\"1e999\" in the column \"age\" cannot be stored" },
+					{ ERR_CSV, "", 6, 3, "3 cells" },
+					{ 0 },
+			});
+	check_faults("a,b\n1,2\n-1e999,3\n", NULL,
+			(struct expected_fault[]){ { ERR_RANGE, "", 3, 1, "-1e999" }, { 0 } });
+	check_faults("a,b\nx,2\n1e400,3\n", NULL, /* whether the word came before or comes after */
+			(struct expected_fault[]){ { ERR_RANGE, "", 3, 1, "1e400" }, { 0 } });
+	check_faults("a,b\n1,2\n3,\"x\n", NULL,
+			(struct expected_fault[]){ { ERR_CSV, "", 3, 2, "quote" }, { 0 } });
+	check_faults("a,a\n1,2\n", NULL, (struct expected_fault[]){ { ERR_CSV, "", 1, 2, "a" }, { 0 } });
+}
+END_TEST
+
+START_TEST(faults_in_types)
+{
+	check_faults("age,b\nx,1\n", "agee:number,age:number,b:number,b:category",
+			(struct expected_fault[]){
+					{ ERR_INVALID, "?types", 0, 0, "did you mean \"age\"?" },
+					{ ERR_INVALID, "?types", 0, 0, "\"b\" is there twice" },
+					{ ERR_INVALID, "", 2, 1, "\"x\"" },
+					{ 0 },
+			});
+	check_faults("", "age,:number,age:integer,b:nubmer,",
+			(struct expected_fault[]){
+					{ ERR_INVALID, "?types", 0, 0, "\"age\" is not a column's type" },
+					{ ERR_INVALID, "?types", 0, 0, "\":number\"" },
+					{ ERR_INVALID, "?types", 0, 0,
+							"\"integer\" is not a type; a column is a number or a" },
+					{ ERR_INVALID, "?types", 0, 0,
+							"\"nubmer\" is not a type; did you mean \"number\"?" },
+					{ ERR_INVALID, "?types", 0, 0, "\"\" is not" },
+					{ 0 },
+			});
+}
+END_TEST
+
+/* All are counted, few are kept, and nothing goes to the sink any more. */
+START_TEST(many_faults)
+{
+	struct buffer text = { 0 };
+	struct reading r;
+
+	buffer_text(&text, "a,b\n1,2\nx,3\n");
+	for (int i = 0; i < 100; i++)
+		buffer_text(&text, i % 2 ? "1\n" : "y,4\n5,6\n");
+	buffer_add(&text, "", 1);
+	read_csv(&r, text.data,
+			&(struct how){ .types = "a:number", .group_rows = 1, .columns = 2, .step = 7 });
+	ck_assert_int_eq(r.rc, ERR_INVALID);
+	ck_assert_uint_eq(r.faults.count, FAULTS_MAX);
+	ck_assert_uint_eq(r.faults.count + r.faults.more, 1 + 100);
+	ck_assert_uint_eq(r.sink.groups, 1);
+	clear(&r);
+	buffer_free(&text);
+}
+END_TEST
+
+START_TEST(long_names_are_cut_at_characters)
+{
+	struct buffer text = { 0 };
+	struct reading r;
+
+	buffer_text(&text, "x");
+	for (int i = 0; i < 400; i++)
+		buffer_text(&text, "\xC3\xA4");
+	buffer_text(&text, "\nw");
+	for (int i = 0; i < 400; i++)
+		buffer_text(&text, "\xE2\x82\xAC");
+	buffer_text(&text, "e999\n-1e999\n");
+	buffer_add(&text, "", 1);
+	read_csv(&r, text.data, &(struct how){ 0 });
+	ck_assert_int_eq(r.rc, ERR_RANGE);
+	for (size_t i = 0; i < r.faults.count; i++) {
+		json_t *valid = json_string(r.faults.items[i].detail); /* NULL: not UTF-8 */
+
+		ck_assert_ptr_nonnull(valid);
+		json_decref(valid);
+	}
+	clear(&r);
+	buffer_free(&text);
+}
+END_TEST
+
+START_TEST(no_rows)
+{
+	struct reading r;
+
+	read_csv(&r, "a,b\n", &(struct how){ 0 });
+	ck_assert_int_eq(r.rc, ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(r.e.text, "no rows"));
+	clear(&r);
+	read_csv(&r, "", &(struct how){ 0 });
+	ck_assert_int_eq(r.rc, ERR_CSV);
+	clear(&r);
+}
+END_TEST
+
+START_TEST(the_sink_may_fail)
+{
+	struct reading r = { .sink = { .fail_group = ERR_DISK_FULL } };
+
+	r.to = sink_of(&r.sink);
+	ck_assert_int_eq(table_new_csv(&r.table, NULL, &r.to, &r.faults, &r.e), 0);
+	r.table->group_bytes = 2 * 16;
+	feed(&r, "a,b\n1,2\n3,4\n", 12, 0);
+	ck_assert_int_eq(r.rc, ERR_DISK_FULL);
+	ck_assert_str_eq(r.e.text, "the sink is full");
+	finish(&r);
+	ck_assert_uint_eq(r.faults.count, 0);
+	clear(&r);
+}
+END_TEST
+
+/* ---- what is said of columns ---- */
+
+static double number_at(const struct reading *r, size_t column, const char *key)
+{
+	ck_assert(json_is_number(at(r, column, key)));
+	return json_number_value(at(r, column, key));
+}
+
+/* 1 to n has the mean (n+1)/2 and the sample variance n(n+1)/12; a constant 1e9 beside it must not cost digits. */
+START_TEST(statistics)
+{
+	struct buffer text = { 0 };
+	struct reading r;
+	const int n = 1000;
+
+	buffer_text(&text, "a,b,c,d,e\n");
+	for (int i = 1; i <= n; i++)
+		buffer_printf(&text, "%d,%d.5,%s,1e308,%s\n", i, 1000000000 + i, i % 4 ? "7" : "",
+				i % 2 ? "-1e308" : "NA");
+	buffer_add(&text, "", 1);
+	for (size_t group_rows = 0; group_rows < 8; group_rows += 7) {
+		read_csv(&r, text.data,
+				&(struct how){ .group_rows = group_rows, .columns = 5, .step = 1000 });
+		ck_assert_int_eq(r.rc, 0);
+		ck_assert_double_eq(number_at(&r, 0, "min"), 1);
+		ck_assert_double_eq(number_at(&r, 0, "max"), n);
+		ck_assert_double_eq_tol(number_at(&r, 0, "mean"), (n + 1) / 2.0, 1e-12);
+		ck_assert_double_eq_tol(number_at(&r, 0, "std"), sqrt(n * (n + 1) / 12.0), 1e-10);
+		ck_assert_double_eq_tol(number_at(&r, 1, "std"), sqrt(n * (n + 1) / 12.0), 1e-6);
+		ck_assert(json_is_true(at(&r, 0, "integers")) && json_is_false(at(&r, 1, "integers")));
+		ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), n);
+		ck_assert_int_eq(json_integer_value(at(&r, 2, "missing")), n / 4);
+		ck_assert_double_eq(number_at(&r, 2, "mean"), 7);
+		ck_assert_double_eq(number_at(&r, 2, "std"), 0);
+		ck_assert_double_eq_tol(number_at(&r, 3, "mean"), 1e308, 1e294);
+		ck_assert_double_eq_tol(number_at(&r, 4, "mean"), -1e308, 1e294);
+		clear(&r);
+	}
+	buffer_free(&text);
+}
+END_TEST
+
+START_TEST(nothing_to_say)
+{
+	struct reading r;
+
+	read_csv(&r, "a,b\n,5\n", &(struct how){ 0 });
+	ck_assert(json_is_null(at(&r, 0, "min")) && json_is_null(at(&r, 0, "max")) &&
+			json_is_null(at(&r, 0, "mean")));
+	ck_assert(json_is_null(at(&r, 0, "std")) && json_is_false(at(&r, 0, "integers")));
+	ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), 0);
+	ck_assert_double_eq(number_at(&r, 1, "mean"), 5);
+	ck_assert(json_is_null(at(&r, 1, "std")));
+	clear(&r);
+}
+END_TEST
+
+START_TEST(values_are_listed)
+{
+	struct reading r;
+	char *text;
+
+	read_csv(&r, "a,b\nx,-0\ny,0\ny,0.1\nz,10\nx,9\n", &(struct how){ .group_rows = 2, .columns = 2 });
+	text = json_dumps(at(&r, 0, "values"), JSON_COMPACT);
+	ck_assert_str_eq(text,
+			"[{\"value\":\"x\",\"count\":2},{\"value\":\"y\",\"count\":2},{\"value\":\"z\",\"count\":1}]");
+	free(text);
+	text = json_dumps(at(&r, 1, "values"), JSON_COMPACT);
+	ck_assert_str_eq(text, "[{\"value\":\"0\",\"count\":2},{\"value\":\"0.1\",\"count\":1},"
+			       "{\"value\":\"9\",\"count\":1},{\"value\":\"10\",\"count\":1}]");
+	free(text);
+	clear(&r);
+}
+END_TEST
+
+static char *wide_text(size_t columns, size_t rows, const char *cell)
+{
+	struct buffer text = { 0 };
+
+	for (size_t i = 0; i < columns; i++)
+		buffer_printf(&text, "%sc%zu", i ? "," : "", i);
+	for (size_t row = 0; row < rows; row++) {
+		buffer_text(&text, "\n");
+		for (size_t i = 0; i < columns; i++)
+			buffer_printf(&text, "%s%s%zu", i ? "," : "", cell, row);
+	}
+	buffer_add(&text, "\n", 2);
+	ck_assert(buffer_ok(&text));
+	return text.data;
+}
+
+/* 1,001 numbers are too many to list, 1,000 are not; of categories the most frequent are listed; and where all lists
+ * together would be too long, each is shorter. */
+START_TEST(lists_are_bounded)
+{
+	struct reading r;
+	char *text = wide_text(1, TABLE_LISTED_MAX, "");
+
+	read_csv(&r, text, &(struct how){ 0 });
+	ck_assert_uint_eq(json_array_size(at(&r, 0, "values")), TABLE_LISTED_MAX);
+	clear(&r);
+	free(text);
+	text = wide_text(1, TABLE_LISTED_MAX + 1, "");
+	read_csv(&r, text, &(struct how){ 0 });
+	ck_assert(json_is_null(at(&r, 0, "distinct")));
+	ck_assert_ptr_null(at(&r, 0, "values"));
+	clear(&r);
+	read_csv(&r, text, &(struct how){ .types = "c0:category" });
+	ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), TABLE_LISTED_MAX + 1);
+	ck_assert_uint_eq(json_array_size(at(&r, 0, "values")), TABLE_LISTED_MAX);
+	clear(&r);
+	free(text);
+	text = wide_text(200, TABLE_LISTED_MAX / 2, "x");
+	read_csv(&r, text, &(struct how){ 0 });
+	ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), TABLE_LISTED_MAX / 2);
+	ck_assert_uint_eq(json_array_size(at(&r, 0, "values")), TABLE_LISTED_MAX / 8);
+	clear(&r);
+	free(text);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+/* Codes of one, two and four bytes, in groups that were written while the dictionary still grew. */
+START_TEST(dictionaries_grow)
+{
+	const size_t rows = 70000, group_rows = 100;
+	struct buffer printed = { 0 };
+	char *text = wide_text(1, rows, "v"), *p;
+	struct reading r;
+
+	read_csv(&r, text, &(struct how){ .group_rows = group_rows, .columns = 1, .step = 65536 });
+	ck_assert_int_eq(r.rc, 0);
+	ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), (json_int_t)rows);
+	ck_assert_uint_eq(r.sink.segments[0].size, 8 + group_rows);
+	ck_assert_uint_eq(r.sink.segments[3].size, 8 + group_rows * 2);
+	ck_assert_uint_eq(r.sink.segments[rows / group_rows - 1].size, 8 + group_rows * 4);
+	ck_assert_uint_eq(sink_print(&r.sink, 0, &printed), rows);
+	buffer_add(&printed, "", 1);
+	p = printed.data;
+	for (size_t i = 0; i < rows; i++) {
+		char value[24];
+
+		snprintf(value, sizeof value, "v%zu", i);
+		if (*p == '|') p++;
+		ck_assert_int_eq(strncmp(p, value, strlen(value)), 0);
+		p += strlen(value) + 1;
+	}
+	buffer_free(&printed);
+	clear(&r);
+	free(text);
+}
+END_TEST
+
+START_TEST(dictionaries_end)
+{
+	char *text = wide_text(2, 5000, "some longer text ");
+	struct reading r;
+
+	read_csv(&r, text, &(struct how){ .values_bytes_max = MIB / 4 });
+	ck_assert_int_eq(r.rc, ERR_TOO_LARGE);
+	ck_assert_ptr_nonnull(strstr(r.e.text, "\"c1\""));
+	ck_assert_uint_le(r.table->values.used, MIB / 4);
+	clear(&r);
+	read_csv(&r, text, &(struct how){ .values_bytes_max = MIB });
+	ck_assert_int_eq(r.rc, 0);
+	clear(&r);
+	free(text);
+}
+END_TEST
+
+/* Row groups stay below their limit, and what a table holds does not follow the columns' number of values. */
+START_TEST(many_columns)
+{
+	static const size_t widths[] = { 785, 20000, CSV_COLUMNS_MAX };
+
+	for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+		char *text = wide_text(widths[i], 30,
+				"0.1234567"); /* every row has another number: 30 in each column */
+		struct reading r = { 0 };
+		size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+		struct memory_sink *sink = &r.sink;
+
+		r.to = sink_of(sink);
+		ck_assert_int_eq(table_new_csv(&r.table, NULL, &r.to, &r.faults, &r.e), 0);
+		feed(&r, text, strlen(text), 65536);
+		ck_assert_int_eq(r.rc, 0);
+		ck_assert_uint_le(sink->largest_group, TABLE_GROUP_BYTES);
+		ck_assert_uint_le(r.table->tallies.used, TABLE_TALLY_BYTES_MAX);
+		sink_clear(sink);
+		ck_assert_uint_le(mallinfo2().uordblks + mallinfo2().hblkhd - before, 64u * MIB);
+		clear(&r);
+		free(text);
+	}
+}
+END_TEST
+
+/* ---- rows one by one ---- */
+
+START_TEST(rows_one_by_one)
+{
+	static const char *const names[] = { "height", "hair" };
+	static const enum column_kind kinds[] = { COLUMN_NUMBER, COLUMN_CATEGORY };
+	const struct table_cell rows[][2] = {
+		{ { TABLE_NUMBER, 1.5, 2, NULL, 0 }, { .kind = TABLE_TEXT, .text = "brown", .size = 5 } },
+		{ { .kind = TABLE_MISSING }, { .kind = TABLE_NUMBER, .number = 3, .digits = 1 } },
+		{ { TABLE_NUMBER, 0.1, 1, NULL, 0 },
+				{ .kind = TABLE_NUMBER, .number = 3, .text = "3.0", .size = 3 } },
+		{ { TABLE_NUMBER, 2, 1, NULL, 0 }, { .kind = TABLE_TEXT, .text = NULL, .size = 0 } },
+	};
+	struct table_cell wrong[2] = { { .kind = TABLE_TEXT, .text = "tall", .size = 4 },
+		{ .kind = TABLE_MISSING } };
+	struct reading r = { 0 };
+	char *found;
+
+	r.to = sink_of(&r.sink);
+	ck_assert_int_eq(table_new(&r.table, names, kinds, 2, &r.to, &r.faults, &r.e), 0);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(table_add(r.table, rows[i], &r.e), 0);
+	finish(&r);
+	found = print_table(&r);
+	ck_assert_str_eq(found, "height N: 1.5 - 0.1 2 |\nhair C: brown 3 3.0  |");
+	free(found);
+	ck_assert_int_ne(table_add(r.table, rows[0], &r.e), 0); /* it has ended */
+	clear(&r);
+	r.to = sink_of(&r.sink);
+	ck_assert_int_eq(table_new(&r.table, names, kinds, 2, &r.to, &r.faults, &r.e), 0);
+	ck_assert_int_eq(table_add(r.table, wrong, &r.e), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(r.e.text, "height"));
+	ck_assert_int_eq(table_end(r.table, &r.e), ERR_INVALID);
+	table_free(r.table);
+	ck_assert_int_eq(table_new(&r.table, names, kinds, 0, &r.to, &r.faults, &r.e), ERR_RANGE);
+	ck_assert_ptr_null(r.table);
+	ck_assert_int_eq(table_new(&r.table, names, kinds, 2, &r.to, &r.faults, &r.e), 0);
+	wrong[0] = (struct table_cell){ .kind = TABLE_NUMBER, .number = INFINITY };
+	ck_assert_int_eq(table_add(r.table, wrong, &r.e), ERR_RANGE);
+	table_free(r.table);
+}
+END_TEST
+
+/* ---- real data ---- */
+
+START_TEST(iris)
+{
+	struct buffer text = { 0 };
+	FILE *file = fopen("examples/data/iris.csv", "rb");
+	struct reading r;
+	const json_t *first;
+
+	ck_assert_ptr_nonnull(file);
+	text.size = fread(buffer_reserve(&text, 65536), 1, 65535, file);
+	fclose(file);
+	buffer_add(&text, "", 1);
+	read_csv(&r, text.data, &(struct how){ .step = 100, .group_rows = 7, .columns = 5 });
+	ck_assert_int_eq(r.rc, 0);
+	ck_assert_uint_eq(table_rows(r.table), 150);
+	ck_assert_uint_eq(table_columns(r.table), 5);
+	ck_assert_uint_eq(table_groups(r.table), 22);
+	ck_assert_double_eq(number_at(&r, 0, "min"), 4.3);
+	ck_assert_double_eq(number_at(&r, 0, "max"), 7.9);
+	ck_assert_double_eq_tol(number_at(&r, 0, "mean"), 5.843333333333334, 1e-12);
+	ck_assert_double_eq_tol(number_at(&r, 0, "std"), 0.8280661279778629, 1e-12); /* pandas */
+	ck_assert_int_eq(json_integer_value(at(&r, 4, "distinct")), 3);
+	first = json_array_get(at(&r, 4, "values"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "value")), "setosa");
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "count")), 50);
+	clear(&r);
+	buffer_free(&text);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { types_follow_from_cells, missing_words, types_that_are_said,
+		late_words, faults_in_cells, faults_in_types, many_faults, long_names_are_cut_at_characters,
+		no_rows, the_sink_may_fail, statistics, nothing_to_say, values_are_listed, lists_are_bounded,
+		dictionaries_grow, dictionaries_end, many_columns, rows_one_by_one, iris, NULL };
+
+	return suite_main("table", tests, 60);
+}
