@@ -1,5 +1,6 @@
 """Fixtures of the black-box suite: a daemon with a database of its own for each module, more on demand."""
 import os
+import zlib
 
 import pytest
 
@@ -58,6 +59,6 @@ def start(tmp_path_factory):
 
 @pytest.fixture
 def fresh(request):
-    """A name for this test alone."""
-    kept = "".join(ch if ch.isalnum() else "-" for ch in request.node.name)
-    return kept.strip("-")[:60]
+    """A name for this test alone, short enough to have something added."""
+    kept = "".join(ch if ch.isascii() and ch.isalnum() else "-" for ch in request.node.name.removeprefix("test_"))
+    return f"{kept[:24].strip('-')}-{zlib.crc32(request.node.name.encode()):08x}"

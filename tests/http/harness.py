@@ -71,7 +71,7 @@ class Daemon:
     def listening(self):
         assert self.process.poll() is None, f"the daemon ended ({self.process.returncode}): {self.log()[-2000:]}"
         text = self.port_file.read_text() if self.port_file.exists() else ""
-        if not text.endswith("\n") and not text.isdigit():
+        if not text.endswith("\n"):
             return False
         self.port = int(text)
         return True

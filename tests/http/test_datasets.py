@@ -93,11 +93,11 @@ def test_what_is_a_number(c, fresh):
 
 def test_a_column_that_meets_its_first_word_late(c, fresh):
     """The groups before it are written again: what was read as a number is a category like the word."""
-    rows = [(i % 5, i) for i in range(50_000)] + [("five", 50_000)]
+    rows = [(i % 5, i) for i in range(300_000)] + [("five", 300_000)]
     found = c.csv(fresh, table(["code", "n"], rows), status=201).json
     code = column(found, "code")
     assert (code["type"], code["distinct"]) == ("category", 6)
-    assert {v["value"]: v["count"] for v in code["values"]} == {**{str(i): 10_000 for i in range(5)}, "five": 1}
+    assert {v["value"]: v["count"] for v in code["values"]} == {**{str(i): 60_000 for i in range(5)}, "five": 1}
     assert column(found, "n")["type"] == "number"
 
 
@@ -167,7 +167,7 @@ def test_lists_come_in_pages(c):
 
 
 @pytest.mark.parametrize("query,pointer", [("limit=0", "?limit"), ("limit=1001", "?limit"), ("limit=two", "?limit"),
-                                           ("cursor=%20%7B", "?cursor"), ("colour=red", "?colour")])
+                                           ("colour=red", "?colour")])
 def test_queries_of_lists_are_checked(c, query, pointer):
     answer = c.get(f"/v1/datasets?{query}", status=422)
     assert answer.pointers() == [pointer]

@@ -74,8 +74,8 @@ def tables(c):
 PLAIN = {"dataset": "plane", "epochs": 3, "batch_size": 16, "seed": 1, "optimizer": "adam", "validation": None,
          "early_stopping": None}
 NEVER = {"monitor": "loss", "patience": 2, "min_delta": 1e9, "restore_best": False}  # no epoch is an improvement
-OVERFIT = {"dataset": "noise", "epochs": 400, "optimizer": {"name": "adam", "learning_rate": 0.02},
-           "validation": {"split": 0.3}}
+OVERFIT = {"dataset": "noise", "epochs": 400, "batch_size": "full", "validation": {"split": 0.3},
+           "optimizer": {"name": "adam", "learning_rate": 0.01}}
 
 TRAIN = [  # fields, two changes to PLAIN, what must differ, the two values of it where they are known
     (covers("TrainRequest.dataset"), {"dataset": "plane"}, {"dataset": "bowl"}, weights, None),
