@@ -104,7 +104,7 @@ def test_files_that_make_no_sense(tmp_path, text, names):
 
 
 @pytest.mark.parametrize("name,value",
-                         [("DESCENTD_WROKERS", "2"), ("DESCENTD_WORKERS", "two"),               ("DESCENTD_LOG_FORMAT", "xml")])
+                         [("DESCENTD_WROKERS", "2"), ("DESCENTD_WORKERS", "two"), ("DESCENTD_LOG_FORMAT", "xml")])
 def test_variables_that_make_no_sense(tmp_path, name, value):
     assert name in refused(tmp_path, environment={name: value})
 
