@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "server/api/document.h"
+#include "server/api/inline.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
 #include "server/api/upload.h"
@@ -61,38 +62,6 @@ static int read_body(struct order *o, const struct request *rq, struct err *e)
 
 /* ---- inline data ---- */
 
-static const struct {
-	const char *name;
-	const char *pointer;
-} halves[2] = { { "inputs", "/data/inputs" }, { "targets", "/data/targets" } };
-
-static void find_halves(struct order *o, struct scan_value half[2])
-{
-	static const char *const known[] = { "inputs", "targets", NULL };
-	char at[FAULT_POINTER_BYTES], name[FAULT_POINTER_BYTES];
-
-	if (scan_kind(o->data) != '{') {
-		faults_add(o->faults, ERR_INVALID, "/data", "must be an object with \"inputs\" and \"targets\"");
-		return;
-	}
-	for (struct scan_iter i = scan_begin(o->data); scan_next(&i);) {
-		int which = scan_equals(i.key, halves[0].name) ? 0 : scan_equals(i.key, halves[1].name) ? 1 : -1;
-
-		if (which >= 0 && half[which].at)
-			faults_add(o->faults, ERR_DUPLICATE_KEY, halves[which].pointer, "is there twice");
-		if (which >= 0) {
-			half[which] = i.value;
-			continue;
-		}
-		snprintf(name, sizeof name, "%.*s", (int)(i.key.end - i.key.at - 2), i.key.at + 1);
-		faults_add(o->faults, ERR_UNKNOWN_FIELD, pointer_join(at, "/data", name),
-				"there is no such field; did you mean \"%s\"?",
-				did_you_mean(name, known) ? did_you_mean(name, known) : known[0]);
-	}
-	for (int i = 0; i < 2; i++)
-		if (!half[i].at) faults_add(o->faults, ERR_MISSING_FIELD, "/data", "needs \"%s\"", halves[i].name);
-}
-
 /* A table of the inputs' columns, then the targets'. */
 static int make_table(struct order *o, const struct encoder *const encoders[2], struct upload *upload,
 		struct table **table, struct err *e)
@@ -135,8 +104,8 @@ static int add_rows(struct order *o, struct rows *const readers[2], const struct
 	free(row);
 	if (rc || o->faults->count) return rc;
 	if (more_x != more_y)
-		faults_add(o->faults, ERR_INVALID, "/data", "has more rows of %s than of %s", halves[more_y].name,
-				halves[!more_y].name);
+		faults_add(o->faults, ERR_INVALID, "/data", "has more rows of %s than of %s", inline_names[more_y],
+				inline_names[!more_y]);
 	return 0;
 }
 
@@ -155,7 +124,7 @@ static int store_rows(struct order *o, const struct scan_value half[2], const st
 	if ((rc = upload_begin(&upload, o->app->store, e)) || (rc = make_table(o, encoders, &upload, &table, e))) goto out;
 	for (int h = 0; h < 2; h++)
 		if ((rc = rows_new(&readers[h], e)) ||
-				(rc = rows_begin(readers[h], encoders[h], half[h], halves[h].pointer, o->faults, e)))
+				(rc = rows_begin(readers[h], encoders[h], half[h], inline_pointers[h], o->faults, e)))
 			goto out;
 	if ((rc = add_rows(o, readers, encoders, table, e)) || (rc = faults_result(o->faults, e))) goto out;
 	if ((rc = table_end(table, e))) goto out;
@@ -177,7 +146,7 @@ static int take_inline(struct order *o, struct err *e)
 	struct encoder *inputs = NULL, *targets = NULL;
 	int rc;
 
-	find_halves(o, half);
+	inline_halves(o->data, half, o->faults);
 	if ((rc = faults_result(o->faults, e))) return rc;
 	if (!(rc = definition_encoder(&o->definition, ENCODER_INPUTS, &inputs, e)) &&
 			!(rc = definition_encoder(&o->definition, ENCODER_TARGETS, &targets, e)))

@@ -11,7 +11,7 @@
 
 /* A column of an encoder and where its cells come from. */
 struct feed {
-	struct encoder *encoder;
+	const struct encoder *encoder;
 	size_t encoder_column;
 	const struct encoder_column *column;
 	uint64_t stored_column;
@@ -82,7 +82,7 @@ static int join(struct source *s, const json_t *columns, struct feed *feed, stru
 }
 
 int source_new(struct source **out, struct store *store, const struct store_revision *revision,
-		struct encoder *inputs, struct encoder *targets, struct err *e)
+		const struct encoder *inputs, const struct encoder *targets, struct err *e)
 {
 	struct source *s = calloc(1, sizeof *s);
 	json_t *columns = NULL;
@@ -226,14 +226,15 @@ const uint32_t *source_classes(const struct source *s)
 	return s->feeds[s->inputs].slots;
 }
 
-void source_fit(struct source *s, const uint8_t *use)
+void source_fit(const struct source *s, struct encoder *inputs, struct encoder *targets, const uint8_t *use)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		const struct feed *feed = &s->feeds[i];
+		struct encoder *to = i < s->inputs ? inputs : targets;
 
 		if (feed->column->kind == COLUMN_NUMBER)
-			encoder_fit_numbers(feed->encoder, feed->encoder_column, feed->numbers, use, s->rows);
-		else encoder_fit_slots(feed->encoder, feed->encoder_column, feed->slots, use, s->rows);
+			encoder_fit_numbers(to, feed->encoder_column, feed->numbers, use, s->rows);
+		else encoder_fit_slots(to, feed->encoder_column, feed->slots, use, s->rows);
 	}
 }
 

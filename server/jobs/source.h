@@ -15,10 +15,10 @@
 
 struct source;
 
-/* *out is new (source_free). Everything is borrowed for its life; the encoders may be fitted meanwhile.
+/* *out is new (source_free). Everything is borrowed for its life.
  * ERR_INVALID: a column of an encoder is not there or of the other kind; ERR_NOMEM, ERR_IO, ERR_CORRUPT. */
 int source_new(struct source **out, struct store *store, const struct store_revision *revision,
-		struct encoder *inputs, struct encoder *targets, struct err *e);
+		const struct encoder *inputs, const struct encoder *targets, struct err *e);
 void source_free(struct source *source);
 
 uint64_t source_groups(const struct source *source);
@@ -29,8 +29,9 @@ int source_read(struct source *source, uint64_t group, uint64_t *first, size_t *
 void source_usable(const struct source *source, uint8_t *use);
 /* Of the group: the slots of the targets' first column, a category: classes. */
 const uint32_t *source_classes(const struct source *source);
-/* Shows the group to both encoders, between encoder_fit_begin and _end; use marks the rows to learn from. */
-void source_fit(struct source *source, const uint8_t *use);
+/* Shows the group to the encoders that the source was made with, between encoder_fit_begin and _end; use marks the
+ * rows to learn from. */
+void source_fit(const struct source *source, struct encoder *inputs, struct encoder *targets, const uint8_t *use);
 /* Encodes rows [from, from + n) of the group: x (n, inputs), y (n, targets). ERR_RANGE names the row. */
 int source_encode(const struct source *source, size_t from, size_t n, real *x, real *y, struct err *e);
 

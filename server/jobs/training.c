@@ -265,7 +265,7 @@ static int fit_group(struct training *t, struct source *source, uint64_t first, 
 	(void)e;
 	for (size_t i = 0; i < rows; i++)
 		mask[first + i] = t->use[first + i] == USE_TRAINING;
-	source_fit(source, mask + first);
+	source_fit(source, t->model.inputs, t->model.targets, mask + first);
 	return 0;
 }
 

@@ -1,0 +1,119 @@
+/* routes.c - every path of the daemon, and who may use it. See server/http/route.h for what a row says. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/api/api.h"
+#include "server/api/catalog.h"
+#include "server/api/datasets.h"
+#include "server/api/jobs.h"
+#include "server/api/models.h"
+#include "server/api/predict.h"
+#include "server/api/system.h"
+
+/* Stand for limits that the configuration gives. */
+enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
+
+#define PREDICTION (ROUTE_INLINE | ROUTE_ANY_TYPE | ROUTE_DIALECT)
+#define EVALUATION (ROUTE_ANY_TYPE | ROUTE_DIALECT)
+#define PROBE      (ROUTE_INLINE | ROUTE_ANY_HOST)
+#define PAGE       "limit cursor"
+#define CSV        "application/json text/csv"
+
+/* clang-format off */
+static const struct route routes[] = {
+	/* method  path                                                         role        body           flags         handler */
+	{ "PUT",    "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   ROUTE_CHANGE, .handler = dataset_put,
+	  .consumes = "text/csv", .query = "types replace", .stream = &dataset_stream },
+	{ "GET",    "/v1/datasets/{dataset}",                                   ROLE_READ,  0,             0,            .handler = dataset_get },
+	{ "DELETE", "/v1/datasets/{dataset}",                                   ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = dataset_delete },
+	{ "GET",    "/v1/datasets",                                             ROLE_READ,  0,             0,            .handler = dataset_list, .query = PAGE },
+
+	{ "PUT",    "/v1/models/{model}",                                       ROLE_TRAIN, BODY_DOCUMENT, ROUTE_CHANGE, .handler = model_put },
+	{ "GET",    "/v1/models/{model}",                                       ROLE_READ,  0,             0,            .handler = model_get },
+	{ "PATCH",  "/v1/models/{model}",                                       ROLE_TRAIN, BODY_DOCUMENT, ROUTE_CHANGE, .handler = model_patch },
+	{ "DELETE", "/v1/models/{model}",                                       ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = model_delete, .query = "force" },
+	{ "GET",    "/v1/models",                                               ROLE_READ,  0,             0,            .handler = model_list, .query = PAGE },
+
+	{ "POST",   "/v1/models/{model}/versions",                              ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = version_post },
+	{ "GET",    "/v1/models/{model}/versions",                              ROLE_READ,  0,             0,            .handler = version_list, .query = PAGE },
+	{ "GET",    "/v1/models/{model}/versions/{version}",                    ROLE_READ,  0,             0,            .handler = version_get },
+	{ "DELETE", "/v1/models/{model}/versions/{version}",                    ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = version_delete },
+	{ "PUT",    "/v1/models/{model}/labels/{label}",                        ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = label_put },
+	{ "DELETE", "/v1/models/{model}/labels/{label}",                        ROLE_TRAIN, 0,             0,            .handler = label_delete },
+	{ "GET",    "/v1/models/{model}/versions/{version}/layers",             ROLE_READ,  0,             0,            .handler = layer_list },
+	{ "GET",    "/v1/models/{model}/versions/{version}/layers/{layer}",     ROLE_READ,  0,             0,            .handler = layer_get },
+	{ "GET",    "/v1/models/{model}/versions/{version}/layers/{layer}/neurons/{neuron}",
+	                                                                        ROLE_READ,  0,             0,            .handler = neuron_get },
+
+	{ "POST",   "/v1/models/{model}:train",                                 ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_train },
+	{ "GET",    "/v1/jobs",                                                 ROLE_READ,  0,             0,            .handler = job_list, .query = "model state " PAGE },
+	{ "GET",    "/v1/jobs/{job}",                                           ROLE_READ,  0,             0,            .handler = job_get },
+	{ "PATCH",  "/v1/jobs/{job}",                                           ROLE_TRAIN, BODY_DOCUMENT, ROUTE_CHANGE, .handler = job_patch },
+	{ "DELETE", "/v1/jobs/{job}",                                           ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = job_delete },
+	{ "POST",   "/v1/jobs/{job}:cancel",                                    ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = job_cancel },
+	{ "GET",    "/v1/jobs/{job}/curve",                                     ROLE_READ,  0,             0,            .handler = job_curve,
+	  .produces = CSV, .query = "from to points" },
+
+	{ "POST",   "/v1/models/{model}:predict",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
+	{ "POST",   "/v1/models/{model}/versions/{version}:predict",            ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
+	{ "POST",   "/v1/models/{model}/labels/{label}:predict",                ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
+	{ "POST",   "/v1/models/{model}:classify",                              ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = classify },
+	{ "POST",   "/v1/models/{model}/versions/{version}:classify",           ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = classify },
+	{ "POST",   "/v1/models/{model}/labels/{label}:classify",               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = classify },
+	{ "POST",   "/v1/models/{model}:regress",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = regress },
+	{ "POST",   "/v1/models/{model}/versions/{version}:regress",            ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = regress },
+	{ "POST",   "/v1/models/{model}/labels/{label}:regress",                ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = regress },
+	{ "POST",   "/v1/models/{model}:evaluate",                              ROLE_PREDICT, BODY_DOCUMENT, EVALUATION, .handler = evaluate },
+	{ "POST",   "/v1/models/{model}/versions/{version}:evaluate",           ROLE_PREDICT, BODY_DOCUMENT, EVALUATION, .handler = evaluate },
+	{ "POST",   "/v1/models/{model}/labels/{label}:evaluate",               ROLE_PREDICT, BODY_DOCUMENT, EVALUATION, .handler = evaluate },
+
+	{ "GET",    "/livez",                                                   ROLE_NONE,  0,             PROBE,        .handler = livez },
+	{ "GET",    "/readyz",                                                  ROLE_NONE,  0,             ROUTE_ANY_HOST, .handler = readyz, .query = "verbose" },
+	{ "GET",    "/v1/system",                                               ROLE_READ,  0,             0,            .handler = system_get },
+	{ "GET",    "/v1/catalog",                                              ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_get },
+	{ "GET",    "/v1/catalog/{kind}/{name}",                                ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_entry },
+	{ "GET",    "/v1/catalog/{kind}/{name}/curve",                          ROLE_READ,  0,             0,            .handler = catalog_curve,
+	  .query = "from to points" },
+	{ "GET",    "/openapi.json",                                            ROLE_READ,  0,             0,            .handler = openapi_get },
+	{ 0 },
+};
+/* clang-format on */
+
+struct route *api_routes(const struct app *app)
+{
+	struct route *out = malloc(sizeof routes);
+
+	if (!out) return NULL;
+	memcpy(out, routes, sizeof routes);
+	for (struct route *row = out; row->method; row++)
+		if (row->max_body) row->max_body = row->max_body == BODY_UPLOAD ? app->upload_bytes : app->body_bytes;
+	return out;
+}
+
+int api_admit(struct request *rq, const struct route *route, struct err *e)
+{
+	const struct app *app = rq->app;
+	struct auth_request who = {
+		.host = request_header(rq, "Host"),
+		.origin = request_header(rq, "Origin"),
+		.authorization = request_header(rq, "Authorization"),
+		.any_host = route && (route->flags & ROUTE_ANY_HOST),
+		.open = route && route->role == ROLE_NONE,
+	};
+
+	return auth_check(app->auth, &who, e);
+}
+
+void api_access(void *self, const struct http_access *access)
+{
+	struct app *app = self;
+
+	log_access(app->log, access->method, access->url, access->status, access->seconds, access->sent_bytes);
+}
+
+void api_log(void *self, const char *sentence)
+{
+	struct app *app = self;
+
+	log_error(app->log, "%s", sentence);
+}

@@ -1,0 +1,105 @@
+/* system.c - the daemon about itself: probes, what runs here, the contract. */
+#include <string.h>
+#include <time.h>
+
+#include "schema/embedded.h"
+#include "server/api/document.h"
+#include "server/api/system.h"
+#include "server/codec/json.h"
+#include "server/codec/train_request.h"
+
+static int reply_ok(struct reply *rp)
+{
+	buffer_text(&rp->body, "{\"status\":\"ok\"}");
+	return 0;
+}
+
+int livez(struct request *rq, struct reply *rp, struct err *e)
+{
+	(void)rq;
+	(void)e;
+	return reply_ok(rp);
+}
+
+int readyz(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	int rc;
+
+	if (atomic_load(&app->stopping)) return err_set(e, ERR_BUSY, "the daemon is stopping");
+	if ((rc = app->store->check(app->store, e))) return rc;
+	if (!request_query(rq, "verbose")) return reply_ok(rp);
+	buffer_text(&rp->body, "{\"status\":\"ok\",\"checks\":{\"store_writable\":\"ok\",\"store_migrated\":\"ok\","
+			       "\"not_draining\":\"ok\"}}");
+	return 0;
+}
+
+static json_t *whole(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *store_document(const struct store_info *info)
+{
+	json_t *out = json_object();
+
+	json_put(out, "engine", json_string(info->engine));
+	json_put(out, "path", json_string(info->path));
+	json_put(out, "schema", whole(info->schema));
+	json_put(out, "file_bytes", whole(info->file_bytes));
+	json_put(out, "free_bytes", whole(info->free_bytes));
+	json_put(out, "datasets", whole(info->datasets));
+	json_put(out, "models", whole(info->models));
+	json_put(out, "versions", whole(info->versions));
+	json_put(out, "jobs", whole(info->jobs));
+	return out;
+}
+
+static json_t *limits_document(const struct app *app)
+{
+	json_t *out = json_object();
+
+	json_put(out, "body_bytes", whole(app->body_bytes));
+	json_put(out, "upload_bytes", whole(app->upload_bytes));
+	json_put(out, "connections", whole(app->connections_max));
+	json_put(out, "memory_bytes", whole(app->memory_bytes));
+	json_put(out, "training_memory_bytes", whole(app->jobs_memory_bytes));
+	json_put(out, "layers", whole(NET_LAYERS_MAX));
+	json_put(out, "units", whole(NET_UNITS_MAX));
+	json_put(out, "epochs", whole(TRAIN_EPOCHS_MAX));
+	return out;
+}
+
+int system_get(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	struct store_info info = { 0 };
+	struct timespec now;
+	json_t *out;
+	int rc = app->store->info(app->store, &info, e);
+
+	if (rc) return rc;
+	clock_gettime(CLOCK_REALTIME, &now);
+	out = json_object();
+	json_put(out, "version", json_string(DESCENTD_VERSION));
+	json_put(out, "started_at", json_time(app->started_ms));
+	json_put(out, "uptime_seconds", whole((uint64_t)(now.tv_sec - app->started_ms / 1000)));
+	json_put(out, "threads", json_pack("{s:i,s:i,s:i}", "loops", (int)app->loops, "workers", (int)app->workers, "threads",
+					 (int)app->threads));
+	json_put(out, "engine",
+			json_pack("{s:s,s:s}", "name", app->engine->name, "description", app->engine->description));
+	json_put(out, "store", store_document(&info));
+	json_put(out, "limits", limits_document(app));
+	store_info_clear(&info);
+	return reply_document(rp, out, e);
+}
+
+int openapi_get(struct request *rq, struct reply *rp, struct err *e)
+{
+	const struct embedded_file *file = embedded_find("schema/openapi.json");
+
+	(void)rq;
+	if (!file) return err_set(e, ERR_CORRUPT, "the contract was not built in");
+	buffer_add(&rp->body, file->data, file->size);
+	return buffer_ok(&rp->body) ? 0 : err_nomem(e);
+}

@@ -1,0 +1,10 @@
+/* system.h - the daemon about itself. */
+#ifndef SERVER_API_SYSTEM_H
+#define SERVER_API_SYSTEM_H
+
+#include "server/api/api.h"
+#include "server/http/route.h"
+
+route_handler livez, readyz, system_get, openapi_get;
+
+#endif

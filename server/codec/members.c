@@ -1,0 +1,38 @@
+/* members.c - the members of an object by name. See members.h. */
+#include "server/codec/members.h"
+
+#include <stdio.h>
+
+static void unknown_member(struct scan_value key, const char *const *names, const char *pointer, struct faults *faults)
+{
+	char name[FAULT_POINTER_BYTES], at[FAULT_POINTER_BYTES];
+	const char *meant;
+
+	snprintf(name, sizeof name, "%.*s", (int)(key.end - key.at - 2), key.at + 1);
+	meant = did_you_mean(name, names);
+	faults_add(faults, ERR_UNKNOWN_FIELD, pointer_join(at, pointer, name), "there is no such field%s%s%s",
+			meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+}
+
+void members_read(struct scan_value object, const char *const *names, struct scan_value *out, const char *pointer,
+		struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+
+	for (size_t i = 0; names[i]; i++)
+		out[i] = (struct scan_value){ NULL, NULL };
+	if (scan_kind(object) != '{') {
+		faults_add(faults, ERR_INVALID, pointer, "must be an object");
+		return;
+	}
+	for (struct scan_iter i = scan_begin(object); scan_next(&i);) {
+		size_t which = 0;
+
+		while (names[which] && !scan_equals(i.key, names[which]))
+			which++;
+		if (!names[which]) unknown_member(i.key, names, pointer, faults);
+		else if (out[which].at)
+			faults_add(faults, ERR_DUPLICATE_KEY, pointer_join(at, pointer, names[which]), "is there twice");
+		else out[which] = i.value;
+	}
+}
