@@ -1,0 +1,223 @@
+/* main.c - the daemon's life: read what was told, open the store, start what serves and trains, wait for a signal,
+ * stop in an order that loses nothing.
+ *
+ * Signals are blocked in every thread and taken by this one (sigtimedwait), so that nothing runs in a handler. A
+ * daemon that does not come to its end within STOP_SECONDS is ended by an alarm: what was committed is safe.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/api/api.h"
+#include "server/config.h"
+#include "server/demo/demo.h"
+
+extern char **environ;
+
+#define STOP_SECONDS         10
+#define DRAIN_SECONDS        3  /* for requests at work; the rest is for jobs and the store */
+#define IDLE_SECONDS         75 /* a connection without traffic; above the usual 60 of proxies */
+#define POOL_THREADS         16 /* that may wait for the disk */
+#define REGISTRY_SHARE       4  /* one part in so many of the memory budget */
+#define JOBS_SHARE           2
+
+/* ---- starting ---- */
+
+static void jobs_say(void *self, const char *sentence)
+{
+	log_info((struct log *)self, "%s", sentence);
+}
+
+/* One descriptor a connection, and some for the rest. */
+static void raise_descriptors(unsigned connections)
+{
+	struct rlimit limit;
+	rlim_t wanted = connections + 256;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted) return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Appears with its content whole: scripts wait for the file. */
+static int write_port(const char *path, unsigned port, struct err *e)
+{
+	char name[4096];
+	FILE *file;
+	int n = snprintf(name, sizeof name, "%s.new", path);
+
+	if (n < 0 || (size_t)n >= sizeof name) return err_set(e, ERR_INVALID, "--port-file is too long");
+	if (!(file = fopen(name, "w"))) return err_set(e, ERR_IO, "cannot write %s: %s", name, strerror(errno));
+	fprintf(file, "%u\n", port);
+	if (fclose(file) || rename(name, path)) return err_set(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+	return 0;
+}
+
+struct daemon {
+	const struct config *config;
+	struct app app;
+	struct route *routes;
+	struct http_server *http;
+	int fd;
+	unsigned port;
+};
+
+static int open_gate(struct daemon *d, struct err *e)
+{
+	const struct config *config = d->config;
+	struct auth_options options = { config->listen, config->allow_host, config->token_file, config->token };
+	struct err warning = { "" };
+	bool public;
+	int rc;
+
+	if ((rc = auth_new(&d->app.auth, &options, &warning, e))) return rc;
+	if (warning.text[0]) log_error(d->app.log, "%s", warning.text);
+	if ((rc = http_listen(config->listen, &d->fd, &d->port, &public, e))) return rc;
+	if (!public || auth_has_token(d->app.auth)) return 0;
+	return err_set(e, ERR_FORBIDDEN,
+			"--listen %s can be reached from other machines, so a token is needed: name a file with --token-file",
+			config->listen);
+}
+
+static int start_work(struct daemon *d, struct err *e)
+{
+	const struct config *config = d->config;
+	struct app *app = &d->app;
+	struct jobs_config jobs = { .workers = config->workers, .log = jobs_say, .log_self = app->log };
+	int rc;
+
+	if ((rc = gemm_choose(&app->engine, config->engine, e))) return rc;
+	if ((rc = store_open_sqlite(&app->store, config->db, e))) return rc;
+	if ((rc = registry_new(&app->registry, app->store, app->engine, app->memory_bytes / REGISTRY_SHARE, e))) return rc;
+	jobs.store = app->store;
+	jobs.registry = app->registry;
+	jobs.engine = app->engine;
+	jobs.memory_bytes = app->jobs_memory_bytes;
+	return jobs_start(&app->jobs, &jobs, e);
+}
+
+static int start_http(struct daemon *d, struct err *e)
+{
+	struct app *app = &d->app;
+	struct http_config http = {
+		.listen_fd = d->fd,
+		.loops = app->loops,
+		.pool_threads = POOL_THREADS,
+		.connections_max = app->connections_max,
+		.idle_seconds = IDLE_SECONDS,
+		.app = app,
+		.admit = api_admit,
+		.problem = api_problem,
+		.access = api_access,
+		.log = api_log,
+	};
+	int rc;
+
+	raise_descriptors(app->connections_max);
+	if (!(http.routes = d->routes = api_routes(app))) return err_nomem(e);
+	if ((rc = http_start(&d->http, &http, e))) return rc;
+	d->fd = -1; /* the server's now */
+	return d->config->port_file ? write_port(d->config->port_file, d->port, e) : 0;
+}
+
+/* ---- stopping ---- */
+
+static void stop(struct daemon *d)
+{
+	alarm(STOP_SECONDS);
+	atomic_store(&d->app.stopping, true);
+	if (d->http) http_drain(d->http);
+	jobs_stop(d->app.jobs);
+	http_stop(d->http, DRAIN_SECONDS);
+	registry_free(d->app.registry);
+	if (d->app.store) d->app.store->close(d->app.store);
+	auth_free(d->app.auth);
+	if (d->fd >= 0) close(d->fd);
+	free(d->routes);
+	if (d->config->port_file) unlink(d->config->port_file);
+}
+
+static void wait_for_signal(struct log *log)
+{
+	sigset_t set;
+	int which;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	while ((which = sigwaitinfo(&set, NULL)) < 0 && errno == EINTR)
+		;
+	log_info(log, "stopping on %s", which == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(const struct config *config)
+{
+	struct daemon d = { .config = config, .fd = -1 };
+	struct app *app = &d.app;
+	struct timespec now;
+	struct err e;
+	int rc;
+
+	block_signals();
+	clock_gettime(CLOCK_REALTIME, &now);
+	app->started_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	app->loops = config->loops;
+	app->workers = config->workers;
+	app->threads = config->threads;
+	app->connections_max = config->max_connections;
+	app->memory_bytes = config->memory_budget_bytes;
+	app->jobs_memory_bytes = config->memory_budget_bytes / JOBS_SHARE;
+	app->body_bytes = config->max_body_bytes;
+	app->upload_bytes = config->max_upload_bytes;
+	if ((rc = log_start(&app->log, (enum log_format)config->log_format, (enum log_level)config->log_level, STDERR_FILENO,
+			     &e))) {
+		fprintf(stderr, "descentd: %s\n", e.text);
+		return EXIT_FAILURE;
+	}
+	if (!(rc = open_gate(&d, &e)) && !(rc = start_work(&d, &e)) && !(rc = start_http(&d, &e))) {
+		log_info(app->log, "descentd %s, engine %s (%s), database %s", DESCENTD_VERSION, app->engine->name,
+				app->engine->description, config->db);
+		log_info(app->log, "listening on http://%.*s:%u", (int)(strrchr(config->listen, ':') - config->listen),
+				config->listen, d.port);
+		wait_for_signal(app->log);
+	} else log_error(app->log, "%s", e.text);
+	stop(&d);
+	log_stop(app->log);
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config;
+	struct err e;
+	int rc = EXIT_SUCCESS;
+
+	if (config_read(&config, argc, argv, environ, &e)) {
+		fprintf(stderr, "descentd: %s\n", e.text);
+		return 2;
+	}
+	switch (config.command) {
+	case COMMAND_HELP: config_help(stdout); break;
+	case COMMAND_VERSION: printf("descentd %s\n", DESCENTD_VERSION); break;
+	case COMMAND_DEMO: rc = demo_run(&config, serve); break;
+	default: rc = serve(&config);
+	}
+	config_clear(&config);
+	return rc;
+}
