@@ -47,8 +47,13 @@ descentd: $(BUILD)/descentd
 found:
 	@CC='$(CC)' docker/deps.sh --check build
 
-$(BUILD)/descentd: $(BUILD)/server/main.o $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
+$(BUILD)/descentd: $(BUILD)/server/main.o $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+
+# The whole daemon but its main: a test or a benchmark links what it uses of it.
+$(BUILD)/libserver.a: $(SERVER_OBJ) $(GEN_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
 
 $(BUILD)/libdescent.a: $(CORE_OBJ)
 	@rm -f $@
@@ -100,9 +105,9 @@ $(GEN_OBJ): $(BUILD)/gen/embedded.c schema/embedded.h
 CHECK_CFLAGS = $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS   = $(shell pkg-config --libs check 2>/dev/null)
 
-$(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/suite.h $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
+$(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/suite.h $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -o $@ $< $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a \
+	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libserver.a $(BUILD)/libdescent.a \
 		-pie $(PKG_LIBS) $(CHECK_LIBS) -lm
 
 $(BUILD)/tests/core_%: tests/unit/core_%.c tests/unit/suite.h $(BUILD)/libdescent.a
@@ -156,10 +161,9 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS=10, or those of FUZZ="csv number"
 	@$(MAKE) -s -j$(JOBS) VARIANT=fuzz CC=clang $(SLOW) \
 		SANITIZE='-fsanitize=fuzzer-no-link,address $(SANITIZE_UB)' $(FUZZ:%=build/fuzz/tests/fuzz_%.run)
 
-$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_FLAGS) -fsanitize=fuzzer $(PKG_CFLAGS) -MMD -MP -o $@ $< $(SERVER_OBJ) $(GEN_OBJ) \
-		$(BUILD)/libdescent.a -pie $(PKG_LIBS) -lm
+	$(CC) $(ALL_FLAGS) -fsanitize=fuzzer $(PKG_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libserver.a $(BUILD)/libdescent.a -pie $(PKG_LIBS) -lm
 
 .PHONY: $(FUZZ:%=$(BUILD)/tests/fuzz_%.run)
 $(FUZZ:%=$(BUILD)/tests/fuzz_%.run): $(BUILD)/tests/fuzz_%.run: $(BUILD)/tests/fuzz_%
@@ -186,10 +190,9 @@ $(BENCH_C): bench-%: $(BUILD)/bench/%
 $(BENCH_SCRIPT): bench-%: all
 	@export DESCENTD=$(CURDIR)/$(BUILD)/descentd; if [ -f bench/$*.py ]; then $(PYTHON) bench/$*.py; else sh bench/$*.sh; fi
 
-$(BUILD)/bench/%: bench/%.c $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) -MMD -MP -o $@ $< $(SERVER_OBJ) $(GEN_OBJ) $(BUILD)/libdescent.a \
-		-pie $(PKG_LIBS) -lm
+	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libserver.a $(BUILD)/libdescent.a -pie $(PKG_LIBS) -lm
 
 # ---- the machine around it ----
 
