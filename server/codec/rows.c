@@ -26,10 +26,12 @@ static void free_columns(struct rows *rows)
 	free(rows->cells);
 	free(rows->kinds);
 	free(rows->marks);
+	free(rows->starts);
 	free(rows->cursors);
 	rows->cells = NULL;
 	rows->kinds = NULL;
 	rows->marks = NULL;
+	rows->starts = NULL;
 	rows->cursors = NULL;
 	rows->capacity = 0;
 }
@@ -53,8 +55,9 @@ static int reserve_columns(struct rows *rows, size_t columns, struct err *e)
 	rows->cells = malloc(cells * sizeof *rows->cells);
 	rows->kinds = malloc(columns * sizeof *rows->kinds);
 	rows->marks = calloc(columns, sizeof *rows->marks);
+	rows->starts = calloc(columns, sizeof *rows->starts);
 	rows->cursors = calloc(columns, sizeof *rows->cursors);
-	if (!rows->cells || !rows->kinds || !rows->marks || !rows->cursors) {
+	if (!rows->cells || !rows->kinds || !rows->marks || !rows->starts || !rows->cursors) {
 		free_columns(rows);
 		return err_nomem(e);
 	}
@@ -180,49 +183,49 @@ static size_t read_column(struct rows *rows, size_t column, size_t max)
 	return row;
 }
 
-/* How many cells a column has in all, `read` of them in this block. */
-static uint64_t column_length(const struct rows *rows, size_t column, size_t read)
+static unsigned long long column_length(const struct rows *rows, size_t column)
 {
-	uint64_t length = rows->count + read;
+	unsigned long long length = 0;
 
-	for (const char *p = rows->cursors[column]; *p != ']'; p = to_next(scan_skip(p, rows->end)))
+	for (const char *p = rows->starts[column]; *p != ']'; p = to_next(scan_skip(p, rows->end)))
 		length++;
 	return length;
 }
 
-static void fault_lengths(struct rows *rows, size_t column, size_t read, size_t first, size_t first_read)
+/* Every column whose length is not that of the first one is a fault. */
+static void fault_lengths(struct rows *rows, size_t first)
 {
-	rows_fault_column(rows, column,
-			"has %llu values, but \"%.64s\" has %llu; all columns must be of one length",
-			(unsigned long long)column_length(rows, column, read),
-			encoder_column(rows->encoder, first)->name,
-			(unsigned long long)column_length(rows, first, first_read));
+	unsigned long long wanted = column_length(rows, first);
+
+	for (size_t column = first + 1; column < rows->columns; column++) {
+		unsigned long long length = rows->starts[column] ? column_length(rows, column) : wanted;
+
+		if (length != wanted) rows_fault_length(rows, column, length, first, wanted);
+	}
 }
 
 /* Up to max rows of the object of columns; returns how many, 0 when the columns end differently. */
 static size_t read_columns(struct rows *rows, size_t max)
 {
 	size_t first = SIZE_MAX, n = 0;
-	bool unequal = false;
 
 	for (size_t row = 0; row < max; row++)
 		rows->shapes[row] = ROW_OF_COLUMNS;
 	for (size_t column = 0; column < rows->columns; column++) {
 		size_t read;
 
-		if (!rows->cursors[column]) continue;
+		if (!rows->starts[column]) continue;
 		read = read_column(rows, column, max);
 		if (first == SIZE_MAX) {
 			first = column;
 			n = read;
 		} else if (read != n) {
-			unequal = true;
-			fault_lengths(rows, column, read, first, n);
+			fault_lengths(rows, first);
+			return 0;
 		}
 	}
-	if (unequal) return 0;
 	for (size_t column = 0; column < rows->columns; column++)
-		for (size_t row = 0; row < n && !rows->cursors[column]; row++)
+		for (size_t row = 0; row < n && !rows->starts[column]; row++)
 			rows_leave_out(rows, column, row);
 	return n;
 }
@@ -235,7 +238,7 @@ static int begin_columns(struct rows *rows, struct scan_value value, struct err 
 
 	rows->mark++;
 	for (size_t c = 0; c < rows->columns; c++)
-		rows->cursors[c] = NULL;
+		rows->starts[c] = NULL;
 	while (scan_next(&i)) {
 		column = find_column(rows, i.key, column + 1);
 		if (rows->no_memory) return err_nomem(e);
@@ -245,7 +248,7 @@ static int begin_columns(struct rows *rows, struct scan_value value, struct err 
 		}
 		rows->marks[column] = rows->mark;
 		if (scan_kind(i.value) == '[') {
-			rows->cursors[column] = scan_space(i.value.at + 1);
+			rows->starts[column] = rows->cursors[column] = scan_space(i.value.at + 1);
 			found++;
 		} else {
 			rows_fault_column(rows, column, "must be an array of values, not %s",

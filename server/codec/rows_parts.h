@@ -45,7 +45,8 @@ struct rows {
 	uint8_t *kinds;       /* (columns): enum column_kind */
 	uint64_t *marks;      /* (columns): the mark of the last object that had this key */
 	uint64_t mark;        /* of the present object; never used twice */
-	const char **cursors; /* (columns): the next cell of each, NULL for a column that is not there */
+	const char **starts;  /* (columns): the first cell of each, NULL for a column that is not there */
+	const char **cursors; /* (columns): the next cell of each that is */
 
 	struct table_cell *kept; /* (columns), made by the first rows_next_cells */
 	size_t kept_capacity;
@@ -98,6 +99,9 @@ void rows_fault_key(struct rows *rows, size_t row, struct scan_value key, bool t
 /* A column of the object of columns. */
 void rows_fault_column(struct rows *rows, size_t column, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));
+/* It has `length` cells, another one has `wanted`. */
+void rows_fault_length(struct rows *rows, size_t column, unsigned long long length, size_t other,
+		unsigned long long wanted);
 void rows_fault_whole(struct rows *rows, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What a value is, for sentences: "an object". */

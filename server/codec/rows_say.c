@@ -147,6 +147,18 @@ void rows_fault_column(struct rows *rows, size_t column, const char *format, ...
 	va_end(args);
 }
 
+void rows_fault_length(struct rows *rows, size_t column, unsigned long long length, size_t other,
+		unsigned long long wanted)
+{
+	const char *full = encoder_column(rows->encoder, other)->name;
+	char name[QUOTE_BYTES];
+
+	if (enough(rows)) return;
+	rows_fault_column(rows, column,
+			"has %llu value%s, but \"%s\" has %llu; all columns must be of one length", length,
+			length == 1 ? "" : "s", cut(name, full, strlen(full)), wanted);
+}
+
 void rows_fault_whole(struct rows *rows, const char *format, ...)
 {
 	va_list args;

@@ -1,0 +1,139 @@
+/* test_rows_alloc.c - a reader of rows and a writer of answers allocate nothing once they have done their kind of body,
+ * and what cannot be had is told.
+ *
+ * The test brings its own malloc and relatives, which count, may refuse, and hand on to glibc's. A sanitizer has its
+ * own as well, so under one there is nothing to count and the test says so by not being there.
+ */
+#include <stdatomic.h>
+
+#include "server/codec/answers.h"
+#include "tests/unit/rows_reading.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define SANITIZED
+#endif
+
+#ifdef SANITIZED
+
+int main(void)
+{
+	return 0;
+}
+
+#else
+
+static atomic_ulong allocations;
+static bool refuse; /* every allocation fails */
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size)
+{
+	atomic_fetch_add(&allocations, 1);
+	return refuse ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	atomic_fetch_add(&allocations, 1);
+	return refuse ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	atomic_fetch_add(&allocations, 1);
+	return refuse ? NULL : __libc_realloc(old, size);
+}
+
+static const char *const bodies[] = {
+	"[[1,\"black\"],[2,\"r\\u0065d\"],{\"height\":1,\"hair\":\"br\\u006fwn\"}]",
+	"{\"height\":[1,2,\"3\"],\"hair\":[\"black\",\"\\u0062lue\",null]}",
+};
+
+START_TEST(nothing_allocated)
+{
+	static struct faults faults;
+	struct encoder *encoder = make_encoder(MIXED);
+	const struct table_cell *cells;
+	struct rows *rows;
+	float x[3 * 7];
+	size_t n;
+
+	ck_assert_int_eq(rows_new(&rows, NULL), 0);
+	for (int round = 0; round < 3; round++) {
+		unsigned long before = atomic_load(&allocations);
+
+		for (size_t i = 0; i < COUNT(bodies); i++) {
+			struct scan_value value;
+
+			if (scan_check(bodies[i], strlen(bodies[i]), &value, NULL)) ck_abort();
+			if (rows_begin(rows, encoder, value, "", &faults, NULL)) ck_abort();
+			if (rows_next(rows, 3, x, &n, NULL) || n != 3 || rows_warnings(rows) != 1) ck_abort();
+			if (rows_begin(rows, encoder, value, "", &faults, NULL)) ck_abort();
+			while (rows_next_cells(rows, &cells))
+				n++;
+			if (n != 6) ck_abort();
+		}
+		if (!round)
+			ck_assert_uint_gt(atomic_load(&allocations), before); /* they are counted */
+		else
+			ck_assert_uint_eq(atomic_load(&allocations), before);
+	}
+	ck_assert_uint_eq(faults.count, 0);
+	rows_free(rows);
+	encoder_free(encoder);
+}
+END_TEST
+
+/* No memory for a string with an escape, and none for the columns. */
+START_TEST(no_memory)
+{
+	static struct faults faults;
+	struct encoder *encoder = make_encoder(MIXED);
+	struct scan_value value = checked(bodies[0], strlen(bodies[0]));
+	const struct table_cell *cells;
+	struct rows *rows;
+	float x[3 * 7];
+	bool more;
+	size_t n;
+	int rc;
+
+	ck_assert_int_eq(rows_new(&rows, NULL), 0);
+	refuse = true;
+	rc = rows_begin(rows, encoder, value, "", &faults, NULL);
+	refuse = false;
+	ck_assert_int_eq(rc, ERR_NOMEM);
+	ck_assert_int_eq(rows_next(rows, 3, x, &n, NULL), 0);
+	ck_assert_uint_eq(n, 0);
+	ck_assert_int_eq(rows_begin(rows, encoder, value, "", &faults, NULL), 0);
+	refuse = true;
+	rc = rows_next(rows, 3, x, &n, NULL);
+	refuse = false;
+	ck_assert_int_eq(rc, ERR_NOMEM);
+	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_int_eq(rows_begin(rows, encoder, value, "", &faults, NULL), 0);
+	refuse = true;
+	more = rows_next_cells(rows, &cells);
+	refuse = false;
+	ck_assert(!more);
+	ck_assert_int_eq(faults_result(&faults, NULL), ERR_NOMEM);
+	rows_free(rows);
+	encoder_free(encoder);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = { nothing_allocated, no_memory, NULL };
+
+	return suite_main("rows_alloc", tests, 60);
+}
+
+#endif
