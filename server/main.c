@@ -131,9 +131,8 @@ static void stop(struct daemon *d)
 {
 	alarm(STOP_SECONDS);
 	atomic_store(&d->app.stopping, true);
-	if (d->http) http_drain(d->http);
+	http_stop(d->http, DRAIN_SECONDS); /* first: its requests use the rest */
 	jobs_stop(d->app.jobs);
-	http_stop(d->http, DRAIN_SECONDS);
 	registry_free(d->app.registry);
 	if (d->app.store) d->app.store->close(d->app.store);
 	auth_free(d->app.auth);

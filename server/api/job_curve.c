@@ -49,7 +49,7 @@ static bool has_validation(const struct store_job *job)
 	return has;
 }
 
-int job_curve(struct request *rq, struct reply *rp, struct err *e)
+int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
 	struct faults *faults = request_faults(rq);

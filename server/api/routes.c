@@ -51,7 +51,7 @@ static const struct route routes[] = {
 	{ "PATCH",  "/v1/jobs/{job}",                                           ROLE_TRAIN, BODY_DOCUMENT, ROUTE_CHANGE, .handler = job_patch },
 	{ "DELETE", "/v1/jobs/{job}",                                           ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = job_delete },
 	{ "POST",   "/v1/jobs/{job}:cancel",                                    ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = job_cancel },
-	{ "GET",    "/v1/jobs/{job}/curve",                                     ROLE_READ,  0,             0,            .handler = job_curve,
+	{ "GET",    "/v1/jobs/{job}/curve",                                     ROLE_READ,  0,             0,            .handler = job_curve_get,
 	  .produces = CSV, .query = "from to points" },
 
 	{ "POST",   "/v1/models/{model}:predict",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },

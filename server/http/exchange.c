@@ -312,7 +312,7 @@ static void run_begin(struct pool_task *task)
 	rc = x->rq.match.route->stream->begin(&x->rq, &x->rp, &e);
 	if (rc) reply_problem(x, rc, &e);
 	x->streaming = !rc && !x->rp.status;
-	give_back(x, x->streaming ? PHASE_STREAM : PHASE_REFUSED);
+	give_back(x, x->streaming ? PHASE_OPENED : PHASE_REFUSED);
 }
 
 static void run_chunk(struct pool_task *task)
@@ -445,6 +445,10 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 	if (x->phase == PHASE_NEW) {
 		x->rq.method = method;
 		return on_headers(x);
+	}
+	if (x->phase == PHASE_OPENED) {
+		x->phase = PHASE_STREAM;
+		if (!*size) return MHD_YES;
 	}
 	return *size ? on_data(x, data, size) : on_complete(x);
 }

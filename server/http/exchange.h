@@ -23,6 +23,7 @@ enum phase {
 	PHASE_REFUSED,  /* the reply is ready; what is left of the body is swallowed */
 	PHASE_BODY,     /* the body is collected */
 	PHASE_OPENING,  /* the pool runs stream->begin */
+	PHASE_OPENED,   /* it has: libmicrohttpd shows the headers once more after a suspension */
 	PHASE_STREAM,   /* the body is handed on */
 	PHASE_CHUNK,    /* the pool has the chunk that the next call shows again */
 	PHASE_CHUNK_DONE,
