@@ -129,9 +129,57 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* An answer of each form into a buffer that has grown already. */
+static bool write_answers(struct answers *answers, const struct encoder *targets, struct buffer *out)
+{
+	static const float scores[] = { 0.5f, 0.25f, 0.25f, 0.1f, 0.2f, 0.7f };
+	bool fine = true;
+
+	for (enum answer_form form = ANSWER_PREDICTIONS; form <= ANSWER_CLASSES; form++) {
+		out->size = 0;
+		answers_begin(answers, form, targets, out);
+		for (int i = 0; i < 200; i++)
+			answers_add(answers, scores, 2);
+		answers_end(answers, 3, NULL);
+		fine &= buffer_ok(out);
+	}
+	return fine;
+}
+
+START_TEST(answers_allocate_nothing)
+{
+	struct encoder *targets = make_encoder(SPECIES);
+	struct buffer out = { 0 };
+	struct answers *answers;
+	unsigned long before;
+	bool fine;
+
+	ck_assert_int_eq(answers_new(&answers, NULL), 0);
+	refuse = true;
+	fine = write_answers(answers, targets, &out);
+	refuse = false;
+	ck_assert(!fine);
+	buffer_reset(&out, 0);
+	ck_assert(buffer_reserve(&out, 100000));
+	refuse = true; /* of the writer's own memory alone */
+	fine = write_answers(answers, targets, &out);
+	refuse = false;
+	ck_assert(!fine);
+	out.failed = false;
+	ck_assert(write_answers(answers, targets, &out));
+	before = atomic_load(&allocations);
+	fine = write_answers(answers, targets, &out);
+	ck_assert_uint_eq(atomic_load(&allocations), before);
+	ck_assert(fine);
+	buffer_free(&out);
+	answers_free(answers);
+	encoder_free(targets);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *tests[] = { nothing_allocated, no_memory, NULL };
+	const TTest *tests[] = { nothing_allocated, no_memory, answers_allocate_nothing, NULL };
 
 	return suite_main("rows_alloc", tests, 60);
 }
