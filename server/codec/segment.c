@@ -5,7 +5,7 @@
  *
  * A number that was stored as float32 reads back as the double it was: number_fits_float let it pass, so it is a
  * whole number that the float holds, or the one decimal of up to FLT_DIG digits that is nearest to the float. That
- * decimal is an integer of six digits over or times a power of ten; where both are exact doubles, one division or
+ * decimal is an integer of few digits over or times a power of ten; where both are exact doubles, one division or
  * product rounds once, as reading the text does.
  */
 #include "server/codec/segment.h"
@@ -189,14 +189,11 @@ static double widen(float narrow)
 	int exponent, shift;
 
 	if (isnan(x) || (size <= FLOAT_WHOLE && x == rint(x))) return x;
-	frexp(size, &exponent); /* size < 2^exponent */
-	shift = FLT_DIG - 1 -
-		(int)floor((exponent - 1) * LOG10_2); /* 10^shift makes FLT_DIG digits, or one more */
-	if (shift >= POWERS || shift <= -(POWERS - 1)) return widen_by_text(narrow);
-	if (shift > 0 && size * powers[shift] >= 1e6 - 0.5)
-		shift--;
-	else if (shift <= 0 && size / powers[-shift] >= 1e6 - 0.5)
-		shift--;
+	frexp(size, &exponent); /* 2^(exponent-1) <= size < 2^exponent */
+	/* 10^shift makes FLT_DIG digits before the point, or one more and then less than 2 * 10^FLT_DIG: the float's
+	 * error of 2^-24 stays well below the half that rint forgives. */
+	shift = FLT_DIG - 1 - (int)floor((exponent - 1) * LOG10_2);
+	if (shift >= POWERS || shift <= -POWERS) return widen_by_text(narrow);
 	return shift > 0 ? rint(x * powers[shift]) / powers[shift]
 			 : rint(x / powers[-shift]) * powers[-shift];
 }
