@@ -1,8 +1,8 @@
 /* table_describe.c - what there is to say about each column, as api.md section 2 has it.
  *
  * Values are listed to TABLE_LISTED_MAX a column. Where that would make a document with more than about
- * LISTED_BYTES_MAX of them, because there are hundreds of such columns or the values are whole texts, every column
- * lists fewer: the limit is halved until it fits.
+ * LISTED_BYTES_MAX of categories' values, or of numbers, because there are hundreds of such columns or the values are
+ * whole texts, every column of that kind lists fewer: the limit is halved until it fits.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -110,7 +110,7 @@ static size_t listed_bytes(const struct column *column, size_t limit)
 	return (count < limit ? count : limit) * (ENTRY_BYTES + values->items[count - 1].end / count);
 }
 
-static size_t listed_limit(const struct table *table)
+static size_t listed_limit(const struct table *table, enum column_kind kind)
 {
 	size_t limit = 2 * TABLE_LISTED_MAX, bytes;
 
@@ -118,7 +118,7 @@ static size_t listed_limit(const struct table *table)
 		limit /= 2;
 		bytes = 0;
 		for (size_t i = 0; i < table->count; i++)
-			bytes += listed_bytes(&table->columns[i], limit);
+			if (table->columns[i].kind == kind) bytes += listed_bytes(&table->columns[i], limit);
 	} while (limit && bytes > LISTED_BYTES_MAX);
 	return limit;
 }
@@ -151,7 +151,7 @@ static bool describe_number(json_t *out, const struct column *column, size_t lim
 json_t *table_describe(const struct table *table)
 {
 	json_t *list = json_array();
-	size_t limit = listed_limit(table);
+	size_t numbers = listed_limit(table, COLUMN_NUMBER), values = listed_limit(table, COLUMN_CATEGORY);
 	bool ok = list;
 
 	for (size_t i = 0; i < table->count && ok; i++) {

@@ -439,12 +439,16 @@ START_TEST(lists_are_bounded)
 	ck_assert_uint_eq(json_array_size(at(&r, 0, "values")), TABLE_LISTED_MAX);
 	clear(&r);
 	free(text);
-	text = wide_text(200, TABLE_LISTED_MAX / 2, "x");
-	read_csv(&r, text, &(struct how){ 0 });
-	ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), TABLE_LISTED_MAX / 2);
-	ck_assert_uint_eq(json_array_size(at(&r, 0, "values")), TABLE_LISTED_MAX / 8);
-	clear(&r);
-	free(text);
+	for (int number = 0; number < 2; number++) {
+		text = wide_text(200, TABLE_LISTED_MAX / 2, number ? "" : "x");
+		read_csv(&r, text, &(struct how){ .types = number ? "c7:category" : NULL });
+		ck_assert_int_eq(json_integer_value(at(&r, 0, "distinct")), TABLE_LISTED_MAX / 2);
+		ck_assert_uint_eq(json_array_size(at(&r, 0, "values")), number ? 0 : TABLE_LISTED_MAX / 8);
+		/* the numbers beside it take nothing from a category */
+		ck_assert_uint_eq(json_array_size(at(&r, 7, "values")), TABLE_LISTED_MAX / (number ? 2 : 8));
+		clear(&r);
+		free(text);
+	}
 }
 END_TEST
 
