@@ -9,19 +9,6 @@ struct segment {
 	size_t length;
 };
 
-static size_t split(const char *path, size_t n, struct segment out[ROUTE_SEGMENTS_MAX])
-{
-	size_t count = 0, start = 1;
-
-	for (size_t i = 1; i <= n; i++) {
-		if (i < n && path[i] != '/') continue;
-		if (count == ROUTE_SEGMENTS_MAX) return 0;
-		out[count++] = (struct segment){ path + start, i - start };
-		start = i + 1;
-	}
-	return count;
-}
-
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9') return c - '0';
@@ -57,40 +44,48 @@ int route_decode(const char *text, size_t n, bool plus_is_space, char *out, size
 	return 0;
 }
 
-/* Does one path segment fit one of the pattern? A `{name}` takes everything up to the pattern's verb. */
-static bool segment_fits(struct segment pattern, struct segment given, struct segment *value)
+static const char *segment_end(const char *text, const char *end)
 {
-	const char *close;
-	size_t verb;
-
-	*value = (struct segment){ 0 };
-	if (!pattern.length || pattern.text[0] != '{')
-		return pattern.length == given.length && !memcmp(pattern.text, given.text, given.length);
-	close = memchr(pattern.text, '}', pattern.length);
-	verb = pattern.length - (size_t)(close + 1 - pattern.text);
-	if (given.length <= verb || memcmp(given.text + given.length - verb, close + 1, verb)) return false;
-	*value = (struct segment){ given.text, given.length - verb };
-	/* names have no colon: "iris:predict" is a verb that this row does not have */
-	return !memchr(value->text, ':', value->length);
+	while (text < end && *text != '/')
+		text++;
+	return text;
 }
 
-static bool row_fits(const struct route *route, const struct segment *given, size_t count,
+/* `{name}` takes a segment of the path up to the pattern's verb. Names have no colon: "iris:predict" is a verb that a
+ * row without it does not have. */
+static bool value_fits(const char *verb, size_t verb_length, struct segment given, struct segment *value)
+{
+	if (given.length <= verb_length) return false;
+	value->text = given.text;
+	value->length = given.length - verb_length;
+	return !memcmp(given.text + value->length, verb, verb_length) && !memchr(value->text, ':', value->length);
+}
+
+/* Walks pattern and path together, and most rows end at the first characters that differ. */
+static bool row_fits(const struct route *route, const char *path, size_t path_length,
 		struct segment values[ROUTE_PARAMS_MAX], struct route_match *match)
 {
-	struct segment pattern[ROUTE_SEGMENTS_MAX], value;
+	const char *at = route->path, *end = path + path_length;
 
-	if (split(route->path, strlen(route->path), pattern) != count) return false;
 	match->count = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (!segment_fits(pattern[i], given[i], &value)) return false;
-		if (!value.text) continue;
-		match->names[match->count] = pattern[i].text + 1;
-		match->name_lengths[match->count] =
-				(size_t)((const char *)memchr(pattern[i].text, '}', pattern[i].length) - pattern[i].text) -
-				1;
-		values[match->count++] = value;
+	while (*at) {
+		const char *close, *verb_end;
+		struct segment given;
+
+		if (*at != '{') {
+			if (path == end || *path++ != *at++) return false;
+			continue;
+		}
+		close = strchr(at, '}');
+		verb_end = close + 1 + strcspn(close + 1, "/");
+		given = (struct segment){ path, (size_t)(segment_end(path, end) - path) };
+		if (!value_fits(close + 1, (size_t)(verb_end - close - 1), given, &values[match->count])) return false;
+		match->names[match->count] = at + 1;
+		match->name_lengths[match->count++] = (size_t)(close - at - 1);
+		path += given.length;
+		at = verb_end;
 	}
-	return true;
+	return path == end;
 }
 
 static void allow_add(char *allow, size_t size, const char *method)
@@ -117,15 +112,13 @@ static int decode_params(struct route_match *match, const struct segment *values
 int route_find(const struct route *routes, const char *method, const char *path, size_t path_length,
 		struct route_match *match, char *allow, size_t allow_size, struct err *e)
 {
-	struct segment given[ROUTE_SEGMENTS_MAX], values[ROUTE_PARAMS_MAX];
+	struct segment values[ROUTE_PARAMS_MAX];
 	bool head = !strcmp(method, "HEAD");
-	size_t count;
 
 	allow[0] = 0;
 	match->route = NULL;
-	if (!path_length || path[0] != '/' || !(count = split(path, path_length, given))) goto none;
 	for (const struct route *route = routes; route->method; route++) {
-		if (!row_fits(route, given, count, values, match)) continue;
+		if (!row_fits(route, path, path_length, values, match)) continue;
 		if (!strcmp(route->method, head ? "GET" : method)) {
 			match->route = route;
 			return decode_params(match, values, e);
@@ -137,7 +130,6 @@ int route_find(const struct route *routes, const char *method, const char *path,
 		return err_set(e, ERR_METHOD, "%.*s does not take %.16s; it takes %s",
 				(int)(path_length > 128 ? 128 : path_length), path, method, allow);
 	}
-none:
 	return err_set(e, ERR_NO_ROUTE, "there is nothing at %.*s; /openapi.json lists what there is",
 			(int)(path_length > 128 ? 128 : path_length), path);
 }

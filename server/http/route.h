@@ -13,7 +13,6 @@
 
 #include "core/err.h"
 
-#define ROUTE_SEGMENTS_MAX 12
 #define ROUTE_PARAMS_MAX   4
 #define ROUTE_PARAM_BYTES  256 /* of one decoded segment */
 

@@ -1,0 +1,54 @@
+"""descentd on a free port with a database of its own, for the benchmarks."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(HERE, "..", "examples", "data")
+PROGRAM = os.path.join(HERE, "..", "descentd")
+
+
+class Daemon:
+    def __init__(self, program=PROGRAM, db=None, flags=()):
+        self.folder = tempfile.TemporaryDirectory()
+        port = os.path.join(self.folder.name, "port")
+        self.db = db or os.path.join(self.folder.name, "bench.db")
+        started = time.monotonic()
+        self.process = subprocess.Popen([program, "serve", "--db", self.db, "--listen", "127.0.0.1:0", "--port-file",
+                                         port, *flags], stderr=subprocess.DEVNULL)
+        while not os.path.exists(port):
+            if self.process.poll() is not None or time.monotonic() > started + 20:
+                raise SystemExit("the daemon did not start")
+            time.sleep(0.001)
+        self.url = "http://127.0.0.1:" + open(port).read().strip()
+        self.ask("GET", "/readyz")
+        self.ready_seconds = time.monotonic() - started
+
+    def ask(self, method, path, body=None, kind="application/json"):
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": kind}, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def train(self, model, body):
+        """Trains and waits for the end; the job."""
+        job = self.ask("POST", f"/v1/models/{model}:train", body)
+        while job["state"] in ("queued", "running"):
+            time.sleep(0.01)
+            job = self.ask("GET", "/v1/jobs/" + job["id"])
+        return job
+
+    def status(self, field):
+        """A figure of /proc/PID/status in bytes, as in status("VmHWM")."""
+        for line in open(f"/proc/{self.process.pid}/status"):
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(15)
+        self.folder.cleanup()

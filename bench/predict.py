@@ -1,0 +1,69 @@
+"""What a prediction costs: CPU time a request of one-row :predict, against libmicrohttpd with a constant answer.
+
+usage: bench/predict.py BARE_HTTP [ROUNDS [DESCENTD]]     (Debian: wrk)
+
+Both servers run at once; wrk asks them turn about with 16 connections for a second or two. CPU time is what
+the kernel counted for the server's process over a round, divided by the requests answered.
+"""
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from daemon import Daemon, DATA
+
+SECONDS = 2
+SCRIPT = """wrk.method = "POST"
+wrk.body = '{"instances":[[5.1,3.5,1.4,0.2]]}'
+wrk.headers["Content-Type"] = "application/json"
+"""
+
+
+def cpu_seconds(pid):
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(url, script, pid):
+    before = cpu_seconds(pid)
+    out = subprocess.run(["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", "-s", script, url],
+                         capture_output=True, text=True, check=True).stdout
+    requests = int(re.search(r"(\d+) requests in", out).group(1))
+    if "Non-2xx" in out:
+        sys.exit("refused:\n" + out)
+    median = re.search(r"50%\s+(\S+)", out).group(1)
+    return requests / SECONDS, (cpu_seconds(pid) - before) / requests * 1e6, median
+
+
+def main():
+    bare = subprocess.Popen([sys.argv[1]], stdout=subprocess.PIPE, text=True)
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    daemon = Daemon(*sys.argv[3:4])
+    try:
+        daemon.ask("PUT", "/v1/datasets/iris", open(os.path.join(DATA, "iris.csv"), "rb").read(), "text/csv")
+        daemon.ask("PUT", "/v1/models/iris", {"dataset": "iris", "target": "species"})
+        daemon.train("iris", {"dataset": "iris"})
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+            script.write(SCRIPT)
+            script.flush()
+            targets = {"bare": (f"http://127.0.0.1:{bare.stdout.readline().strip()}/", bare.pid),
+                       "descentd": (daemon.url + "/v1/models/iris:predict", daemon.process.pid)}
+            found = {name: [] for name in targets}
+            for _ in range(rounds):
+                for name, (url, pid) in targets.items():
+                    found[name].append(load(url, script.name, pid))
+        for name, figures in found.items():
+            rate, cpu = (statistics.median(f[i] for f in figures) for i in (0, 1))
+            print(f"{name:9s} {rate:9,.0f} requests/s  {cpu:6.2f} us of CPU a request  median latency {figures[-1][2]}")
+        ratios = [b[1] / a[1] for a, b in zip(found["bare"], found["descentd"])]
+        print(f"CPU time a request: {statistics.median(ratios):.2f} times the bare server's "
+              f"(rounds from {min(ratios):.2f} to {max(ratios):.2f})")
+    finally:
+        bare.kill()
+        daemon.stop()
+
+
+if __name__ == "__main__":
+    main()
