@@ -92,8 +92,8 @@ uint64_t table_bytes(const struct table *table); /* of all segments and dictiona
  * (of a sample), and for those who resolve definitions "integers" (all are whole), "distinct" and "values", all of them,
  * each in its shortest decimal form as a string. "distinct" of numbers is null when there are more than
  * TABLE_LISTED_MAX different ones, "values" is then absent. At most TABLE_LISTED_MAX values are listed a column, fewer
- * when the lists of all columns of the kind pass about a MiB: numbers may have "distinct" without "values" then, so compare the two. min,
- * max and mean are null when every cell is missing, std also when all but one are. */
+ * when the lists of all columns of the kind pass about a MiB: numbers may have "distinct" without "values" then, so
+ * compare the two. min, max and mean are null when every cell is missing, std also when all but one are. */
 json_t *table_describe(const struct table *table);
 
 #endif

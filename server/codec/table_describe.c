@@ -162,7 +162,8 @@ json_t *table_describe(const struct table *table)
 		ok = !json_array_append_new(list, out) && json_put(out, "name", json_string(column->name)) &&
 		     json_put(out, "type", json_string(number ? "number" : "category")) &&
 		     json_put(out, "missing", json_integer((json_int_t)column->missing)) &&
-		     (number ? describe_number : describe_category)(out, column, limit);
+		     (number ? describe_number(out, column, numbers)
+			     : describe_category(out, column, values));
 	}
 	if (ok) return list;
 	json_decref(list);
