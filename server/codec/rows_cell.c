@@ -17,7 +17,7 @@ static void keep(struct rows *rows, size_t column, struct table_cell cell)
 {
 	if (!rows->keeping) return;
 	rows->kept[column] = cell;
-	if (cell.size && cell.text == rows->text + rows->text_used) rows->text_used += cell.size;
+	if (rows->text && cell.text == rows->text + rows->text_used) rows->text_used += cell.size;
 }
 
 void rows_leave_out(struct rows *rows, size_t column, size_t row)
