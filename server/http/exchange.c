@@ -17,7 +17,6 @@
 
 #define SWALLOW_BYTES     (1u << 20)  /* a refused body up to this size is read, so that the connection can go on */
 #define INLINE_BODY_BYTES (64u << 10) /* a larger body is worth a thread that may be busy for a while */
-#define KEEP_BYTES        (64u << 10) /* buffers of a connection above this are given back after a request */
 
 static void reply_problem(struct exchange *x, int code, const struct err *e)
 {
@@ -27,28 +26,17 @@ static void reply_problem(struct exchange *x, int code, const struct err *e)
 
 void *exchange_begin(void *server, const char *url, struct MHD_Connection *connection)
 {
-	size_t n = strlen(url);
-	struct exchange *x = calloc(1, sizeof *x + n + 1);
+	struct exchange *x = exchange_new(url);
 
 	if (!x) return NULL;
-	memcpy(x->url, url, n + 1);
 	x->server = server;
 	x->connection = connection;
 	x->rq.app = x->server->config.app;
-	x->rq.url = x->url;
-	x->rq.path_length = strcspn(x->url, "?");
+	x->rq.url = x->url.data;
+	x->rq.path_length = strcspn(x->rq.url, "?");
 	x->rq.connection = connection;
 	clock_gettime(CLOCK_MONOTONIC, &x->started);
 	return x;
-}
-
-static void exchange_free(struct exchange *x)
-{
-	if (x->rq.notes) x->rq.notes_free(x->rq.notes);
-	free(x->rq.query_memory);
-	buffer_free(&x->rq.body);
-	buffer_free(&x->rp.body);
-	free(x);
 }
 
 static struct exchange *exchange_of(struct pool_task *task)
@@ -78,7 +66,7 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	access = (struct http_access){
 		.method = x->rq.method ? x->rq.method : "-",
-		.url = x->url,
+		.url = x->rq.url,
 		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : 0,
 		.sent_bytes = x->sent_bytes,
 		.seconds = (double)(now.tv_sec - x->started.tv_sec) + (double)(now.tv_nsec - x->started.tv_nsec) * 1e-9,
@@ -108,11 +96,10 @@ static enum MHD_Result send_reply(struct exchange *x)
 		reply_problem(x, err_nomem(&e), &e);
 	}
 	conditional_finish(&x->rq, rp);
-	response = MHD_create_response_from_buffer(rp->body.size, rp->body.data,
-			rp->body.size > KEEP_BYTES ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY);
+	/* The body stays in the exchange, which outlives the sending. */
+	response = MHD_create_response_from_buffer(rp->body.size, rp->body.data, MHD_RESPMEM_PERSISTENT);
 	if (!response) return MHD_NO;
 	x->sent_bytes = strcmp(x->rq.method, "HEAD") ? rp->body.size : 0;
-	if (rp->body.size > KEEP_BYTES) rp->body = (struct buffer){ 0 };
 	if (rp->status != 204 && rp->status != 304)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 				rp->content_type ? rp->content_type : "application/json");
@@ -229,7 +216,7 @@ static int check_headers(struct exchange *x, struct err *e)
 	struct err no_route;
 	int rc, routed;
 
-	if ((rc = gate_check(x->connection, x->url, rq->method, e))) {
+	if ((rc = gate_check(x->connection, x->rq.url, rq->method, e))) {
 		x->rp.close = true;
 		return rc;
 	}
@@ -349,7 +336,7 @@ static enum MHD_Result on_headers(struct exchange *x)
 	struct err e;
 	int rc;
 
-	if (!strcmp(x->rq.method, "OPTIONS") && !strcmp(x->url, "*")) {
+	if (!strcmp(x->rq.method, "OPTIONS") && !strcmp(x->rq.url, "*")) {
 		x->rp.status = 204;
 		x->phase = PHASE_REFUSED;
 		return MHD_YES;

@@ -45,8 +45,12 @@ struct exchange {
 	unsigned sent_status;
 	uint64_t sent_bytes;
 	struct timespec started;
-	char url[];
+	struct buffer url; /* with its NUL */
 };
+
+/* *out is new (exchange_free); both on any thread. NULL: no memory. */
+struct exchange *exchange_new(const char *url);
+void exchange_free(struct exchange *x);
 
 /* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3). */
 int gate_check(struct MHD_Connection *connection, const char *raw_url, const char *method, struct err *e);

@@ -8,6 +8,28 @@
 
 #include "server/http/media.h"
 
+void request_reset(struct request *rq)
+{
+	rq->method = NULL;
+	rq->url = NULL;
+	rq->path_length = 0;
+	rq->match.route = NULL;
+	rq->match.count = 0;
+	rq->may_wait = false;
+	rq->state = rq->notes = NULL;
+	rq->query_count = 0;
+	rq->query_memory = NULL;
+	rq->connection = NULL;
+}
+
+void reply_reset(struct reply *rp)
+{
+	rp->status = 0;
+	rp->content_type = NULL;
+	rp->headers_count = 0;
+	rp->close = false;
+}
+
 const char *request_param(const struct request *rq, const char *name)
 {
 	size_t n = strlen(name);

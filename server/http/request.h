@@ -49,6 +49,10 @@ struct reply {
 	bool close; /* end the connection after it */
 };
 
+/* As new, but for body, which keeps its memory. */
+void request_reset(struct request *rq);
+void reply_reset(struct reply *rp);
+
 /* The decoded path parameter of that name; every name in the route's path is there. */
 const char *request_param(const struct request *rq, const char *name);
 /* The decoded query parameter, NULL when absent. */

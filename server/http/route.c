@@ -109,27 +109,34 @@ static int decode_params(struct route_match *match, const struct segment *values
 	return 0;
 }
 
+/* The methods of the rows that the path has. */
+static void list_methods(const struct route *routes, const char *path, size_t path_length, struct route_match *match,
+		char *allow, size_t allow_size)
+{
+	struct segment values[ROUTE_PARAMS_MAX];
+
+	for (const struct route *route = routes; route->method; route++)
+		if (row_fits(route, path, path_length, values, match)) allow_add(allow, allow_size, route->method);
+	if (allow[0]) allow_add(allow, allow_size, "OPTIONS");
+}
+
 int route_find(const struct route *routes, const char *method, const char *path, size_t path_length,
 		struct route_match *match, char *allow, size_t allow_size, struct err *e)
 {
+	const char *wanted = strcmp(method, "HEAD") ? method : "GET";
 	struct segment values[ROUTE_PARAMS_MAX];
-	bool head = !strcmp(method, "HEAD");
 
 	allow[0] = 0;
 	match->route = NULL;
 	for (const struct route *route = routes; route->method; route++) {
-		if (!row_fits(route, path, path_length, values, match)) continue;
-		if (!strcmp(route->method, head ? "GET" : method)) {
-			match->route = route;
-			return decode_params(match, values, e);
-		}
-		allow_add(allow, allow_size, route->method);
+		if (strcmp(route->method, wanted) || !row_fits(route, path, path_length, values, match)) continue;
+		match->route = route;
+		return decode_params(match, values, e);
 	}
-	if (allow[0]) {
-		allow_add(allow, allow_size, "OPTIONS");
+	list_methods(routes, path, path_length, match, allow, allow_size);
+	if (allow[0])
 		return err_set(e, ERR_METHOD, "%.*s does not take %.16s; it takes %s",
 				(int)(path_length > 128 ? 128 : path_length), path, method, allow);
-	}
 	return err_set(e, ERR_NO_ROUTE, "there is nothing at %.*s; /openapi.json lists what there is",
 			(int)(path_length > 128 ? 128 : path_length), path);
 }

@@ -1,0 +1,96 @@
+/* spare.c - exchanges are used again: each thread keeps a few with the memory of their bodies, so that a request
+ * that looks like the last one allocates nothing here.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/http/exchange.h"
+
+#define SPARES_MAX 64           /* of a thread */
+#define KEEP_BYTES (64u << 10)  /* a buffer above this is given back after a request */
+
+struct spares {
+	struct exchange *items[SPARES_MAX];
+	size_t count;
+};
+
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void destroy(struct exchange *x)
+{
+	buffer_free(&x->url);
+	buffer_free(&x->rq.body);
+	buffer_free(&x->rp.body);
+	free(x);
+}
+
+static void spares_free(void *self)
+{
+	struct spares *spares = self;
+
+	while (spares->count)
+		destroy(spares->items[--spares->count]);
+	free(spares);
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&key, spares_free);
+}
+
+/* This thread's; NULL when there is no memory for it. */
+static struct spares *own_spares(void)
+{
+	struct spares *spares;
+
+	pthread_once(&once, make_key);
+	if ((spares = pthread_getspecific(key))) return spares;
+	spares = calloc(1, sizeof *spares);
+	if (spares && pthread_setspecific(key, spares)) {
+		free(spares);
+		spares = NULL;
+	}
+	return spares;
+}
+
+/* As new, but for the memory of the buffers. Parameters and headers beyond their counts mean nothing. */
+static void reset(struct exchange *x)
+{
+	request_reset(&x->rq);
+	reply_reset(&x->rp);
+	x->phase = PHASE_NEW;
+	x->streaming = false;
+	x->chunk = NULL;
+	x->chunk_size = 0;
+	x->received = 0;
+	x->sent_status = 0;
+	x->sent_bytes = 0;
+}
+
+struct exchange *exchange_new(const char *url)
+{
+	struct spares *spares = own_spares();
+	struct exchange *x = spares && spares->count ? spares->items[--spares->count] : calloc(1, sizeof *x);
+
+	if (!x) return NULL;
+	buffer_add(&x->url, url, strlen(url) + 1);
+	if (buffer_ok(&x->url)) return x;
+	destroy(x);
+	return NULL;
+}
+
+void exchange_free(struct exchange *x)
+{
+	struct spares *spares = own_spares();
+
+	if (x->rq.notes) x->rq.notes_free(x->rq.notes);
+	free(x->rq.query_memory);
+	buffer_reset(&x->url, KEEP_BYTES);
+	buffer_reset(&x->rq.body, KEEP_BYTES);
+	buffer_reset(&x->rp.body, KEEP_BYTES);
+	reset(x);
+	if (spares && spares->count < SPARES_MAX) spares->items[spares->count++] = x;
+	else destroy(x);
+}
