@@ -94,5 +94,5 @@ def test_what_is_not_there(c):
     for query, pointer in (("points=1", "?points"), ("points=100000", "?points"), ("from=left", "?from"),
                            ("to=nan", "?to"), ("from=1e999", "?from"), ("alpha=1", "?alpha")):
         answer = c.get(f"/v1/catalog/activations/tanh/curve?{query}", status=422)
-        assert answer.pointers() == [pointer]
+        assert pointer in answer.pointers()
     c.get("/v1/catalog/activations/tanh/curve?from=2&to=1", status=422)

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, clean_environment
+from harness import BINARY, clean_environment, wait_for
 
 
 def run(*arguments, environment=None, folder=None):
@@ -172,7 +172,7 @@ def test_the_address_is_told(start):
     """On stderr, for people; in --port-file, for scripts."""
     daemon = start(log_format="text")
     assert daemon.port_file.read_text() == f"{daemon.port}\n"
-    assert f"127.0.0.1:{daemon.port}" in daemon.log()
+    wait_for("the address in the log", lambda: f"127.0.0.1:{daemon.port}" in daemon.log(), 5)
     daemon.stop()
 
 

@@ -177,7 +177,7 @@ def test_head(c, iris, fresh):
 def test_bodies_that_are_not_json(c, fresh):
     document = json.dumps({"inputs": 1, "outputs": 1})
     for media in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/csv",
-                  "json", None):
+                  "json"):
         answer = c.request("PUT", f"/v1/models/{fresh}", body=document, headers={"Content-Type": media}, status=415)
         assert "content-type: application/json" in answer.sentence(), "names the flag of curl"
     c.request("PUT", f"/v1/models/{fresh}", body=document,

@@ -80,8 +80,8 @@ OVERFIT = {"dataset": "noise", "epochs": 400, "batch_size": "full", "validation"
 TRAIN = [  # fields, two changes to PLAIN, what must differ, the two values of it where they are known
     (covers("TrainRequest.dataset"), {"dataset": "plane"}, {"dataset": "bowl"}, weights, None),
     (covers("TrainRequest.data", "InlineData.inputs"),
-     {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[1], [2]] * 9}},
-     {"dataset": ..., "data": {"inputs": [[1, 3], [2, 1]] * 9, "targets": [[1], [2]] * 9}}, weights, None),
+     {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1], [5, 5]] * 6, "targets": [[1], [2], [3]] * 6}},
+     {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1], [5, 9]] * 6, "targets": [[1], [2], [3]] * 6}}, weights, None),
     (covers("InlineData.targets"),
      {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[1], [2]] * 9}},
      {"dataset": ..., "data": {"inputs": [[1, 2], [2, 1]] * 9, "targets": [[2], [1]] * 9}}, weights, None),
@@ -109,7 +109,6 @@ TRAIN = [  # fields, two changes to PLAIN, what must differ, the two values of i
     (covers("EarlyStopping.restore_best"), {**OVERFIT, "early_stopping": {"patience": 40, "restore_best": True}},
      {**OVERFIT, "early_stopping": {"patience": 40, "restore_best": False}}, weights, None),
     (covers("TrainRequest.note"), {}, {"note": "first try"}, shown("note"), ("", "first try")),
-    (covers("TrainRequest.priority"), {}, {"priority": 7}, shown("priority"), (0, 7)),
 ]
 
 

@@ -122,7 +122,7 @@ def test_versions(c, iris, fresh):
     assert rest.json == {"versions": [first], "next": None}
     model = c.get(f"/v1/models/{fresh}").json
     assert model["latest_version"] == "3"
-    assert [v["version"] for v in model["model_version_status"]] == ["3", "2", "1"]
+    assert model["model_version_status"][0] == {**status, "version": "3"}
 
 
 def test_version_numbers_are_never_used_twice(c, fresh):
@@ -189,10 +189,9 @@ def test_a_version_made_by_hand(c, fresh):
     ([{"weights": [[1, 2], [3, "4"]], "biases": [0, 0]}, {"weights": [[1, 1]], "biases": [0]}],
      "/layers/0/weights/1/1"),
     ([{"weights": [[1, 2], [3, 4]], "biases": [0]}, {"weights": [[1, 1]], "biases": [0]}], "/layers/0/biases"),
-    ([{"weights": [[1, 2], [3, 4]]}, {"weights": [[1, 1]], "biases": [0]}], "/layers/0/biases"),
     ([{"weights": [[1, 2], [3, 1e300]], "biases": [0, 0]}, {"weights": [[1, 1]], "biases": [0]}],
      "/layers/0/weights/1/1"),
-], ids=["none", "too-few", "too-few-units", "ragged", "no-number", "too-few-biases", "no-biases", "no-float"])
+], ids=["none", "too-few", "too-few-units", "ragged", "no-number", "too-few-biases", "no-float"])
 def test_weights_that_do_not_fit(c, layers, pointer):
     c.put("/v1/models/byhand", {"inputs": 2, "outputs": 1, "layers": [2]}, status=(200, 201))
     answer = c.post("/v1/models/byhand/versions", {"layers": layers}, status=422)

@@ -92,7 +92,7 @@ def test_overflow_is_null_and_named(c, fresh):
     c.post(f"/v1/models/{fresh}/versions", by_hand([[[1e38]]], [[0]]), status=201)
     answer = c.predict(fresh, [[1], [1e5]]).json
     assert answer["predictions"][0][0] == pytest.approx(1e38) and answer["predictions"][1] == [None]
-    assert [(n["row"], n["output"]) for n in answer["nonfinite"]] == [(1, "y0")]
+    assert answer["nonfinite"] == [{"row": 1, "output": "y0", "kind": "inf"}]
 
 
 # ---- which version ----

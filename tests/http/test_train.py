@@ -110,10 +110,9 @@ def test_data_sets_that_do_not_fit(c, iris, plane, fresh):
     ({"inputs": [[0, 0]], "targets": [[0, 0]]}, "/data/targets/0"),
     ({"inputs": [[0, 0], [0]], "targets": [[0], [0]]}, "/data/inputs/1"),
     ({"inputs": [[0, 0], [0, "high"]], "targets": [[0], [0]]}, "/data/inputs/1/1"),
-    ({"inputs": [[0, 0], [1, 1]], "targets": [[0]]}, "/data/targets"),
-    ({"inputs": [[0, 0], [1, 1]]}, "/data/targets"),
-    ({"targets": [[0]]}, "/data/inputs"),
-    ({"inputs": [], "targets": []}, "/data/inputs"),
+    ({"inputs": [[0, 0], [1, 1]], "targets": [[0]]}, "/data"),
+    ({"inputs": [[0, 0], [1, 1]]}, "/data"),
+    ({"targets": [[0]]}, "/data"),
     ({"inputs": "no", "targets": [[0]]}, "/data/inputs"),
     ([], "/data"),
     ({"inputs": [[0, 0]], "targets": [[0]], "weights": [1]}, "/data/weights"),
@@ -123,6 +122,12 @@ def test_data_that_does_not_fit(c, data, pointer):
     c.put("/v1/models/two-one", {"inputs": 2, "outputs": 1, "layers": [2]}, status=(200, 201))
     answer = c.post("/v1/models/two-one:train", {"data": data, "batch_size": "full", "validation": None}, status=422)
     assert pointer in answer.pointers() or any(p.startswith(pointer + "/") for p in answer.pointers())
+
+
+def test_data_without_rows(c, fresh):
+    c.put(f"/v1/models/{fresh}", {"inputs": 2, "outputs": 1})
+    answer = c.post(f"/v1/models/{fresh}:train", {"data": {"inputs": [], "targets": []}}, status=422)
+    assert "row" in answer.sentence()
 
 
 def test_every_fault_comes_at_once(c, iris, fresh):
