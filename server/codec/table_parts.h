@@ -40,8 +40,15 @@ struct values {
 	size_t slots_count;
 };
 
-/* A hash that differs from one salt to another, so that nobody can send keys that all collide. */
-uint32_t table_hash(uint64_t salt, const void *bytes, size_t n);
+/* Folds the two halves of a 128-bit product (the mixing step of Wang's wyhash). With a salt in it, a hash that nobody
+ * can send colliding keys for. */
+static inline uint64_t table_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 /* The code of a value, which is added when it is new, and counted. ERR_TOO_LARGE: it does not fit the budget;
  * ERR_NOMEM. No sentence is written. */
 int values_count(struct values *values, struct budget *budget, const char *text, size_t n, uint32_t *code);

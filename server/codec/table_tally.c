@@ -10,12 +10,14 @@
 
 #define FIRST_CELLS 16 /* a power of two */
 
-/* The cell where a number is, or the empty one where it would be. */
+/* The cell where a number is, or the empty one where it would be. The address salts the hash. */
 static struct tally_cell *find_cell(const struct tally *tally, double number)
 {
-	size_t mask = tally->cells_count - 1;
-	size_t i = table_hash((uintptr_t)tally, &number, sizeof number) & mask;
+	size_t mask = tally->cells_count - 1, i;
+	uint64_t bits;
 
+	memcpy(&bits, &number, sizeof bits);
+	i = table_mix(bits ^ 0xD6E8FEB86659FD93u, (uintptr_t)tally * 0x9E3779B97F4A7C15u | 1) & mask;
 	while (tally->cells[i].count && tally->cells[i].number != number)
 		i = (i + 1) & mask;
 	return &tally->cells[i];

@@ -17,27 +17,19 @@
 
 _Static_assert(TABLE_VALUES_BYTES_MAX < UINT32_MAX, "places in the text are 32 bits");
 
-/* Folds the two halves of a 128-bit product (the mixing step of Wang's wyhash). */
-static uint64_t mix(uint64_t a, uint64_t b)
+/* The address salts it, which differs from one process to the next. */
+static uint32_t hash_text(const struct values *values, const char *text, size_t n)
 {
-	unsigned __int128 product = (unsigned __int128)a * b;
+	uint64_t key = table_mix((uintptr_t)values, 0xD6E8FEB86659FD93u) | 1, hash = key ^ n;
 
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint32_t table_hash(uint64_t salt, const void *bytes, size_t n)
-{
-	const unsigned char *from = bytes;
-	uint64_t key = mix(salt, 0xD6E8FEB86659FD93u) | 1, hash = key ^ n;
-
-	for (size_t word_bytes; n; from += word_bytes, n -= word_bytes) {
+	for (size_t word_bytes; n; text += word_bytes, n -= word_bytes) {
 		uint64_t word = 0;
 
 		word_bytes = n < sizeof word ? n : sizeof word;
-		memcpy(&word, from, word_bytes);
-		hash = mix(hash ^ word, key) + word;
+		memcpy(&word, text, word_bytes);
+		hash = table_mix(hash ^ word, key) + word;
 	}
-	return (uint32_t)mix(hash, 0x9E3779B97F4A7C15u);
+	return (uint32_t)table_mix(hash, 0x9E3779B97F4A7C15u);
 }
 
 const char *values_text(const struct values *values, size_t code, size_t *n)
@@ -122,7 +114,7 @@ static int add(struct values *values, struct budget *budget, uint32_t hash, cons
 
 int values_count(struct values *values, struct budget *budget, const char *text, size_t n, uint32_t *code)
 {
-	uint32_t hash = table_hash((uintptr_t)values, text, n), *slot;
+	uint32_t hash = hash_text(values, text, n), *slot;
 	int rc;
 
 	if (values->slots_count < 2 * (values->count + 1) && (rc = more_slots(values, budget))) return rc;
