@@ -87,7 +87,7 @@ $(BUILD)/server/%.o: server/%.c | found
 	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What is written down once in schema/ goes into the binary.
-EMBED := $(sort $(wildcard schema/sqlite/*.sql)) schema/openapi.yaml
+EMBED := $(sort $(wildcard schema/sqlite/*.sql)) schema/openapi.yaml examples/data/iris.csv
 $(BUILD)/embed: schema/embed.c | found
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O1 $(WARN) $(EXTRA_CFLAGS) -D_GNU_SOURCE $(shell pkg-config --cflags jansson yaml-0.1) -o $@ $< \
