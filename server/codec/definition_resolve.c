@@ -9,15 +9,16 @@
 #include "server/codec/definition.h"
 #include "server/codec/json.h"
 
-#define CATEGORY_VALUES_MAX 10000 /* of one input, each value being a network input of its own */
 #define CLASS_HINT_MAX      20    /* an integer target with at most this many values may be meant as classes */
 
 /* Default network: one hidden layer, wide enough for the data and no wider than they can feed. Its penalty is that of
  * a Gaussian prior of fixed width on the weights (MacKay, 1992, "A practical Bayesian framework for backpropagation
- * networks"): per row it fades as the rows grow. */
-#define DEFAULT_UNITS_MIN 16
-#define DEFAULT_UNITS_MAX 256
-#define DEFAULT_PRIOR     1.0
+ * networks"): a row's share of it fades as the rows grow. The two widths are the best of those tried on
+ * examples/data by bench/quality.py. */
+#define DEFAULT_UNITS_MIN     16
+#define DEFAULT_UNITS_MAX     256
+#define DEFAULT_PRIOR_CLASSES 3.0
+#define DEFAULT_PRIOR_NUMBERS 30.0
 
 /* ---- columns of a data set ---- */
 
@@ -67,25 +68,34 @@ static bool copy_column(const struct definition_source *from, enum column_kind k
 	return true;
 }
 
+/* The values that a description lists are the most frequent ones; the others share the slot of unknown values. */
+static void warn_of_unlisted(const struct definition_source *from, json_t *warnings)
+{
+	char text[256];
+
+	snprintf(text, sizeof text,
+			"the column \"%.64s\" has %llu distinct values; the %zu most frequent are inputs of their own, the "
+			"others share one",
+			from->name, (unsigned long long)from->distinct, from->values_count);
+	json_array_append_new(warnings, json_string(text));
+}
+
 static void take_feature(struct definition *d, const struct definition_source *from, const char *pointer,
-		struct faults *faults)
+		json_t *warnings, struct faults *faults)
 {
 	struct definition_column *to = &d->inputs[d->inputs_count];
+
+	if (from->kind == COLUMN_CATEGORY && from->values_count && !from->values_listed) warn_of_unlisted(from, warnings);
 
 	if (from->kind == COLUMN_CATEGORY && !from->values_count)
 		faults_add(faults, ERR_INVALID, pointer, "the column \"%s\" has no values at all; leave it out with \"features\"",
 				from->name);
-	else if (from->kind == COLUMN_CATEGORY && (!from->values_listed || from->values_count > CATEGORY_VALUES_MAX))
-		faults_add(faults, ERR_RANGE, pointer,
-				"the column \"%s\" has %llu distinct values; at most %d can be inputs: leave it out with "
-				"\"features\"",
-				from->name, (unsigned long long)from->distinct, CATEGORY_VALUES_MAX);
 	else if (copy_column(from, from->kind, to)) d->inputs_count++;
 	else faults_add(faults, ERR_NOMEM, pointer, "out of memory");
 }
 
 static void take_features(struct definition *d, const struct definition_source *columns, size_t count,
-		struct faults *faults)
+		json_t *warnings, struct faults *faults)
 {
 	char at[FAULT_POINTER_BYTES];
 
@@ -94,7 +104,7 @@ static void take_features(struct definition *d, const struct definition_source *
 		return;
 	}
 	for (size_t i = 0; !d->features && i < count; i++)
-		if (strcmp(columns[i].name, d->target)) take_feature(d, &columns[i], "/dataset", faults);
+		if (strcmp(columns[i].name, d->target)) take_feature(d, &columns[i], "/dataset", warnings, faults);
 	for (size_t i = 0; i < d->features_count; i++) {
 		const struct definition_source *from = find_source(columns, count, d->features[i]);
 
@@ -102,7 +112,7 @@ static void take_features(struct definition *d, const struct definition_source *
 		if (!from) unknown_column(columns, count, d->features[i], at, d->dataset, faults);
 		else if (!strcmp(d->features[i], d->target))
 			faults_add(faults, ERR_INVALID, at, "the target cannot be a feature too");
-		else take_feature(d, from, at, faults);
+		else take_feature(d, from, at, warnings, faults);
 	}
 	if (!d->inputs_count && !faults->count)
 		faults_add(faults, ERR_INVALID, "/dataset", "%s has no column beside the target", d->dataset);
@@ -142,7 +152,7 @@ void definition_from_columns(struct definition *d, const struct definition_sourc
 
 	if (target) take_target(d, target, warnings, faults);
 	else unknown_column(columns, count, d->target, "/target", d->dataset, faults);
-	take_features(d, columns, count, faults);
+	take_features(d, columns, count, warnings, faults);
 	if (!faults->count) definition_finish(d, rows, faults);
 }
 
@@ -180,6 +190,7 @@ size_t definition_output_width(const struct definition *d)
 
 static void default_layer(struct definition *d, uint64_t rows)
 {
+	double prior = definition_classifies(d) ? DEFAULT_PRIOR_CLASSES : DEFAULT_PRIOR_NUMBERS;
 	size_t units = DEFAULT_UNITS_MIN;
 
 	while (units < DEFAULT_UNITS_MAX && units * units < rows)
@@ -188,7 +199,7 @@ static void default_layer(struct definition *d, uint64_t rows)
 		.units = units,
 		.activation = activation_find("relu"),
 		.bias = true,
-		.l2 = rows ? DEFAULT_PRIOR / (double)rows : 0,
+		.l2 = rows ? prior / (double)rows : 0,
 	};
 	params_fallback(d->layers[0].activation->params, d->layers[0].activation_params);
 	d->output_l2 = d->layers[0].l2;
