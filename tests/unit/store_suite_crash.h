@@ -161,7 +161,7 @@ struct side {
 	pthread_t thread;
 	size_t rounds;
 	bool failed;
-	const volatile bool *stop;
+	const atomic_bool *stop;
 };
 
 /* A current revision is read whole, or is not there any more; never in part. */
@@ -193,7 +193,7 @@ START_TEST(readers_and_an_uploader_side_by_side)
 {
 	struct store *s = fresh_store();
 	struct side sides[READING_THREADS];
-	volatile bool stop = false;
+	atomic_bool stop = false;
 
 	put_dataset(s, "d", 'A');
 	for (size_t i = 0; i < READING_THREADS; i++) {

@@ -48,7 +48,7 @@ START_TEST(models_are_listed_by_name)
 	struct store *s = fresh_store();
 	struct store_model *list;
 	size_t count;
-	char name[8];
+	char name[16];
 
 	for (int i = 39; i >= 0; i--) {
 		snprintf(name, sizeof name, "m%02d", i);
