@@ -351,6 +351,17 @@ static int prepare(struct run *run, struct err *e)
 	return training_load(run->training, e);
 }
 
+/* A wish to cancel that came after the claim and before the worker had the job's number in `job` was seen by nobody. */
+static bool was_cancelled(struct run *run)
+{
+	struct store *store = run->worker->jobs->config.store;
+	struct store_job now = { 0 };
+	bool cancelled = !store->job_get(store, run->job.id, &now, NULL) && now.cancel_requested;
+
+	store_job_clear(&now);
+	return cancelled;
+}
+
 static void run_job(struct run *run)
 {
 	struct worker *worker = run->worker;
@@ -361,8 +372,7 @@ static void run_job(struct run *run)
 	progress_write(&worker->progress, &nothing);
 	atomic_store(&worker->stop, 0);
 	atomic_store(&worker->job, run->job.id);
-	/* A wish to cancel, or the end of the daemon, may have come between the claim and now. */
-	if (run->job.cancel_requested || atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, 1);
+	if (was_cancelled(run) || atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, 1);
 	pthread_mutex_init(&run->lock, NULL);
 	cond_new(&run->changed);
 	if (!(rc = prepare(run, &e))) rc = train(run, &e);
