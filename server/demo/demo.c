@@ -259,7 +259,7 @@ static int look(struct demo *d, double *next, bool *over, struct err *e)
 	if (rc) return rc;
 	*over = !is_state(job, "queued") && !is_state(job, "running");
 	parts = number_of(json_object_get(job, "progress")) * LINES;
-	if (d->terminal.live || *over || parts >= *next) {
+	if (d->terminal.live || *over || (parts >= *next && parts < LINES)) {
 		show_progress(d, job);
 		*next = floor(parts) + 1;
 	}
@@ -274,8 +274,8 @@ static int train(struct demo *d, struct err *e)
 	static const char *const members[] = { "id", "model", "state", NULL };
 	struct question order = {
 		put_or_post("POST", "/v1/models/iris:train",
-				"{\"dataset\":\"iris\",\"epochs\":20000,\"batch_size\":1,\"validation\":{\"split\":0.2},\n"
-				"         \"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0.000025},\"early_stopping\":null}"),
+				"{\"dataset\":\"iris\",\"epochs\":50000,\"batch_size\":1,\"validation\":{\"split\":0.2},\n"
+				"         \"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0.00001},\"early_stopping\":null}"),
 		NULL
 	};
 	struct question watch = { { .method = "GET", .path = d->job }, NULL };
@@ -396,8 +396,8 @@ static int tell(struct demo *d, const struct config *config, int (*serve)(const 
 	int rc = child_start(&d->child, config, serve, e);
 
 	if (rc) return rc;
-	printf("descentd %s listens on http://127.0.0.1:%u, its database is %s/demo.db\n", DESCENTD_VERSION,
-			d->child.port, d->child.folder);
+	printf("descentd %s listens on http://127.0.0.1:%u\nIts database is %s/demo.db, until the demo ends.\n",
+			DESCENTD_VERSION, d->child.port, d->child.folder);
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !rc; i++) {
 		rc = steps[i](d, e);
 		if (!rc && (fflush(stdout) || ferror(stdout)))
