@@ -72,7 +72,8 @@ endif
 
 # The engine's loops over blocks become vector code only when errno and floating-point traps need not be kept;
 # neither changes a result. (-ffast-math would.)
-CORE_FLAGS := -O3 -fno-math-errno -fno-trapping-math
+CORE_OPT   ?= -O3
+CORE_FLAGS := $(CORE_OPT) -fno-math-errno -fno-trapping-math
 
 $(BUILD)/core/%.o: core/%.c | found
 	@mkdir -p $(@D)
@@ -121,7 +122,8 @@ $(BUILD)/tests/f64_%: tests/unit/f64_%.c tests/unit/suite.h $(BUILD)/f64/libdesc
 # ---- tests ----
 
 SANITIZE_UB := -fsanitize=undefined -fno-sanitize-recover=all
-SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' # no _FORTIFY_SOURCE: the sanitizers check the same calls themselves
+# No _FORTIFY_SOURCE: the sanitizers check the same calls themselves. -O3 on the matrix kernels would take minutes.
+SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
 
 .PHONY: test unit http house format asan tsan fuzz
 test: deps ## install what is missing, build, run every test but the slow kinds below
