@@ -189,8 +189,10 @@ bench: ## run every benchmark; make bench-gemm runs one (see bench/)
 $(BENCH_C): bench-%: $(BUILD)/bench/%
 	@$<
 
+bench-train_vs_pytorch: $(BUILD)/bench/train
+bench-predict: $(BUILD)/bench/support/bare_http
 $(BENCH_SCRIPT): bench-%: all
-	@export DESCENTD=$(CURDIR)/$(BUILD)/descentd; if [ -f bench/$*.py ]; then $(PYTHON) bench/$*.py; else sh bench/$*.sh; fi
+	@export DESCENTD=$(CURDIR)/$(BUILD)/descentd BENCH_BUILD=$(CURDIR)/$(BUILD)/bench; if [ -f bench/$*.py ]; then $(PYTHON) bench/$*.py; else sh bench/$*.sh; fi
 
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	@mkdir -p $(@D)

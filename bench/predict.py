@@ -1,19 +1,22 @@
 """What a prediction costs: CPU time a request of one-row :predict, against libmicrohttpd with a constant answer.
 
-usage: bench/predict.py BARE_HTTP [ROUNDS [DESCENTD]]     (Debian: wrk)
+usage: bench/predict.py [ROUNDS]     (Debian: wrk; make sets DESCENTD and BENCH_BUILD)
 
 Both servers run at once; wrk asks them turn about with 16 connections for a second or two. CPU time is what
 the kernel counted for the server's process over a round, divided by the requests answered.
 """
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 
-from daemon import Daemon, DATA
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from daemon import DATA, Daemon
 
+BARE = os.path.join(os.environ.get("BENCH_BUILD", "build/release/bench"), "support", "bare_http")
 SECONDS = 2
 SCRIPT = """wrk.method = "POST"
 wrk.body = '{"instances":[[5.1,3.5,1.4,0.2]]}'
@@ -38,9 +41,12 @@ def load(url, script, pid):
 
 
 def main():
-    bare = subprocess.Popen([sys.argv[1]], stdout=subprocess.PIPE, text=True)
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    daemon = Daemon(*sys.argv[3:4])
+    if not shutil.which("wrk"):
+        print("wrk is not installed: apt-get install wrk")
+        return
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    bare = subprocess.Popen([BARE], stdout=subprocess.PIPE, text=True)
+    daemon = Daemon(os.environ.get("DESCENTD"))
     try:
         daemon.ask("PUT", "/v1/datasets/iris", open(os.path.join(DATA, "iris.csv"), "rb").read(), "text/csv")
         daemon.ask("PUT", "/v1/models/iris", {"dataset": "iris", "target": "species"})

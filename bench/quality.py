@@ -1,7 +1,7 @@
 """Quality with defaults: a network that was created and trained without naming a layer or a hyperparameter, against
 scikit-learn's logistic regression (ridge regression for numbers), on the 30 % of the rows that neither has seen.
 
-usage: bench/quality.py [SPLITS [DESCENTD]]     (Debian: python3-sklearn python3-pandas)
+usage: bench/quality.py [SPLITS]     (Debian: python3-sklearn python3-pandas; make sets DESCENTD)
 
 Each split is made once and used by both; the figure is the mean of the paired differences, with its standard error.
 """
@@ -11,14 +11,19 @@ import os
 import sys
 import warnings
 
-import numpy as np
-import pandas as pd
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 from daemon import DATA, Daemon
+
+try:
+    import numpy as np
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.model_selection import train_test_split
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+except ImportError:
+    print("scikit-learn or pandas is not installed: apt-get install python3-sklearn python3-pandas")
+    sys.exit(0)
 
 warnings.filterwarnings("ignore")
 TASKS = (("iris", "species"), ("wine", "cultivar"), ("breast_cancer", "diagnosis"), ("digits", "digit"),
@@ -54,7 +59,7 @@ def sklearn_score(target, train, test, classifies):
 
 def main():
     splits = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    daemon = Daemon(*sys.argv[2:3])
+    daemon = Daemon(os.environ.get("DESCENTD"))
     print(f"{'':14s} {'descentd':>9s} {'linear':>9s}   difference (standard error), {splits} splits")
     try:
         for name, target in TASKS:

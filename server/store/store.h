@@ -7,7 +7,7 @@
  * Every function may be called from any thread and may wait for the disk, so never from a thread that answers
  * predictions. A write that returned 0 is committed and synced. Results are 0 or an ERR_ code with the sentence
  * in *e: ERR_NOT_FOUND, ERR_CONFLICT as said below, and from every function ERR_NOMEM, ERR_IO, ERR_DISK_FULL,
- * ERR_CORRUPT, ERR_BUSY (closing). On an error nothing was changed and *out is empty.
+ * ERR_CORRUPT, ERR_BUSY (another program locks the file). On an error nothing was changed and *out is empty.
  *
  * Strings handed in are borrowed for the call. Results own their strings: clear them with the function beside
  * the struct (which leaves a zeroed struct; clearing twice is fine). Times are milliseconds since 1970 UTC.
@@ -55,7 +55,7 @@ void store_revision_clear(struct store_revision *revision);
 /* What the last commit of an upload says of it. */
 struct store_upload {
 	const char *dataset; /* NULL: inline data, pinned by the job that will name it */
-	bool replace;        /* a revision with other bytes gives way; else ERR_CONFLICT */
+	bool replace;        /* a revision with other bytes, or other columns, gives way; else ERR_CONFLICT */
 	uint64_t rows, columns_count, groups, size_bytes;
 	const char *sha256;
 	const char *columns;
@@ -176,7 +176,7 @@ struct store_info {
 void store_info_clear(struct store_info *info);
 
 struct store {
-	/* Ends the writer after what it was given; then every call answers ERR_BUSY. Frees the store. */
+	/* Writes what was queued and frees the store. No other call may be under way, or come after it. */
 	void (*close)(struct store *s);
 	/* 0 when a write transaction can be made just now. */
 	int (*check)(struct store *s, struct err *e);
@@ -188,21 +188,24 @@ struct store {
 	/* Segments of row group `group` (from 0), one a column, in column order. Takes over the memory of
 	 * bytes[i].data in every case (they become NULL). Returns once the write is queued: it waits only while two
 	 * groups of this upload are under way. A fault in writing comes from a later call of this upload. The sum of
-	 * the sizes is at most STORE_CHUNK_BYTES, or one column (ERR_RANGE). */
+	 * the sizes is at most STORE_CHUNK_BYTES (ERR_RANGE). Every call of an upload that is over: ERR_NOT_FOUND. */
 	int (*upload_group)(struct store *s, int64_t revision, uint64_t group, struct store_bytes *bytes,
 			size_t count, struct err *e);
-	/* Puts another segment in the place of one (a column that met its first word late). */
+	/* Puts another segment in the place of one (a column that met its first word late; segment_read works
+	 * before the commit too). ERR_NOT_FOUND: there is none in that place. ERR_RANGE as above. */
 	int (*upload_segment)(struct store *s, int64_t revision, uint64_t group, uint64_t column,
 			const void *data, size_t size, struct err *e);
-	/* A column's values, any size; kept in chunks. */
+	/* A column's values, any size; kept in chunks. Once a column. */
 	int (*upload_dictionary)(struct store *s, int64_t revision, uint64_t column, const void *data, size_t size,
 			struct err *e);
 	/* Makes the revision visible in one commit, waiting for what is under way. *outcome STORE_SAME: the data set's
-	 * current revision has this sha256, and this upload was dropped; *out is then the current one. ERR_CONFLICT:
-	 * other bytes are there and replace is false; the upload was dropped. A revision that gave way is reclaimed in
-	 * the background once no unfinished job and no version needs it. Whatever the result, the upload is over. */
+	 * current revision has this sha256 (with replace: and these columns), and this upload was dropped; *out is then
+	 * the current one. ERR_CONFLICT: other bytes are there and replace is false; the upload was dropped. A revision
+	 * that gave way is reclaimed in the background once no unfinished job needs it (versions keep what they say of
+	 * their data as text). Whatever the result, the upload is over. */
 	int (*upload_commit)(struct store *s, int64_t revision, const struct store_upload *upload,
 			enum store_outcome *outcome, struct store_revision *out, struct err *e);
+	/* Also gives back inline data that were committed and that no job has named. */
 	void (*upload_abort)(struct store *s, int64_t revision);
 
 	int (*dataset_get)(struct store *s, const char *name, struct store_revision *out, struct err *e);
@@ -213,6 +216,7 @@ struct store {
 	/* The cells are reclaimed in steps afterwards. ERR_NOT_FOUND; ERR_CONFLICT naming the unfinished job that
 	 * needs any revision of it. */
 	int (*dataset_delete)(struct store *s, const char *name, struct err *e);
+	/* Of a data set, current or kept by an unfinished job, or inline. ERR_NOT_FOUND: not committed, or reclaimed. */
 	int (*revision_get)(struct store *s, int64_t revision, struct store_revision *out, struct err *e);
 	/* bytes is reused when its memory is large enough (start with a zeroed one). ERR_NOT_FOUND. */
 	int (*segment_read)(struct store *s, int64_t revision, uint64_t group, uint64_t column,
@@ -240,7 +244,7 @@ struct store {
 	/* ERR_NOT_FOUND: no such model, version or label (the sentence says which). */
 	int (*label_set)(struct store *s, const char *model, const char *label, uint64_t version, struct err *e);
 	int (*label_delete)(struct store *s, const char *model, const char *label, struct err *e);
-	/* A version made by hand. */
+	/* A version made by hand. ERR_NOT_FOUND: no such model, or the blob is gone or of another version. */
 	int (*version_create)(struct store *s, const char *model, const struct store_version_new *version,
 			uint64_t *number, struct err *e);
 	int (*version_get)(struct store *s, const char *model, uint64_t number, struct store_version *out,
@@ -261,10 +265,12 @@ struct store {
 	/* The next queued job (highest priority, then oldest) becomes running, with a new attempt number.
 	 * ERR_NOT_FOUND: none is queued. */
 	int (*job_claim)(struct store *s, struct store_job *out, struct err *e);
-	/* Back to queued, its curve taken back: the daemon stops. Fenced. */
+	/* The daemon stops: back to queued with resumed + 1 and its curve taken back, or cancelled when that was
+	 * requested. Fenced: ERR_CONFLICT. */
 	int (*job_requeue)(struct store *s, int64_t id, int64_t attempt, struct err *e);
 	/* The end of a claimed job, once: ERR_CONFLICT when it is not running under this attempt (then nothing
-	 * is written). *version is the number published, 0 for none. ERR_NOT_FOUND: its model is gone. */
+	 * is written). *version is the number published, 0 for none. ERR_NOT_FOUND: the version's blob is gone. What
+	 * end leaves NULL of metrics and best stays as it was. */
 	int (*job_finish)(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e);
 	/* queued or paused: cancelled at once. running: noted, the worker acts on it. *state is what it is now.
 	 * ERR_CONFLICT: it has ended. */
@@ -276,7 +282,8 @@ struct store {
 	 * with resumed + 1 and their curve taken back. *count is how many were queued. */
 	int (*job_recover)(struct store *s, size_t *count, struct err *e);
 
-	/* Fenced: ERR_CONFLICT when the job is not running under this attempt. Blocks come in order. */
+	/* Fenced: ERR_CONFLICT when the job is not running under this attempt. Blocks come in order and do not overlap
+	 * (ERR_RANGE). */
 	int (*curve_append)(struct store *s, int64_t job, int64_t attempt, const struct store_curve_block *block,
 			struct err *e);
 	/* Calls each for every block that overlaps epochs [from, to], in order, until it returns not 0 (which is

@@ -8,17 +8,18 @@ import time
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DATA = os.path.join(HERE, "..", "examples", "data")
-PROGRAM = os.path.join(HERE, "..", "descentd")
+ROOT = os.path.join(HERE, "..", "..")
+DATA = os.path.join(ROOT, "examples", "data")
+PROGRAM = os.path.join(ROOT, "descentd")
 
 
 class Daemon:
-    def __init__(self, program=PROGRAM, db=None, flags=()):
+    def __init__(self, program=None, db=None, flags=()):
         self.folder = tempfile.TemporaryDirectory()
         port = os.path.join(self.folder.name, "port")
         self.db = db or os.path.join(self.folder.name, "bench.db")
         started = time.monotonic()
-        self.process = subprocess.Popen([program, "serve", "--db", self.db, "--listen", "127.0.0.1:0", "--port-file",
+        self.process = subprocess.Popen([program or PROGRAM, "serve", "--db", self.db, "--listen", "127.0.0.1:0", "--port-file",
                                          port, *flags], stderr=subprocess.DEVNULL)
         while not os.path.exists(port):
             if self.process.poll() is not None or time.monotonic() > started + 20:

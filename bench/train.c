@@ -1,0 +1,96 @@
+/* train.c - samples a second of training, whole epochs with shuffling, one thread.
+ *
+ * `make bench-train`, or `train TASK` for one line. Data are random; each figure is the best of RUNS runs after a
+ * warm-up, as noise only ever adds time. bench/train_vs_pytorch.py runs the same tasks turn about with PyTorch.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/block.h"
+#include "core/rng.h"
+#include "core/train.h"
+
+#define RUNS 5
+
+struct task {
+	const char *name;
+	size_t sizes[5]; /* inputs, hidden layers, outputs; ended by 0 */
+	size_t batch, rows, epochs;
+};
+static const struct task tasks[] = {
+	{ "4-16-3", { 4, 16, 3 }, 32, 150, 2000 },
+	{ "784-128-10", { 784, 128, 10 }, 64, 12800, 2 },
+	{ "64-256-256-10", { 64, 256, 256, 10 }, 128, 12800, 4 },
+	{ "512-1024-1024-512", { 512, 1024, 1024, 512 }, 256, 5120, 1 },
+};
+
+static size_t task_layers(const struct task *task, struct layer_spec layers[4])
+{
+	size_t count = 0;
+
+	for (; count < 4 && task->sizes[count + 1]; count++)
+		layers[count] = (struct layer_spec){ .units = task->sizes[count + 1],
+			.activation = activation_find("relu"), .bias = true };
+	layers[count - 1].activation = activation_find("softmax");
+	return count;
+}
+
+static void fill(const struct task *task, size_t classes, struct train_data *data)
+{
+	struct rng_key key = { 1, RNG_TEST, 0, 0 };
+	real *x = block_new(task->rows * task->sizes[0]), *y = block_new(task->rows * classes);
+
+	if (!x || !y) abort();
+	for (size_t i = 0; i < task->rows * task->sizes[0]; i++)
+		x[i] = (real)rng_uniform(&key, i);
+	for (size_t i = 0; i < task->rows; i++)
+		y[i * classes + rng_below(&key, i, classes)] = 1;
+	*data = (struct train_data){ x, y, task->rows };
+}
+
+static void note(void *self, const struct train_point *point)
+{
+	*(double *)self = point->seconds;
+}
+
+static void run_task(const struct task *task)
+{
+	struct layer_spec layers[4];
+	size_t count = task_layers(task, layers);
+	struct train_config config = { .epochs = task->epochs, .batch_size = task->batch, .shuffle = true,
+		.target_loss = -1, .optimizer = optim_find("adam"), .loss = loss_find("cross_entropy"),
+		.classification = true };
+	const struct gemm_engine *engine;
+	struct train_data data;
+	struct train_result result;
+	struct trainer *trainer;
+	struct net *net;
+	struct err e;
+	double best = 0, seconds = 0;
+	struct train_hooks hooks = { &seconds, note, NULL };
+	double steps = (double)(task->epochs * ((task->rows + task->batch - 1) / task->batch));
+
+	params_fallback(config.optimizer->params, config.optimizer_params);
+	fill(task, layers[count - 1].units, &data);
+	if (gemm_choose(&engine, NULL, &e) || net_new(&net, task->sizes[0], layers, count, &e)) abort();
+	for (int run = 0; run <= RUNS; run++) {
+		net_init(net, 1);
+		if (trainer_new(&trainer, net, &config, &data, NULL, engine, NULL, &e)) abort();
+		if (trainer_run(trainer, &hooks, &result, &e)) abort();
+		trainer_free(trainer);
+		if (run == 1 || (run && seconds < best)) best = seconds;
+	}
+	printf("%-18s %12.0f samples/s %9.2f us a step\n", task->name, (double)(task->rows * task->epochs) / best,
+			best / steps * 1e6);
+	net_free(net);
+	free((real *)data.x);
+	free((real *)data.y);
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
+		if (argc < 2 || !strcmp(argv[1], tasks[i].name)) run_task(&tasks[i]);
+	return 0;
+}
