@@ -99,6 +99,7 @@ void chart_progress(const struct terminal *terminal, const struct chart_progress
 	if (used >= sizeof line) used = sizeof line - 1;
 	if (!terminal->live) {
 		puts(line);
+		fflush(stdout);
 		return;
 	}
 	fputs("\r", stdout);

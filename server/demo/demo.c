@@ -102,7 +102,7 @@ static int ask(struct demo *d, const struct client_request *rq, unsigned *status
 	return rc;
 }
 
-/* Shows the curl line, sends it, and shows the members of the answer that matter. */
+/* Shows the curl line, sends it, and shows the members of the answer that matter. *answer as in ask. */
 static int ask_aloud(struct demo *d, const struct question *q, const char *const *members, json_t **answer,
 		struct err *e)
 {
@@ -123,6 +123,10 @@ static int ask_aloud(struct demo *d, const struct question *q, const char *const
 		printf("%s%u %.*s, ...}%s\n", style(&d->terminal, STYLE_ANSWER), status,
 				(int)strlen(text) - 1, text, style(&d->terminal, STYLE_PLAIN));
 out:
+	if (rc) {
+		json_decref(*answer);
+		*answer = NULL;
+	}
 	free(text);
 	json_decref(shown);
 	return rc;
