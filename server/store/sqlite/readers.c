@@ -10,33 +10,25 @@
 struct readers {
 	char *path;
 	pthread_mutex_t lock;  /* of all below */
-	pthread_cond_t change; /* a connection came back, or the last call left */
+	pthread_cond_t change; /* a connection came back */
 	struct db *idle[READERS_MAX];
 	int idle_count, open_count;
-	size_t calls;
-	bool stopping;
 };
 
-/* *db NULL: open one, its place is reserved. */
-static int take(struct readers *r, struct db **db, struct err *e)
+/* NULL: open one, its place is reserved. */
+static struct db *take(struct readers *r)
 {
-	int rc = 0;
+	struct db *db = NULL;
 
-	*db = NULL;
 	pthread_mutex_lock(&r->lock);
-	r->calls++;
-	while (!r->stopping && !r->idle_count && r->open_count == READERS_MAX)
+	while (!r->idle_count && r->open_count == READERS_MAX)
 		pthread_cond_wait(&r->change, &r->lock);
-	if (r->stopping)
-		rc = err_set(e, ERR_BUSY,
-				"the database is being closed; try again once the daemon has started anew");
-	else if (r->idle_count)
-		*db = r->idle[--r->idle_count];
+	if (r->idle_count)
+		db = r->idle[--r->idle_count];
 	else
 		r->open_count++;
-	if (rc && !--r->calls) pthread_cond_broadcast(&r->change);
 	pthread_mutex_unlock(&r->lock);
-	return rc;
+	return db;
 }
 
 /* db NULL: it could not be opened. */
@@ -47,17 +39,15 @@ static void give_back(struct readers *r, struct db *db)
 		r->idle[r->idle_count++] = db;
 	else
 		r->open_count--;
-	r->calls--;
-	pthread_cond_broadcast(&r->change);
+	pthread_cond_signal(&r->change);
 	pthread_mutex_unlock(&r->lock);
 }
 
 int readers_run(struct readers *r, read_fn *run, void *arg, struct err *e)
 {
-	struct db *db;
+	struct db *db = take(r);
 	int rc;
 
-	if ((rc = take(r, &db, e))) return rc;
 	if (!db && (rc = db_open(&db, r->path, DB_READER, e))) goto out;
 	if ((rc = db_begin(db, e))) goto out;
 	rc = run(db, arg, e);
@@ -97,12 +87,6 @@ int readers_start(struct readers **out, const char *path, struct err *e)
 void readers_stop(struct readers *r)
 {
 	if (!r) return;
-	pthread_mutex_lock(&r->lock);
-	r->stopping = true;
-	pthread_cond_broadcast(&r->change);
-	while (r->calls)
-		pthread_cond_wait(&r->change, &r->lock);
-	pthread_mutex_unlock(&r->lock);
 	for (int i = 0; i < r->idle_count; i++)
 		db_close(r->idle[i]);
 	pthread_cond_destroy(&r->change);

@@ -15,7 +15,7 @@ typedef int read_fn(struct db *db, void *arg, struct err *e);
 
 /* *out is new (readers_stop). path is copied. One connection is opened, to see that it can be. */
 int readers_start(struct readers **out, const char *path, struct err *e);
-/* Waits for readings under way; those that come meanwhile get ERR_BUSY. */
+/* No reading is under way. NULL is fine. */
 void readers_stop(struct readers *r);
 /* run(arg) sees one state of the database throughout. */
 int readers_run(struct readers *r, read_fn *run, void *arg, struct err *e);

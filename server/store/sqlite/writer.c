@@ -38,9 +38,7 @@ struct writer {
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work;  /* something was queued, or stopping */
-	pthread_cond_t idle;  /* calls became 0 */
 	struct queue queues[WRITE_CLASSES];
-	size_t calls; /* inside writer_run */
 	bool stopping;
 };
 
@@ -171,7 +169,6 @@ int writer_start(struct writer **out, struct db *db, struct err *e)
 	w->db = db;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->work, NULL);
-	pthread_cond_init(&w->idle, NULL);
 	for (int i = 0; i < WRITE_CLASSES; i++)
 		w->queues[i].last = &w->queues[i].first;
 	if (pthread_create(&w->thread, NULL, writer_thread, w)) {
@@ -189,21 +186,12 @@ void writer_stop(struct writer *w)
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
 	pthread_cond_signal(&w->work);
-	while (w->calls)
-		pthread_cond_wait(&w->idle, &w->lock);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
-	pthread_cond_destroy(&w->idle);
 	pthread_cond_destroy(&w->work);
 	pthread_mutex_destroy(&w->lock);
 	db_close(w->db);
 	free(w);
-}
-
-static int closing(struct err *e)
-{
-	return err_set(e, ERR_BUSY,
-			"the database is being closed; try again once the daemon has started anew");
 }
 
 int writer_run(struct writer *w, enum write_class class, write_fn *run, void *arg, struct err *e)
@@ -211,16 +199,10 @@ int writer_run(struct writer *w, enum write_class class, write_fn *run, void *ar
 	struct operation op = { .run = run, .arg = arg, .over = PTHREAD_COND_INITIALIZER };
 
 	pthread_mutex_lock(&w->lock);
-	if (w->stopping) {
-		pthread_mutex_unlock(&w->lock);
-		return closing(e);
-	}
-	w->calls++;
 	queue_put(&w->queues[class], &op);
 	pthread_cond_signal(&w->work);
 	while (!op.finished)
 		pthread_cond_wait(&op.over, &w->lock);
-	if (!--w->calls) pthread_cond_signal(&w->idle);
 	pthread_mutex_unlock(&w->lock);
 	pthread_cond_destroy(&op.over);
 	if (op.rc && e) *e = op.e;
@@ -231,16 +213,12 @@ int writer_post(struct writer *w, write_fn *run, void (*done)(void *arg, int rc,
 		void *arg, struct err *e)
 {
 	struct operation *op = calloc(1, sizeof *op);
-	bool stopping;
 
 	if (!op) return err_nomem(e);
 	*op = (struct operation){ .run = run, .arg = arg, .done = done };
 	pthread_mutex_lock(&w->lock);
-	stopping = w->stopping;
-	if (!stopping) queue_put(&w->queues[WRITE_BULK], op);
+	queue_put(&w->queues[WRITE_BULK], op);
 	pthread_cond_signal(&w->work);
 	pthread_mutex_unlock(&w->lock);
-	if (!stopping) return 0;
-	free(op);
-	return closing(e);
+	return 0;
 }
