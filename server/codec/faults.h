@@ -38,7 +38,8 @@ int faults_result(const struct faults *faults, struct err *e);
 const char *pointer_join(char out[FAULT_POINTER_BYTES], const char *pointer, const char *name);
 const char *pointer_index(char out[FAULT_POINTER_BYTES], const char *pointer, size_t index);
 
-/* The name of list (ended by NULL) that was probably meant, or NULL: edit distance at most 2, or a prefix. */
+/* The name of list (ended by NULL) that was probably meant, or NULL: one edit away, or two where those are at most half
+ * of the letters; case does not count. */
 const char *did_you_mean(const char *name, const char *const *list);
 
 #endif
