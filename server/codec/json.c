@@ -38,6 +38,8 @@ int json_read(const char *text, size_t size, json_t **out, struct err *e)
 
 	*out = NULL;
 	if (!size) return err_set(e, ERR_JSON, "the body is empty; a JSON object is needed");
+	if (memchr(text, 0, size)) /* jansson skips one behind a number */
+		return err_set(e, ERR_JSON, "the JSON has a NUL byte in it");
 	if (too_deep(text, size))
 		return err_set(e, ERR_JSON, "the JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
 	*out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
