@@ -53,12 +53,13 @@ void conditional_finish(const struct request *rq, struct reply *rp)
 	rp->body.size = 0;
 }
 
-static const struct route *get_row(const struct http_server *server, const struct request *rq,
-		struct route_match *match)
+static const struct route *get_row(
+		const struct http_server *server, const struct request *rq, struct route_match *match)
 {
 	char allow[128];
 
-	if (route_find(server->config.routes, "GET", rq->url, rq->path_length, match, allow, sizeof allow, NULL))
+	if (route_find(server->config.routes, "GET", rq->url, rq->path_length, match, allow, sizeof allow,
+			    NULL))
 		return NULL;
 	return match->route;
 }
@@ -66,8 +67,12 @@ static const struct route *get_row(const struct http_server *server, const struc
 int conditional_guard(struct http_server *server, struct request *rq, struct err *e)
 {
 	const char *match = request_header(rq, "If-Match"), *none_match = request_header(rq, "If-None-Match");
-	struct request get = { .app = rq->app, .method = "GET", .url = rq->url, .path_length = rq->path_length,
-			       .may_wait = true, .connection = rq->connection };
+	struct request get = { .app = rq->app,
+		.method = "GET",
+		.url = rq->url,
+		.path_length = rq->path_length,
+		.may_wait = true,
+		.connection = rq->connection };
 	struct reply now = { 0 };
 	char etag[ETAG_BYTES] = "";
 	bool there, refused;
@@ -76,9 +81,12 @@ int conditional_guard(struct http_server *server, struct request *rq, struct err
 	there = !get.match.route->handler(&get, &now, e);
 	if (there) make_etag(&now, etag);
 	buffer_free(&now.body);
-	refused = (match && (!there || !list_has(match, etag))) || (none_match && there && list_has(none_match, etag));
+	refused = (match && (!there || !list_has(match, etag))) ||
+		  (none_match && there && list_has(none_match, etag));
 	if (get.notes) get.notes_free(get.notes);
 	if (!refused) return 0;
-	return err_set(e, ERR_PRECONDITION, there ? "the resource has changed: its ETag is %s now" :
-						    "the resource that If-Match guards is not there%s", etag);
+	return err_set(e, ERR_PRECONDITION,
+			there ? "the resource has changed: its ETag is %s now"
+			      : "the resource that If-Match guards is not there%s",
+			etag);
 }

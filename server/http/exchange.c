@@ -15,7 +15,8 @@
 
 #include "server/http/media.h"
 
-#define SWALLOW_BYTES     (1u << 20)  /* a refused body up to this size is read, so that the connection can go on */
+#define SWALLOW_BYTES \
+	(1u << 20) /* a refused body up to this size is read, so that the connection can go on */
 #define INLINE_BODY_BYTES (64u << 10) /* a larger body is worth a thread that may be busy for a while */
 
 static void reply_problem(struct exchange *x, int code, const struct err *e)
@@ -69,7 +70,8 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 		.url = x->rq.url,
 		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : 0,
 		.sent_bytes = x->sent_bytes,
-		.seconds = (double)(now.tv_sec - x->started.tv_sec) + (double)(now.tv_nsec - x->started.tv_nsec) * 1e-9,
+		.seconds = (double)(now.tv_sec - x->started.tv_sec) +
+			   (double)(now.tv_nsec - x->started.tv_nsec) * 1e-9,
 	};
 	if (x->server->config.access) x->server->config.access(x->rq.app, &access);
 	if (!x->streaming) {
@@ -137,7 +139,8 @@ static int check_media(const struct request *rq, const struct route *route, stru
 
 	if (route->max_body && has_body(rq)) {
 		if (coding && strcasecmp(coding, "identity"))
-			return err_set(e, ERR_UNSUPPORTED, "Content-Encoding %.64s is not read here; send the bytes as they are",
+			return err_set(e, ERR_UNSUPPORTED,
+					"Content-Encoding %.64s is not read here; send the bytes as they are",
 					coding);
 		if (type && !(route->flags & ROUTE_ANY_TYPE) && !media_in(type, consumes))
 			return err_set(e, ERR_UNSUPPORTED,
@@ -146,15 +149,15 @@ static int check_media(const struct request *rq, const struct route *route, stru
 	}
 	if (accept && *produces && !media_choose(accept, produces, &n) &&
 			media_quality(accept, "application/problem+json") <= 0)
-		return err_set(e, ERR_NOT_ACCEPTABLE, "Accept asks for %.128s; this answers %s", accept, produces);
+		return err_set(e, ERR_NOT_ACCEPTABLE, "Accept asks for %.128s; this answers %s", accept,
+				produces);
 	return 0;
 }
 
 static int check_size(const struct request *rq, const struct route *route, struct err *e)
 {
 	if (content_length(rq) <= route->max_body) return 0;
-	if (!route->max_body)
-		return err_set(e, ERR_TOO_LARGE, "%s takes no body here", rq->method);
+	if (!route->max_body) return err_set(e, ERR_TOO_LARGE, "%s takes no body here", rq->method);
 	return err_set(e, ERR_TOO_LARGE, "the body has %llu bytes; at most %zu are read here",
 			(unsigned long long)content_length(rq), route->max_body);
 }
@@ -188,20 +191,26 @@ static int read_query(struct exchange *x, const struct route *route, struct err 
 
 		if (!n) continue;
 		if (rq->query_count == REQUEST_QUERY_MAX)
-			return err_set(e, ERR_INVALID, "the query has more than %d parameters", REQUEST_QUERY_MAX);
+			return err_set(e, ERR_INVALID, "the query has more than %d parameters",
+					REQUEST_QUERY_MAX);
 		arg->name = to;
 		if ((rc = route_decode(at, name_n, true, to, name_n + 1, e))) return rc;
 		arg->value = to += strlen(to) + 1;
-		if (name_n < n) rc = route_decode(at + name_n + 1, n - name_n - 1, true, to, n - name_n, e);
-		else *to = 0;
+		if (name_n < n)
+			rc = route_decode(at + name_n + 1, n - name_n - 1, true, to, n - name_n, e);
+		else
+			*to = 0;
 		if (rc) return rc;
 		to += strlen(to) + 1;
 		at += n;
 		if (!query_known(route->query, arg->name))
-			return err_set(e, ERR_UNKNOWN_FIELD, "there is no query parameter \"%.64s\" here%s%.128s", arg->name,
-					route->query ? "; there are: " : "; there are none", route->query ? route->query : "");
+			return err_set(e, ERR_UNKNOWN_FIELD,
+					"there is no query parameter \"%.64s\" here%s%.128s", arg->name,
+					route->query ? "; there are: " : "; there are none",
+					route->query ? route->query : "");
 		if (request_query(rq, arg->name))
-			return err_set(e, ERR_DUPLICATE_KEY, "the query parameter \"%.64s\" is given twice", arg->name);
+			return err_set(e, ERR_DUPLICATE_KEY, "the query parameter \"%.64s\" is given twice",
+					arg->name);
 		rq->query_count++;
 	}
 	return 0;
@@ -229,7 +238,8 @@ static int check_headers(struct exchange *x, struct err *e)
 		*e = no_route;
 		return routed;
 	}
-	if ((rc = check_media(rq, route, e)) || (rc = check_size(rq, route, e)) || (rc = read_query(x, route, e)))
+	if ((rc = check_media(rq, route, e)) || (rc = check_size(rq, route, e)) ||
+			(rc = read_query(x, route, e)))
 		return rc;
 	if (atomic_load_explicit(&x->server->draining, memory_order_relaxed)) {
 		x->rp.close = true;

@@ -19,16 +19,16 @@ struct http_server {
 };
 
 enum phase {
-	PHASE_NEW,      /* headers not seen yet */
-	PHASE_REFUSED,  /* the reply is ready; what is left of the body is swallowed */
-	PHASE_BODY,     /* the body is collected */
-	PHASE_OPENING,  /* the pool runs stream->begin */
-	PHASE_OPENED,   /* it has: libmicrohttpd shows the headers once more after a suspension */
-	PHASE_STREAM,   /* the body is handed on */
-	PHASE_CHUNK,    /* the pool has the chunk that the next call shows again */
+	PHASE_NEW,     /* headers not seen yet */
+	PHASE_REFUSED, /* the reply is ready; what is left of the body is swallowed */
+	PHASE_BODY,    /* the body is collected */
+	PHASE_OPENING, /* the pool runs stream->begin */
+	PHASE_OPENED,  /* it has: libmicrohttpd shows the headers once more after a suspension */
+	PHASE_STREAM,  /* the body is handed on */
+	PHASE_CHUNK,   /* the pool has the chunk that the next call shows again */
 	PHASE_CHUNK_DONE,
-	PHASE_WORKING,  /* the pool runs the handler */
-	PHASE_READY,    /* the reply is ready */
+	PHASE_WORKING, /* the pool runs the handler */
+	PHASE_READY,   /* the reply is ready */
 };
 
 struct exchange {
@@ -38,7 +38,7 @@ struct exchange {
 	struct MHD_Connection *connection;
 	struct pool_task task;
 	enum phase phase;
-	bool streaming;          /* stream->begin succeeded and neither handler nor abandon was called since */
+	bool streaming; /* stream->begin succeeded and neither handler nor abandon was called since */
 	const char *chunk;
 	size_t chunk_size;
 	uint64_t received;

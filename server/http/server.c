@@ -20,7 +20,8 @@ static bool split_address(const char *address, char host[256], char port[8])
 	const char *colon = strrchr(address, ':');
 	size_t n;
 
-	if (!colon || !colon[1] || strlen(colon + 1) > 5 || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+	if (!colon || !colon[1] || strlen(colon + 1) > 5 ||
+			strspn(colon + 1, "0123456789") != strlen(colon + 1))
 		return false;
 	if (strtoul(colon + 1, NULL, 10) > 65535) return false;
 	n = (size_t)(colon - address);
@@ -102,12 +103,13 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 	if ((rc = pool_start(&server->pool, config->pool_threads, POOL_QUEUE_MAX, e))) goto fail;
 	/* The first option must be the logger: it is needed while the others are read. */
 	server->daemon = MHD_start_daemon(
-			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-			exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_sentence, server,
-			MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_THREAD_POOL_SIZE, config->loops,
-			MHD_OPTION_CONNECTION_LIMIT, config->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-			config->idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
-			MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_END);
+			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+			NULL, exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_sentence, server,
+			MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
+			config->loops, MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
+			MHD_OPTION_CONNECTION_TIMEOUT, config->idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
+			exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
+			MHD_OPTION_END);
 	if (!server->daemon) {
 		rc = err_set(e, ERR_IO, "the HTTP server could not be started: %s", strerror(errno));
 		goto fail;
