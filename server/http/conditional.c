@@ -24,15 +24,16 @@ static void make_etag(const struct reply *rp, char out[ETAG_BYTES])
 	snprintf(out, ETAG_BYTES, "\"%016llx\"", (unsigned long long)hash);
 }
 
-/* Is the tag in a list such as `"a", W/"b"`, or is the list `*`? */
-static bool list_has(const char *list, const char *etag)
+/* Is the tag in a list such as `"a", W/"b"`, or is the list `*`? A weak tag is none that If-Match could trust
+ * (section 13.1.1), ours being strong. */
+static bool list_has(const char *list, const char *etag, bool weak_counts)
 {
 	size_t n = strlen(etag);
 
 	while (*list) {
 		list += strspn(list, " \t,");
 		if (*list == '*') return true;
-		if (!strncmp(list, "W/", 2)) list += 2;
+		if (weak_counts && !strncmp(list, "W/", 2)) list += 2;
 		if (!strncmp(list, etag, n)) return true;
 		list += strcspn(list, ",");
 	}
@@ -48,9 +49,8 @@ void conditional_finish(const struct request *rq, struct reply *rp)
 	make_etag(rp, etag);
 	reply_header(rp, "ETag", "%s", etag);
 	none_match = request_header(rq, "If-None-Match");
-	if (!none_match || !list_has(none_match, etag)) return;
-	rp->status = 304;
-	rp->body.size = 0;
+	if (!none_match || !list_has(none_match, etag, true)) return;
+	rp->status = 304; /* the body stays for its length, which is that of the 200; it is not sent */
 }
 
 static const struct route *get_row(
@@ -81,8 +81,8 @@ int conditional_guard(struct http_server *server, struct request *rq, struct err
 	there = !get.match.route->handler(&get, &now, e);
 	if (there) make_etag(&now, etag);
 	buffer_free(&now.body);
-	refused = (match && (!there || !list_has(match, etag))) ||
-		  (none_match && there && list_has(none_match, etag));
+	refused = (match && (!there || !list_has(match, etag, false))) ||
+		  (none_match && there && list_has(none_match, etag, true));
 	if (get.notes) get.notes_free(get.notes);
 	if (!refused) return 0;
 	return err_set(e, ERR_PRECONDITION,

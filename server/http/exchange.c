@@ -37,6 +37,7 @@ void *exchange_begin(void *server, const char *url, struct MHD_Connection *conne
 	x->rq.path_length = strcspn(x->rq.url, "?");
 	x->rq.connection = connection;
 	clock_gettime(CLOCK_MONOTONIC, &x->started);
+	atomic_fetch_add_explicit(&x->server->under_way, 1, memory_order_relaxed);
 	return x;
 }
 
@@ -64,6 +65,7 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 	(void)connection;
 	if (!x) return;
 	*state = NULL;
+	atomic_fetch_sub_explicit(&x->server->under_way, 1, memory_order_relaxed);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	access = (struct http_access){
 		.method = x->rq.method ? x->rq.method : "-",
@@ -101,13 +103,14 @@ static enum MHD_Result send_reply(struct exchange *x)
 	/* The body stays in the exchange, which outlives the sending. */
 	response = MHD_create_response_from_buffer(rp->body.size, rp->body.data, MHD_RESPMEM_PERSISTENT);
 	if (!response) return MHD_NO;
-	x->sent_bytes = strcmp(x->rq.method, "HEAD") ? rp->body.size : 0;
+	x->sent_bytes = strcmp(x->rq.method, "HEAD") && rp->status != 304 ? rp->body.size : 0;
 	if (rp->status != 204 && rp->status != 304)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 				rp->content_type ? rp->content_type : "application/json");
 	for (size_t i = 0; i < rp->headers_count; i++)
 		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
-	if (rp->close) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	if (rp->close || atomic_load_explicit(&x->server->draining, memory_order_relaxed))
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	x->sent_status = rp->status;
 	queued = MHD_queue_response(x->connection, rp->status, response);
 	MHD_destroy_response(response);
@@ -316,52 +319,65 @@ static void run_chunk(struct pool_task *task)
 {
 	struct exchange *x = exchange_of(task);
 	struct err e;
-	int rc = x->rq.match.route->stream->data(&x->rq, x->chunk, x->chunk_size, &e);
+	int rc = x->rq.match.route->stream->data(&x->rq, x->rq.body.data, x->rq.body.size, &e);
 
+	x->rq.body.size = 0;
 	if (rc) {
 		reply_problem(x, rc, &e);
 		x->rq.match.route->stream->abandon(&x->rq);
 		x->streaming = false;
 	}
-	give_back(x, PHASE_CHUNK_DONE);
+	give_back(x, x->streaming ? PHASE_STREAM : PHASE_REFUSED);
 }
 
 /* ---- the phases ---- */
 
-static enum MHD_Result refuse(struct exchange *x, int code, const struct err *e)
+/* The reply is known before the body. A small body is swallowed, so that the connection can go on; with a large one,
+ * one of unknown length, or one that waits for 100 (Continue), the reply goes out now and ends the connection. */
+static enum MHD_Result settle(struct exchange *x)
 {
-	uint64_t length = content_length(&x->rq);
-	bool chunked = request_header(&x->rq, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+	const struct request *rq = &x->rq;
 
-	reply_problem(x, code, e);
 	x->phase = PHASE_REFUSED;
-	if (!x->rp.close && !chunked && length <= SWALLOW_BYTES) return MHD_YES;
+	if (!x->rp.close && content_length(rq) <= SWALLOW_BYTES &&
+			!request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING) &&
+			!request_header(rq, MHD_HTTP_HEADER_EXPECT))
+		return MHD_YES;
 	x->rp.close = true;
 	return send_reply(x);
+}
+
+static bool asks_options(const struct request *rq, int rc)
+{
+	return !strcmp(rq->method, "OPTIONS") &&
+	       (rc == ERR_METHOD || (rc == ERR_NO_ROUTE && !strcmp(rq->url, "*")));
 }
 
 static enum MHD_Result on_headers(struct exchange *x)
 {
 	const struct route *route;
 	struct err e;
-	int rc;
+	int rc = check_headers(x, &e);
 
-	if (!strcmp(x->rq.method, "OPTIONS") && !strcmp(x->rq.url, "*")) {
-		x->rp.status = 204;
-		x->phase = PHASE_REFUSED;
-		return MHD_YES;
+	if (rc) {
+		if (asks_options(&x->rq, rc))
+			x->rp.status = 204;
+		else
+			reply_problem(x, rc, &e);
+		return settle(x);
 	}
-	rc = check_headers(x, &e);
-	if (rc == ERR_METHOD && !strcmp(x->rq.method, "OPTIONS")) {
-		x->rp.status = 204;
-		x->phase = PHASE_REFUSED;
-		return MHD_YES;
-	}
-	if (rc) return refuse(x, rc, &e);
 	route = x->rq.match.route;
 	if (route->stream) return hand_over(x, PHASE_OPENING, run_begin);
 	x->phase = PHASE_BODY;
 	return MHD_YES;
+}
+
+/* In the middle of a body. A stream that was opened is abandoned at the end of the exchange, on the pool. */
+static void refuse_rest(struct exchange *x, int code, const struct err *e)
+{
+	reply_problem(x, code, e);
+	x->rp.close = true;
+	x->phase = PHASE_REFUSED;
 }
 
 /* A body without a length (chunked) meets its limit here. Too far beyond it the connection is cut. */
@@ -372,13 +388,8 @@ static bool within_limit(struct exchange *x, size_t n)
 
 	x->received += n;
 	if (x->received <= limit) return true;
-	if (x->phase == PHASE_BODY || x->phase == PHASE_STREAM) {
-		if (x->streaming) x->rq.match.route->stream->abandon(&x->rq);
-		x->streaming = false;
-		reply_problem(x, err_set(&e, ERR_TOO_LARGE, "the body has more than %zu bytes", limit), &e);
-		x->rp.close = true;
-		x->phase = PHASE_REFUSED;
-	}
+	if (x->phase == PHASE_BODY || x->phase == PHASE_STREAM)
+		refuse_rest(x, err_set(&e, ERR_TOO_LARGE, "the body has more than %zu bytes", limit), &e);
 	return false;
 }
 
@@ -386,11 +397,6 @@ static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *siz
 {
 	struct err e;
 
-	if (x->phase == PHASE_CHUNK_DONE) {
-		*size -= x->chunk_size;
-		x->phase = x->streaming ? PHASE_STREAM : PHASE_REFUSED;
-		return MHD_YES;
-	}
 	if (!within_limit(x, *size)) {
 		size_t limit = x->rq.match.route ? x->rq.match.route->max_body : 0;
 
@@ -398,20 +404,11 @@ static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *siz
 		*size = 0;
 		return MHD_YES;
 	}
-	if (x->phase == PHASE_STREAM) {
-		x->chunk = data;
-		x->chunk_size = *size;
-		return hand_over(x, PHASE_CHUNK, run_chunk);
-	}
-	if (x->phase == PHASE_BODY) {
-		buffer_add(&x->rq.body, data, *size);
-		if (!buffer_ok(&x->rq.body)) {
-			reply_problem(x, err_nomem(&e), &e);
-			x->phase = PHASE_REFUSED;
-		}
-	}
+	if (x->phase == PHASE_BODY || x->phase == PHASE_STREAM) buffer_add(&x->rq.body, data, *size);
 	*size = 0;
-	return MHD_YES;
+	if (!buffer_ok(&x->rq.body)) refuse_rest(x, err_nomem(&e), &e);
+	/* A copy: libmicrohttpd moves its buffer as soon as this returns, suspended or not. */
+	return x->phase == PHASE_STREAM ? hand_over(x, PHASE_CHUNK, run_chunk) : MHD_YES;
 }
 
 static enum MHD_Result on_complete(struct exchange *x)

@@ -16,6 +16,7 @@ struct http_server {
 	struct pool *pool;
 	pthread_mutex_t change_lock; /* a conditional change is checked and made under it */
 	atomic_bool draining;
+	atomic_uint under_way; /* requests whose reply has not left yet */
 };
 
 enum phase {
@@ -25,8 +26,7 @@ enum phase {
 	PHASE_OPENING, /* the pool runs stream->begin */
 	PHASE_OPENED,  /* it has: libmicrohttpd shows the headers once more after a suspension */
 	PHASE_STREAM,  /* the body is handed on */
-	PHASE_CHUNK,   /* the pool has the chunk that the next call shows again */
-	PHASE_CHUNK_DONE,
+	PHASE_CHUNK,   /* the pool has a piece of it, in rq.body */
 	PHASE_WORKING, /* the pool runs the handler */
 	PHASE_READY,   /* the reply is ready */
 };
@@ -39,8 +39,6 @@ struct exchange {
 	struct pool_task task;
 	enum phase phase;
 	bool streaming; /* stream->begin succeeded and neither handler nor abandon was called since */
-	const char *chunk;
-	size_t chunk_size;
 	uint64_t received;
 	unsigned sent_status;
 	uint64_t sent_bytes;

@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/http/exchange.h"
 
 #define LISTEN_BACKLOG 1024
 #define POOL_QUEUE_MAX 4096
+#define REPLY_PAUSE_MS 2
+#define REPLY_PAUSES   500
 
 /* "HOST:PORT" or "[HOST]:PORT" into its two halves. */
 static bool split_address(const char *address, char host[256], char port[8])
@@ -133,12 +136,22 @@ void http_drain(struct http_server *server)
 	if (fd >= 0) close(fd);
 }
 
+/* The pool's last replies are still to be sent by their loops: a change that was made is told. */
+static void await_replies(const struct http_server *server)
+{
+	const struct timespec pause = { 0, REPLY_PAUSE_MS * 1000000L };
+
+	for (int i = 0; i < REPLY_PAUSES && atomic_load(&server->under_way); i++)
+		nanosleep(&pause, NULL);
+}
+
 void http_stop(struct http_server *server, double seconds)
 {
 	if (!server) return;
 	http_drain(server);
-	/* No connection may be suspended when the daemon stops: every task resumes its own. */
 	pool_drain(server->pool, seconds);
+	await_replies(server);
+	/* No connection may be suspended when the daemon stops: every task resumes its own. */
 	pool_stop(server->pool);
 	MHD_stop_daemon(server->daemon);
 	pool_free(server->pool);

@@ -62,8 +62,6 @@ static void reset(struct exchange *x)
 	reply_reset(&x->rp);
 	x->phase = PHASE_NEW;
 	x->streaming = false;
-	x->chunk = NULL;
-	x->chunk_size = 0;
 	x->received = 0;
 	x->sent_status = 0;
 	x->sent_bytes = 0;
