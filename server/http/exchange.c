@@ -2,7 +2,8 @@
  *
  * libmicrohttpd calls exchange_handle once when the headers are there, then for every piece of the body, then until
  * it has a reply. Each call looks at the phase and does one thing. What may wait is given to the pool with the
- * connection suspended; the pool writes the phase before it resumes, so no two threads touch an exchange at once.
+ * connection suspended; the pool writes the phase, which is atomic, as the last thing before it resumes, and a call that
+ * comes meanwhile touches nothing: so no two threads work on an exchange at once.
  *
  * Order of refusal: gate 400, host 421, origin 403, token 401/403, route 404/405, media 415/406, size 413; the
  * handlers go on from there.
@@ -426,6 +427,14 @@ static enum MHD_Result on_complete(struct exchange *x)
 	return send_reply(x);
 }
 
+/* libmicrohttpd goes on calling while it has chunks in its buffer, although the connection is suspended. */
+static bool on_pool(const struct exchange *x)
+{
+	enum phase phase = x->phase;
+
+	return phase == PHASE_OPENING || phase == PHASE_CHUNK || phase == PHASE_WORKING;
+}
+
 enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection, const char *url,
 		const char *method, const char *version, const char *data, size_t *size, void **state)
 {
@@ -440,6 +449,7 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 		x->rq.method = method;
 		return on_headers(x);
 	}
+	if (on_pool(x)) return MHD_YES; /* nothing is taken: it is shown again after the resumption */
 	if (x->phase == PHASE_OPENED) {
 		x->phase = PHASE_STREAM;
 		if (!*size) return MHD_YES;

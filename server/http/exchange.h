@@ -37,7 +37,7 @@ struct exchange {
 	struct http_server *server;
 	struct MHD_Connection *connection;
 	struct pool_task task;
-	enum phase phase;
+	_Atomic enum phase phase;
 	bool streaming; /* stream->begin succeeded and neither handler nor abandon was called since */
 	uint64_t received;
 	unsigned sent_status;
