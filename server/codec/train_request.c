@@ -162,6 +162,7 @@ static void read_stopping(const json_t *value, struct train_request *r, struct f
 	fields_read(value, rows, &said, "/early_stopping", faults);
 	r->stopping = true;
 	r->monitor = said.monitor;
+	r->core.monitor_training = said.monitor && !strcmp(said.monitor, "loss");
 	r->core.patience = said.patience;
 	r->core.min_delta = said.min_delta;
 	r->core.restore_best = said.restore_best;
@@ -179,6 +180,7 @@ static void check_from(const char *from, struct faults *faults)
 void train_request_read(const json_t *document, bool stored, struct train_request *r, struct faults *faults)
 {
 	struct said said = { .shuffle = true, .target_loss = -1, .from = "scratch", .note = "" };
+	const json_t *dataset = json_object_get(document, "dataset");
 
 	*r = (struct train_request){ 0 };
 	fields_read(document, fields, &said, "", faults);
@@ -202,7 +204,7 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	if (stored) return;
 	if (said.dataset && said.data)
 		faults_add(faults, ERR_INVALID, "/data", "goes without \"dataset\": name one or send the other");
-	else if (!said.dataset && !said.data && !json_object_get(document, "dataset"))
+	else if (!said.data && (!dataset || json_is_null(dataset)))
 		faults_add(faults, ERR_MISSING_FIELD, "",
 				"needs \"dataset\", or \"data\" with \"inputs\" and \"targets\"");
 }
