@@ -1,0 +1,302 @@
+/* test_curve.c - loss curves: small however long, with every spike in them; blocks; thinning; JSON and CSV. */
+#include <math.h>
+#include <string.h>
+
+#include "server/codec/curve.h"
+#include "tests/unit/suite.h"
+
+static struct err e;
+
+/* A falling loss with noise; seconds and step follow from the epoch. */
+static struct train_point point_at(uint64_t epoch)
+{
+	double noise = (double)(epoch * 2654435761u % 1000) / 1e6;
+
+	return (struct train_point){ .epoch = epoch,
+		.step = epoch * 5,
+		.loss = 1.0 / (double)epoch + noise,
+		.val_loss = 1.5 / (double)epoch + noise / 2,
+		.metric = 0.5,
+		.val_metric = 0.25,
+		.learning_rate = 0.003,
+		.seconds = (double)epoch / 1000 };
+}
+
+static const struct train_point *find(const struct train_point *points, size_t count, uint64_t epoch)
+{
+	for (size_t i = 0; i < count; i++)
+		if (points[i].epoch == epoch) return &points[i];
+	return NULL;
+}
+
+static void ascending(const struct train_point *points, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		ck_assert_uint_gt(points[i].epoch, points[i - 1].epoch);
+}
+
+START_TEST(early_epochs_are_all_kept)
+{
+	struct curve_recorder r = { 0 };
+
+	for (uint64_t epoch = 1; epoch <= CURVE_EVERY_MAX; epoch++) {
+		struct train_point point = point_at(epoch);
+
+		ck_assert(curve_record(&r, &point));
+		ck_assert_uint_eq(r.count, epoch); /* ready at once */
+	}
+	ck_assert(curve_record_end(&r));
+	ck_assert_uint_eq(r.count, CURVE_EVERY_MAX);
+	for (uint64_t epoch = 1; epoch <= CURVE_EVERY_MAX; epoch++) {
+		struct train_point point = point_at(epoch);
+
+		ck_assert_mem_eq(&r.points[epoch - 1], &point, sizeof point);
+	}
+	curve_recorder_free(&r);
+	curve_recorder_free(&r);
+}
+END_TEST
+
+#define LONGEST 10000000u
+
+/* Spikes of one epoch: the loss and the validation loss, up and down. */
+static void add_spikes(struct train_point *point)
+{
+	if (point->epoch % 999983 == 0) point->loss = 1e6;
+	if (point->epoch % 999983 == 1) point->loss = 0;
+	if (point->epoch % 999983 == 50000) point->val_loss = 1e6;
+	if (point->epoch % 999983 == 50001) point->val_loss = 0;
+}
+
+START_TEST(ten_million_epochs)
+{
+	struct curve_recorder r = { 0 };
+	size_t at_double[40] = { 0 }, doublings = 0, spikes = 0;
+
+	for (uint64_t epoch = 1; epoch <= LONGEST; epoch++) {
+		struct train_point point = point_at(epoch);
+
+		add_spikes(&point);
+		ck_assert(curve_record(&r, &point));
+		if (epoch == (uint64_t)CURVE_EVERY_MAX << doublings) at_double[doublings++] = r.count;
+	}
+	ck_assert(curve_record_end(&r));
+	for (size_t i = 1; i < doublings; i++)
+		ck_assert_uint_le(at_double[i] - at_double[i - 1], 2 * CURVE_EVERY_MAX);
+	ck_assert_uint_lt(r.count, 200000);
+	ck_assert_uint_gt(r.count, 20000); /* and it is a curve still */
+	ascending(r.points, r.count);
+	for (uint64_t spike = 999983; spike + 50001 <= LONGEST; spike += 999983) {
+		ck_assert_ptr_nonnull(find(r.points, r.count, spike));
+		ck_assert_ptr_nonnull(find(r.points, r.count, spike + 1));
+		ck_assert_ptr_nonnull(find(r.points, r.count, spike + 50000));
+		ck_assert_ptr_nonnull(find(r.points, r.count, spike + 50001));
+		spikes++;
+	}
+	ck_assert_uint_eq(spikes, 9);
+	for (size_t i = 0; i < r.count; i += 1000) { /* what is kept is as it was */
+		struct train_point point = point_at(r.points[i].epoch);
+
+		add_spikes(&point);
+		ck_assert_mem_eq(&r.points[i], &point, sizeof point);
+	}
+	curve_recorder_free(&r);
+}
+END_TEST
+
+START_TEST(an_end_within_a_bucket)
+{
+	struct curve_recorder r = { 0 };
+	struct train_point point = point_at(1000000);
+	size_t before;
+
+	ck_assert(curve_record(&r, &point));
+	ck_assert_uint_eq(r.count, 0); /* a bucket is open */
+	point.epoch++;
+	point.loss = NAN; /* a loss that is not finite is not merged away */
+	ck_assert(curve_record(&r, &point));
+	ck_assert(curve_record_end(&r));
+	ck_assert_uint_eq(r.count, 2);
+	ck_assert_uint_eq(r.points[0].epoch, 1000000);
+	ck_assert(isnan(r.points[1].loss));
+	before = r.count;
+	ck_assert(curve_record_end(&r)); /* nothing is open */
+	ck_assert_uint_eq(r.count, before);
+	curve_recorder_free(&r);
+}
+END_TEST
+
+/* ---- blocks ---- */
+
+#define POINTS 100
+
+static unsigned char *encoded(size_t *size)
+{
+	struct train_point points[POINTS];
+	unsigned char *data;
+
+	for (size_t i = 0; i < POINTS; i++)
+		points[i] = point_at(i + 1);
+	points[7].val_loss = NAN;
+	points[8].loss = INFINITY;
+	points[9].metric = -0.0;
+	ck_assert_int_eq(curve_encode(points, POINTS, &data, size, &e), 0);
+	return data;
+}
+
+START_TEST(blocks)
+{
+	struct curve curve = { 0 };
+	size_t size;
+	unsigned char *data = encoded(&size);
+
+	ck_assert_uint_eq(size, POINTS * CURVE_POINT_BYTES);
+	ck_assert_int_eq(data[0], 1); /* little-endian, the epoch first */
+	ck_assert_int_eq(data[1], 0);
+	ck_assert_int_eq(data[8], 5);
+	ck_assert_int_eq(curve_decode(&curve, data, size, 0, UINT64_MAX, &e), 0);
+	ck_assert_uint_eq(curve.count, POINTS);
+	for (size_t i = 10; i < POINTS; i++) {
+		struct train_point point = point_at(i + 1);
+
+		ck_assert_mem_eq(&curve.points[i], &point, sizeof point);
+	}
+	ck_assert(isnan(curve.points[7].val_loss));
+	ck_assert(isinf(curve.points[8].loss));
+	ck_assert(signbit(curve.points[9].metric));
+	ck_assert_int_eq(curve_decode(&curve, data, size, 10, 12, &e), 0); /* appends */
+	ck_assert_uint_eq(curve.count, POINTS + 3);
+	ck_assert_uint_eq(curve.points[POINTS].epoch, 10);
+	ck_assert_uint_eq(curve.points[POINTS + 2].epoch, 12);
+	ck_assert_int_eq(curve_decode(&curve, data, size - 1, 0, UINT64_MAX, &e), ERR_CORRUPT);
+	curve_clear(&curve);
+	curve_clear(&curve);
+	free(data);
+	ck_assert_int_eq(curve_encode(NULL, 0, &data, &size, &e), 0);
+	ck_assert_uint_eq(size, 0);
+	free(data);
+}
+END_TEST
+
+/* ---- thinning ---- */
+
+static struct curve curve_of(size_t count)
+{
+	struct curve curve = {
+		.points = calloc(count ? count : 1, sizeof *curve.points), .count = count, .capacity = count
+	};
+
+	for (size_t i = 0; i < count; i++)
+		curve.points[i] = point_at(i + 1);
+	return curve;
+}
+
+START_TEST(thinning)
+{
+	static const size_t counts[] = { 0, 1, 2, 3, 10, 1000, 12345 },
+			    maxima[] = { 2, 3, 6, 7, 10, 100, 1000, 20000 };
+
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		for (size_t j = 0; j < sizeof maxima / sizeof *maxima; j++) {
+			struct curve curve = curve_of(counts[i]);
+
+			curve_thin(&curve, maxima[j]);
+			if (counts[i] <= maxima[j]) ck_assert_uint_eq(curve.count, counts[i]);
+			ck_assert_uint_le(curve.count, counts[i] < maxima[j] ? counts[i] : maxima[j]);
+			ascending(curve.points, curve.count);
+			if (counts[i]) ck_assert_uint_eq(curve.points[0].epoch, 1);
+			if (counts[i]) ck_assert_uint_eq(curve.points[curve.count - 1].epoch, counts[i]);
+			curve_clear(&curve);
+		}
+}
+END_TEST
+
+START_TEST(thinning_keeps_extremes)
+{
+	for (uint64_t at = 2; at < 1000; at += 7) {
+		struct curve curve = curve_of(1000);
+
+		curve.points[at - 1].loss = 100;
+		curve.points[at].loss = -100;
+		curve.points[(at + 400) % 998 + 1].val_loss = 100;
+		curve.points[(at + 600) % 998 + 1].val_loss = -100;
+		curve_thin(&curve, 50);
+		ck_assert_uint_le(curve.count, 50);
+		ck_assert_uint_gt(curve.count, 25);
+		ck_assert_ptr_nonnull(find(curve.points, curve.count, at));
+		ck_assert_ptr_nonnull(find(curve.points, curve.count, at + 1));
+		ck_assert_ptr_nonnull(find(curve.points, curve.count, (at + 400) % 998 + 2));
+		ck_assert_ptr_nonnull(find(curve.points, curve.count, (at + 600) % 998 + 2));
+		curve_clear(&curve);
+	}
+}
+END_TEST
+
+/* ---- showing ---- */
+
+static const char *written(
+		void (*write)(const struct curve *curve, const struct curve_view *view, struct buffer *out),
+		const struct curve *curve, const struct curve_view *view)
+{
+	static struct buffer out;
+
+	buffer_reset(&out, 0);
+	write(curve, view, &out);
+	buffer_add(&out, "", 1);
+	ck_assert(buffer_ok(&out));
+	return out.data;
+}
+
+START_TEST(texts)
+{
+	struct train_point points[] = {
+		{ .epoch = 1,
+				.step = 5,
+				.loss = 0.5,
+				.val_loss = 0.75,
+				.metric = 1,
+				.val_metric = 0.1,
+				.learning_rate = 0.003,
+				.seconds = 0.25 },
+		{ .epoch = 2,
+				.step = 10,
+				.loss = NAN,
+				.val_loss = INFINITY,
+				.metric = -INFINITY,
+				.val_metric = 0,
+				.learning_rate = 1e-10,
+				.seconds = 0.5 },
+	};
+	const struct curve curve = { points, 2, 2 }, nothing = { 0 };
+	const struct curve_view all = { 42, 1000, "accuracy", true }, training = { 7, 2, "mae", false };
+
+	ck_assert_str_eq(written(curve_write_json, &curve, &all),
+			"{\"job\":\"42\",\"total\":1000,\"returned\":2,\"epoch\":[1,2],\"step\":[5,10],\"loss\":[0.5,null],"
+			"\"val_loss\":[0.75,null],\"accuracy\":[1,null],\"val_accuracy\":[0.1,0],\"learning_rate\":[0.003,1e-10],"
+			"\"seconds\":[0.25,0.5],\"nonfinite\":[{\"epoch\":2,\"metric\":\"loss\",\"kind\":\"nan\"},"
+			"{\"epoch\":2,\"metric\":\"val_loss\",\"kind\":\"inf\"},{\"epoch\":2,\"metric\":\"accuracy\","
+			"\"kind\":\"-inf\"}]}");
+	ck_assert_str_eq(written(curve_write_json, &curve, &training),
+			"{\"job\":\"7\",\"total\":2,\"returned\":2,\"epoch\":[1,2],\"step\":[5,10],\"loss\":[0.5,null],"
+			"\"mae\":[1,null],\"learning_rate\":[0.003,1e-10],\"seconds\":[0.25,0.5],\"nonfinite\":["
+			"{\"epoch\":2,\"metric\":\"loss\",\"kind\":\"nan\"},{\"epoch\":2,\"metric\":\"mae\",\"kind\":\"-inf\"}]}");
+	ck_assert_str_eq(written(curve_write_json, &nothing, &training),
+			"{\"job\":\"7\",\"total\":2,\"returned\":0,\"epoch\":[],\"step\":[],\"loss\":[],\"mae\":[],"
+			"\"learning_rate\":[],\"seconds\":[],\"nonfinite\":[]}");
+	ck_assert_str_eq(written(curve_write_csv, &curve, &all),
+			"epoch,step,loss,val_loss,accuracy,val_accuracy,learning_rate,seconds\r\n"
+			"1,5,0.5,0.75,1,0.1,0.003,0.25\r\n2,10,,,,0,1e-10,0.5\r\n");
+	ck_assert_str_eq(written(curve_write_csv, &curve, &training),
+			"epoch,step,loss,mae,learning_rate,seconds\r\n1,5,0.5,1,0.003,0.25\r\n2,10,,,1e-10,0.5\r\n");
+	ck_assert_str_eq(written(curve_write_csv, &nothing, &training),
+			"epoch,step,loss,mae,learning_rate,seconds\r\n");
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { early_epochs_are_all_kept, ten_million_epochs, an_end_within_a_bucket,
+		blocks, thinning, thinning_keeps_extremes, texts, NULL };
+
+	return suite_main("curve", tests, 60);
+}
