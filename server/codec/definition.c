@@ -92,12 +92,13 @@ static void read_column(const json_t *document, struct definition_column *column
 
 	fields_read(document, fields, &said, pointer, faults);
 	if (!json_is_object(document)) return;
-	if (!said.name || !*said.name)
+	if (said.name ? !*said.name : !json_object_get(document, "name"))
 		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs a \"name\"");
 	column->name = strdup(said.name ? said.name : "");
 	column->kind = said.values ? COLUMN_CATEGORY : COLUMN_NUMBER;
 	if (said.type && !strcmp(said.type, "category")) column->kind = COLUMN_CATEGORY;
-	else if (said.type && strcmp(said.type, "number"))
+	else if (said.type && !strcmp(said.type, "number")) column->kind = COLUMN_NUMBER;
+	else if (said.type)
 		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "type"), "must be \"number\" or \"category\"");
 	if (said.values && column->kind == COLUMN_NUMBER)
 		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "values"), "a number has no list of values");

@@ -259,8 +259,6 @@ static void check_columns(const struct definition *d, struct faults *faults)
 		if (d->outputs_count > 1 && d->outputs[i].kind == COLUMN_CATEGORY)
 			faults_add(faults, ERR_INVALID, "/outputs",
 					"outputs are one category, or any number of numbers");
-	if (definition_classifies(d) && d->outputs[0].values_count == 1)
-		faults_add(faults, ERR_INVALID, "/outputs/0/values", "a classification needs at least two classes");
 	if ((rc = definition_encoder(d, ENCODER_INPUTS, &encoder, &e)))
 		faults_add(faults, rc, "/inputs", "%s", e.text);
 	for (size_t i = 0; encoder && i < d->outputs_count; i++)
@@ -280,6 +278,10 @@ void definition_finish(struct definition *d, uint64_t rows, struct faults *fault
 	int rc;
 
 	if (faults->count) return;
+	if (definition_classifies(d) && d->outputs[0].values_count == 1) {
+		faults_add(faults, ERR_INVALID, "/outputs/0/values", "a classification needs at least two classes");
+		return;
+	}
 	if (!d->layers && !(d->layers = calloc(2, sizeof *d->layers))) {
 		faults_add(faults, ERR_NOMEM, "", "out of memory");
 		return;
