@@ -37,6 +37,7 @@ void *exchange_begin(void *server, const char *url, struct MHD_Connection *conne
 	x->rq.url = x->url.data;
 	x->rq.path_length = strcspn(x->rq.url, "?");
 	x->rq.connection = connection;
+	x->raw_end = url + strlen(url);
 	clock_gettime(CLOCK_MONOTONIC, &x->started);
 	atomic_fetch_add_explicit(&x->server->under_way, 1, memory_order_relaxed);
 	return x;
@@ -229,7 +230,7 @@ static int check_headers(struct exchange *x, struct err *e)
 	struct err no_route;
 	int rc, routed;
 
-	if ((rc = gate_check(x->connection, x->rq.url, rq->method, e))) {
+	if ((rc = gate_check(x, e))) {
 		x->rp.close = true;
 		return rc;
 	}
@@ -443,10 +444,10 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 	(void)server;
 	(void)connection;
 	(void)url;
-	(void)version;
 	if (!x) return MHD_NO; /* no memory for it */
 	if (x->phase == PHASE_NEW) {
 		x->rq.method = method;
+		x->version = version;
 		return on_headers(x);
 	}
 	if (on_pool(x)) return MHD_YES; /* nothing is taken: it is shown again after the resumption */

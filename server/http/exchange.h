@@ -44,6 +44,8 @@ struct exchange {
 	uint64_t sent_bytes;
 	struct timespec started;
 	struct buffer url; /* with its NUL */
+	const char *raw_end,
+			*version; /* in libmicrohttpd's buffer: where the raw URL ended, what came after it */
 };
 
 /* *out is new (exchange_free); both on any thread. NULL: no memory. */
@@ -51,7 +53,7 @@ struct exchange *exchange_new(const char *url);
 void exchange_free(struct exchange *x);
 
 /* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3). */
-int gate_check(struct MHD_Connection *connection, const char *raw_url, const char *method, struct err *e);
+int gate_check(const struct exchange *x, struct err *e);
 
 /* ETag, If-None-Match, If-Match. conditional_guard runs before a change, conditional_finish on every reply. */
 int conditional_guard(struct http_server *server, struct request *rq, struct err *e);

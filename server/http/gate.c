@@ -9,6 +9,8 @@
 
 #include "server/http/exchange.h"
 
+#define REQUEST_LINE_MAX (64u << 10) /* above the memory of a connection */
+
 struct header_count {
 	unsigned content_length, transfer_encoding, host;
 	const char *fault; /* the first thing wrong */
@@ -42,7 +44,8 @@ static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const c
 	(void)kind;
 	if (!is_token(name, name_n)) {
 		count->fault = "a header's name contains a space or another character that is not allowed";
-	} else if (value && (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) || memchr(value, 0, value_n))) {
+	} else if (value && (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) ||
+					    memchr(value, 0, value_n))) {
 		count->fault = "a header's value is folded over lines or contains a control character";
 	} else if (!strcasecmp(name, "Content-Length")) {
 		count->content_length++;
@@ -57,25 +60,37 @@ static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const c
 	return count->fault ? MHD_NO : MHD_YES;
 }
 
-/* %00 would cut the URL where libmicrohttpd decodes it, and raw control characters have no place in one. */
-static const char *url_fault(const char *url)
+/* A NUL of the client's ended the string that we were given, when the version does not stand right behind it. (Should
+ * the two ever be kept in different places, they are far apart.) */
+static bool is_cut(const struct exchange *x)
 {
-	for (const char *at = url; *at; at++) {
-		if ((unsigned char)*at <= 0x20 || *at == 0x7F) return "the URL contains a space or a control character";
-		if (at[0] == '%' && at[1] == '0' && at[2] == '0') return "the URL contains %00";
-	}
-	return NULL;
+	uintptr_t gap = (uintptr_t)x->version - (uintptr_t)x->raw_end;
+
+	return gap > 1 && gap < REQUEST_LINE_MAX;
 }
 
-int gate_check(struct MHD_Connection *connection, const char *raw_url, const char *method, struct err *e)
+/* %00 would cut the URL where libmicrohttpd decodes it, and raw control characters have no place in one. */
+static const char *url_fault(const struct exchange *x)
+{
+	for (const char *at = x->rq.url; *at; at++) {
+		if ((unsigned char)*at <= 0x20 || *at == 0x7F)
+			return "the URL contains a space or a control character";
+		if (at[0] == '%' && at[1] == '0' && at[2] == '0') return "the URL contains %00";
+	}
+	return is_cut(x) ? "the URL contains a NUL" : NULL;
+}
+
+int gate_check(const struct exchange *x, struct err *e)
 {
 	struct header_count count = { 0 };
 
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, count_header, &count);
-	if (!count.fault) count.fault = url_fault(raw_url);
-	if (!count.fault && !is_token(method, strlen(method))) count.fault = "the method is not a token";
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, count_header, &count);
+	if (!count.fault) count.fault = url_fault(x);
+	if (!count.fault && !is_token(x->rq.method, strlen(x->rq.method)))
+		count.fault = "the method is not a token";
 	if (!count.fault && count.content_length > 1) count.fault = "there are two Content-Length headers";
-	if (!count.fault && count.transfer_encoding > 1) count.fault = "there are two Transfer-Encoding headers";
+	if (!count.fault && count.transfer_encoding > 1)
+		count.fault = "there are two Transfer-Encoding headers";
 	if (!count.fault && count.content_length && count.transfer_encoding)
 		count.fault = "there are both a Content-Length and a Transfer-Encoding header";
 	if (!count.fault && count.host > 1) count.fault = "there are two Host headers";
