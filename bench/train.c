@@ -30,8 +30,9 @@ static size_t task_layers(const struct task *task, struct layer_spec layers[4])
 	size_t count = 0;
 
 	for (; count < 4 && task->sizes[count + 1]; count++)
-		layers[count] = (struct layer_spec){ .units = task->sizes[count + 1],
-			.activation = activation_find("relu"), .bias = true };
+		layers[count] = (struct layer_spec){
+			.units = task->sizes[count + 1], .activation = activation_find("relu"), .bias = true
+		};
 	layers[count - 1].activation = activation_find("softmax");
 	return count;
 }
@@ -58,8 +59,12 @@ static void run_task(const struct task *task)
 {
 	struct layer_spec layers[4];
 	size_t count = task_layers(task, layers);
-	struct train_config config = { .epochs = task->epochs, .batch_size = task->batch, .shuffle = true,
-		.target_loss = -1, .optimizer = optim_find("adam"), .loss = loss_find("cross_entropy"),
+	struct train_config config = { .epochs = task->epochs,
+		.batch_size = task->batch,
+		.shuffle = true,
+		.target_loss = -1,
+		.optimizer = optim_find("adam"),
+		.loss = loss_find("cross_entropy"),
 		.classification = true };
 	const struct gemm_engine *engine;
 	struct train_data data;
@@ -81,8 +86,8 @@ static void run_task(const struct task *task)
 		trainer_free(trainer);
 		if (run == 1 || (run && seconds < best)) best = seconds;
 	}
-	printf("%-18s %12.0f samples/s %9.2f us a step\n", task->name, (double)(task->rows * task->epochs) / best,
-			best / steps * 1e6);
+	printf("%-18s %12.0f samples/s %9.2f us a step\n", task->name,
+			(double)(task->rows * task->epochs) / best, best / steps * 1e6);
 	net_free(net);
 	free((real *)data.x);
 	free((real *)data.y);

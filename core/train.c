@@ -385,7 +385,8 @@ static bool good_enough(const struct trainer *t, struct run *run)
 {
 	const struct train_config *config = &t->config;
 
-	if (config->target_loss >= 0 && (t->validation.rows ? run->point.val_loss : run->point.loss) <= config->target_loss)
+	if (config->target_loss >= 0 &&
+			(t->validation.rows ? run->point.val_loss : run->point.loss) <= config->target_loss)
 		return end_run(run, TRAIN_TARGET_LOSS);
 	if (config->patience && run->waited >= config->patience) return end_run(run, TRAIN_EARLY_STOPPING);
 	return false;

@@ -19,12 +19,12 @@
 
 extern char **environ;
 
-#define STOP_SECONDS         10
-#define DRAIN_SECONDS        3  /* for requests at work; the rest is for jobs and the store */
-#define IDLE_SECONDS         75 /* a connection without traffic; above the usual 60 of proxies */
-#define POOL_THREADS         16 /* that may wait for the disk */
-#define REGISTRY_SHARE       4  /* one part in so many of the memory budget */
-#define JOBS_SHARE           2
+#define STOP_SECONDS   10
+#define DRAIN_SECONDS  3  /* for requests at work; the rest is for jobs and the store */
+#define IDLE_SECONDS   75 /* a connection without traffic; above the usual 60 of proxies */
+#define POOL_THREADS   16 /* that may wait for the disk */
+#define REGISTRY_SHARE 4  /* one part in so many of the memory budget */
+#define JOBS_SHARE     2
 
 /* ---- starting ---- */
 
@@ -52,9 +52,11 @@ static int write_port(const char *path, unsigned port, struct err *e)
 	int n = snprintf(name, sizeof name, "%s.new", path);
 
 	if (n < 0 || (size_t)n >= sizeof name) return err_set(e, ERR_INVALID, "--port-file is too long");
-	if (!(file = fopen(name, "w"))) return err_set(e, ERR_IO, "cannot write %s: %s", name, strerror(errno));
+	if (!(file = fopen(name, "w")))
+		return err_set(e, ERR_IO, "cannot write %s: %s", name, strerror(errno));
 	fprintf(file, "%u\n", port);
-	if (fclose(file) || rename(name, path)) return err_set(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+	if (fclose(file) || rename(name, path))
+		return err_set(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -70,7 +72,8 @@ struct daemon {
 static int open_gate(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
-	struct auth_options options = { config->listen, config->allow_host, config->token_file, config->token };
+	struct auth_options options = { config->listen, config->allow_host, config->token_file,
+		config->token };
 	struct err warning = { "" };
 	bool public;
 	int rc;
@@ -93,7 +96,9 @@ static int start_work(struct daemon *d, struct err *e)
 
 	if ((rc = gemm_choose(&app->engine, config->engine, e))) return rc;
 	if ((rc = store_open_sqlite(&app->store, config->db, e))) return rc;
-	if ((rc = registry_new(&app->registry, app->store, app->engine, app->memory_bytes / REGISTRY_SHARE, e))) return rc;
+	if ((rc = registry_new(
+			     &app->registry, app->store, app->engine, app->memory_bytes / REGISTRY_SHARE, e)))
+		return rc;
 	jobs.store = app->store;
 	jobs.registry = app->registry;
 	jobs.engine = app->engine;
@@ -184,18 +189,19 @@ static int serve(const struct config *config)
 	app->jobs_memory_bytes = config->memory_budget_bytes / JOBS_SHARE;
 	app->body_bytes = config->max_body_bytes;
 	app->upload_bytes = config->max_upload_bytes;
-	if ((rc = log_start(&app->log, (enum log_format)config->log_format, (enum log_level)config->log_level, STDERR_FILENO,
-			     &e))) {
+	if ((rc = log_start(&app->log, (enum log_format)config->log_format, (enum log_level)config->log_level,
+			     STDERR_FILENO, &e))) {
 		fprintf(stderr, "descentd: %s\n", e.text);
 		return EXIT_FAILURE;
 	}
 	if (!(rc = open_gate(&d, &e)) && !(rc = start_work(&d, &e)) && !(rc = start_http(&d, &e))) {
-		log_info(app->log, "descentd %s, engine %s (%s), database %s", DESCENTD_VERSION, app->engine->name,
-				app->engine->description, config->db);
-		log_info(app->log, "listening on http://%.*s:%u", (int)(strrchr(config->listen, ':') - config->listen),
-				config->listen, d.port);
+		log_info(app->log, "descentd %s, engine %s (%s), database %s", DESCENTD_VERSION,
+				app->engine->name, app->engine->description, config->db);
+		log_info(app->log, "listening on http://%.*s:%u",
+				(int)(strrchr(config->listen, ':') - config->listen), config->listen, d.port);
 		wait_for_signal(app->log);
-	} else log_error(app->log, "%s", e.text);
+	} else
+		log_error(app->log, "%s", e.text);
 	stop(&d);
 	log_stop(app->log);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -24,8 +24,9 @@ static bool activation_row(size_t i, struct row *row)
 {
 	const struct activation *a = activation_at(i);
 
-	if (a) *row = (struct row){ a->name, a->formula, a->derivative, a->range, a->source, true, a->nonlinear,
-		a->differentiable, a->params };
+	if (a)
+		*row = (struct row){ a->name, a->formula, a->derivative, a->range, a->source, true,
+			a->nonlinear, a->differentiable, a->params };
 	return a;
 }
 
@@ -33,8 +34,9 @@ static bool loss_row(size_t i, struct row *row)
 {
 	const struct loss *l = loss_at(i);
 
-	if (l) *row = (struct row){ l->name, l->formula, l->derivative, l->range, l->source, true, true, l->differentiable,
-		l->params };
+	if (l)
+		*row = (struct row){ l->name, l->formula, l->derivative, l->range, l->source, true, true,
+			l->differentiable, l->params };
 	return l;
 }
 
@@ -42,7 +44,10 @@ static bool optimizer_row(size_t i, struct row *row)
 {
 	const struct optimizer *o = optim_at(i);
 
-	if (o) *row = (struct row){ .name = o->name, .formula = o->formula, .source = o->source, .params = o->params };
+	if (o)
+		*row = (struct row){
+			.name = o->name, .formula = o->formula, .source = o->source, .params = o->params
+		};
 	return o;
 }
 
@@ -57,18 +62,34 @@ static bool initializer_row(size_t i, struct row *row)
 static bool metric_row(size_t i, struct row *row)
 {
 	static const struct row metrics[] = {
-		{ .name = "accuracy", .formula = "rows whose highest score is their class / rows", .range = "[0, 1]",
+		{ .name = "accuracy",
+				.formula = "rows whose highest score is their class / rows",
+				.range = "[0, 1]",
 				.source = "Sokolova and Lapalme, 2009" },
-		{ .name = "precision", .formula = "true positives / predicted positives", .range = "[0, 1]",
+		{ .name = "precision",
+				.formula = "true positives / predicted positives",
+				.range = "[0, 1]",
 				.source = "Sokolova and Lapalme, 2009" },
-		{ .name = "recall", .formula = "true positives / positives", .range = "[0, 1]",
+		{ .name = "recall",
+				.formula = "true positives / positives",
+				.range = "[0, 1]",
 				.source = "Sokolova and Lapalme, 2009" },
-		{ .name = "f1", .formula = "2 precision recall / (precision + recall)", .range = "[0, 1]",
+		{ .name = "f1",
+				.formula = "2 precision recall / (precision + recall)",
+				.range = "[0, 1]",
 				.source = "van Rijsbergen, Information Retrieval, 1979" },
-		{ .name = "mse", .formula = "mean of (a - y)^2", .range = "[0, inf)", .source = "Gauss, 1809" },
+		{ .name = "mse",
+				.formula = "mean of (a - y)^2",
+				.range = "[0, inf)",
+				.source = "Gauss, 1809" },
 		{ .name = "rmse", .formula = "sqrt(mse)", .range = "[0, inf)", .source = "Gauss, 1809" },
-		{ .name = "mae", .formula = "mean of |a - y|", .range = "[0, inf)", .source = "Laplace, 1774" },
-		{ .name = "r2", .formula = "1 - sum (a - y)^2 / sum (y - mean y)^2", .range = "(-inf, 1]",
+		{ .name = "mae",
+				.formula = "mean of |a - y|",
+				.range = "[0, inf)",
+				.source = "Laplace, 1774" },
+		{ .name = "r2",
+				.formula = "1 - sum (a - y)^2 / sum (y - mean y)^2",
+				.range = "(-inf, 1]",
 				.source = "Wright, 1921" },
 	};
 
@@ -81,15 +102,20 @@ static const struct kind {
 	const char *name;
 	bool (*at)(size_t i, struct row *row); /* false past the end */
 } kinds[] = {
-	{ "activations", activation_row }, { "losses", loss_row },    { "optimizers", optimizer_row },
-	{ "initializers", initializer_row }, { "metrics", metric_row },
+	{ "activations", activation_row },
+	{ "losses", loss_row },
+	{ "optimizers", optimizer_row },
+	{ "initializers", initializer_row },
+	{ "metrics", metric_row },
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 static void bound_text(double value, char out[32])
 {
-	if (isinf(value)) strcpy(out, value > 0 ? "inf" : "-inf");
-	else snprintf(out, 32, "%.9g", value);
+	if (isinf(value))
+		strcpy(out, value > 0 ? "inf" : "-inf");
+	else
+		snprintf(out, 32, "%.9g", value);
 }
 
 static json_t *params_document(const struct param *params)
@@ -105,8 +131,9 @@ static json_t *params_document(const struct param *params)
 		json_put(param, "name", json_string(params[i].name));
 		json_put(param, "type", json_string("number"));
 		json_put(param, "default", json_real(params[i].fallback));
-		json_put(param, "range", json_sprintf("%s%s, %s%s", params[i].min_open ? "(" : "[", low, high,
-						 params[i].max_open || isinf(params[i].max) ? ")" : "]"));
+		json_put(param, "range",
+				json_sprintf("%s%s, %s%s", params[i].min_open ? "(" : "[", low, high,
+						params[i].max_open || isinf(params[i].max) ? ")" : "]"));
 		json_put(param, "meaning", json_string(params[i].meaning));
 		json_array_append_new(out, param);
 	}
@@ -153,8 +180,11 @@ int catalog_entry(struct request *rq, struct reply *rp, struct err *e)
 	for (size_t k = 0; k < KINDS; k++) {
 		if (strcmp(kinds[k].name, kind)) continue;
 		for (size_t i = 0; kinds[k].at(i, &row); i++)
-			if (!strcmp(row.name, name)) return reply_document(rp, row_document(&kinds[k], &row), e);
-		return err_set(e, ERR_NOT_FOUND, "the catalogue has nothing called \"%.64s\" among its %s", name, kind);
+			if (!strcmp(row.name, name))
+				return reply_document(rp, row_document(&kinds[k], &row), e);
+		return err_set(e, ERR_NOT_FOUND, "the catalogue has nothing called \"%.64s\" among its %s",
+				name, kind);
 	}
-	return err_set(e, ERR_NOT_FOUND, "the catalogue has no \"%.64s\"; /v1/catalog shows what there is", kind);
+	return err_set(e, ERR_NOT_FOUND, "the catalogue has no \"%.64s\"; /v1/catalog shows what there is",
+			kind);
 }

@@ -38,7 +38,8 @@ static struct sample sample_activation(const struct activation *f, double x)
 
 static struct sample sample_loss(const struct loss *loss, double x)
 {
-	const struct activation *output = loss->joint_activation ? activation_find(loss->joint_activation) : NULL;
+	const struct activation *output =
+			loss->joint_activation ? activation_find(loss->joint_activation) : NULL;
 	double params[PARAMS_MAX], output_params[PARAMS_MAX];
 	real z[2] = { (real)x, 0 }, a[2] = { (real)x, 0 }, y[2] = { output ? 1 : 0, 0 }, dz[2];
 	size_t units = output && output->whole_row ? 2 : 1;
@@ -62,7 +63,8 @@ static void query_real(const struct request *rq, const char *name, const char *p
 
 	if (text && !number_parse_double(text, strlen(text), out))
 		faults_add(faults, ERR_INVALID, pointer, "must be a number, not \"%.64s\"", text);
-	else if (!(fabs(*out) <= 1e6)) faults_add(faults, ERR_RANGE, pointer, "must be at least -1e6 and at most 1e6");
+	else if (!(fabs(*out) <= 1e6))
+		faults_add(faults, ERR_RANGE, pointer, "must be at least -1e6 and at most 1e6");
 }
 
 int catalog_curve(struct request *rq, struct reply *rp, struct err *e)
@@ -76,9 +78,11 @@ int catalog_curve(struct request *rq, struct reply *rp, struct err *e)
 	json_t *x = json_array(), *value = json_array(), *derivative = json_array();
 	int rc = 0;
 
-	if (!faults) rc = err_nomem(e);
+	if (!faults)
+		rc = err_nomem(e);
 	else if (!activation && !loss)
-		rc = err_set(e, ERR_NOT_FOUND, "there is no curve of \"%.64s\" among the %.64s; activations and losses have one",
+		rc = err_set(e, ERR_NOT_FOUND,
+				"there is no curve of \"%.64s\" among the %.64s; activations and losses have one",
 				name, kind);
 	if (rc) goto out;
 	query_real(rq, "from", "?from", &from, faults);
@@ -94,8 +98,9 @@ int catalog_curve(struct request *rq, struct reply *rp, struct err *e)
 		json_array_append_new(value, json_number(sample.value));
 		json_array_append_new(derivative, json_number(sample.derivative));
 	}
-	rc = reply_document(rp, json_pack("{s:s,s:s,s:O,s:O,s:O}", "kind", kind, "name", name, "x", x, "value", value,
-					       "derivative", derivative),
+	rc = reply_document(rp,
+			json_pack("{s:s,s:s,s:O,s:O,s:O}", "kind", kind, "name", name, "x", x, "value", value,
+					"derivative", derivative),
 			e);
 out:
 	json_decref(x);

@@ -67,13 +67,17 @@ int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 	query_number(rq, "to", 0, INT64_MAX, &reading.to, faults);
 	query_number(rq, "points", POINTS_MIN, POINTS_MAX, &points, faults);
 	if ((rc = faults_result(faults, e))) goto out;
-	if ((rc = app->store->curve_read(app->store, job.id, reading.from, reading.to, on_block, &reading, e))) goto out;
-	view = (struct curve_view){ job.id, reading.curve.count, metric_name(app, &job), has_validation(&job) };
+	if ((rc = app->store->curve_read(
+			     app->store, job.id, reading.from, reading.to, on_block, &reading, e)))
+		goto out;
+	view = (struct curve_view){ job.id, reading.curve.count, metric_name(app, &job),
+		has_validation(&job) };
 	if (points && !csv) curve_thin(&reading.curve, points);
 	if (csv) {
 		rp->content_type = "text/csv";
 		curve_write_csv(&reading.curve, &view, &rp->body);
-	} else curve_write_json(&reading.curve, &view, &rp->body);
+	} else
+		curve_write_json(&reading.curve, &view, &rp->body);
 	if (!buffer_ok(&rp->body)) rc = err_nomem(e);
 out:
 	curve_clear(&reading.curve);

@@ -16,8 +16,9 @@ static int path_version(struct request *rq, struct version **out, struct err *e)
 	uint64_t number;
 	int rc = request_number(rq, "version", "version", &number, e);
 
-	return rc ? rc : registry_get(app->registry, request_param(rq, "model"), PICK_NUMBER, request_param(rq, "version"),
-					 rq->may_wait, out, e);
+	return rc ? rc
+		  : registry_get(app->registry, request_param(rq, "model"), PICK_NUMBER,
+				    request_param(rq, "version"), rq->may_wait, out, e);
 }
 
 static int path_layer(struct request *rq, const struct net *net, uint64_t *index, struct err *e)
@@ -25,8 +26,8 @@ static int path_layer(struct request *rq, const struct net *net, uint64_t *index
 	int rc = request_number(rq, "layer", "layer", index, e);
 
 	if (rc || *index < net_layers(net)) return rc;
-	return err_set(e, ERR_NOT_FOUND, "there is no layer %llu; the layers are 0 to %zu", (unsigned long long)*index,
-			net_layers(net) - 1);
+	return err_set(e, ERR_NOT_FOUND, "there is no layer %llu; the layers are 0 to %zu",
+			(unsigned long long)*index, net_layers(net) - 1);
 }
 
 int layer_list(struct request *rq, struct reply *rp, struct err *e)
@@ -40,7 +41,8 @@ int layer_list(struct request *rq, struct reply *rp, struct err *e)
 	net = version_model(version)->net;
 	layers = json_array();
 	for (size_t i = 0; i < net_layers(net); i++)
-		json_array_append_new(layers, layer_summary(&net_layer(net, i)->spec, i, net_layer(net, i)->inputs));
+		json_array_append_new(layers,
+				layer_summary(&net_layer(net, i)->spec, i, net_layer(net, i)->inputs));
 	rc = reply_document(rp, json_pack("{s:o}", "layers", layers), e);
 	version_put(version);
 	return rc;
@@ -68,8 +70,8 @@ int layer_get(struct request *rq, struct reply *rp, struct err *e)
 
 	if (rc || (rc = path_layer(rq, version_model(version)->net, &index, e))) goto out;
 	layer = net_layer(version_model(version)->net, index);
-	buffer_printf(out, "{\"index\":%llu,\"units\":%zu,\"activation\":\"%s\",\"weights\":[", (unsigned long long)index,
-			layer->spec.units, layer->spec.activation->name);
+	buffer_printf(out, "{\"index\":%llu,\"units\":%zu,\"activation\":\"%s\",\"weights\":[",
+			(unsigned long long)index, layer->spec.units, layer->spec.activation->name);
 	for (size_t i = 0; i < layer->spec.units; i++) {
 		buffer_text(out, i ? ",[" : "[");
 		write_numbers(out, layer->weights + i, layer->inputs, layer->spec.units);
@@ -89,8 +91,10 @@ out:
 /* What synapse i of a layer comes from: an input by its name, or a neuron of the layer before. */
 static void source_name(const struct model *model, size_t layer, size_t i, char out[NAME_BYTES])
 {
-	if (layer) snprintf(out, NAME_BYTES, "layer %zu, neuron %zu", layer - 1, i);
-	else encoder_input_name(model->inputs, i, out, NAME_BYTES);
+	if (layer)
+		snprintf(out, NAME_BYTES, "layer %zu, neuron %zu", layer - 1, i);
+	else
+		encoder_input_name(model->inputs, i, out, NAME_BYTES);
 }
 
 static int reply_neuron(struct reply *rp, const struct model *model, size_t index, size_t unit, struct err *e)
@@ -100,8 +104,10 @@ static int reply_neuron(struct reply *rp, const struct model *model, size_t inde
 	char name[NAME_BYTES];
 
 	buffer_text(out, "{\"bias\":");
-	if (layer->biases) write_numbers(out, layer->biases + unit, 1, 1);
-	else buffer_text(out, "null");
+	if (layer->biases)
+		write_numbers(out, layer->biases + unit, 1, 1);
+	else
+		buffer_text(out, "null");
 	buffer_printf(out, ",\"activation\":\"%s\",\"synapses\":[", layer->spec.activation->name);
 	for (size_t i = 0; i < layer->inputs; i++) {
 		source_name(model, index, i, name);
@@ -124,12 +130,15 @@ int neuron_get(struct request *rq, struct reply *rp, struct err *e)
 
 	if (rc) return rc;
 	model = version_model(version);
-	if ((rc = path_layer(rq, model->net, &index, e)) || (rc = request_number(rq, "neuron", "neuron", &unit, e))) goto out;
+	if ((rc = path_layer(rq, model->net, &index, e)) ||
+			(rc = request_number(rq, "neuron", "neuron", &unit, e)))
+		goto out;
 	if (unit >= net_layer(model->net, index)->spec.units)
 		rc = err_set(e, ERR_NOT_FOUND, "there is no neuron %llu; layer %llu has neurons 0 to %zu",
 				(unsigned long long)unit, (unsigned long long)index,
 				net_layer(model->net, index)->spec.units - 1);
-	else rc = reply_neuron(rp, model, index, unit, e);
+	else
+		rc = reply_neuron(rp, model, index, unit, e);
 out:
 	version_put(version);
 	return rc;

@@ -6,14 +6,15 @@
 #include "server/codec/definition.h"
 #include "server/http/route.h"
 
-route_handler model_put, model_list, model_get, model_patch, model_delete;           /* models.c */
-route_handler version_post, version_list, version_get, version_delete;               /* versions.c */
-route_handler label_put, label_delete;                                               /* versions.c */
-route_handler layer_list, layer_get, neuron_get;                                     /* layers.c */
+route_handler model_put, model_list, model_get, model_patch, model_delete; /* models.c */
+route_handler version_post, version_list, version_get, version_delete;     /* versions.c */
+route_handler label_put, label_delete;                                     /* versions.c */
+route_handler layer_list, layer_get, neuron_get;                           /* layers.c */
 
 /* A stored definition as a struct; definition_clear it in every case. ERR_CORRUPT. *document is new and must live as
  * long; it may be NULL after an error. */
-int model_definition(const struct store_model *stored, struct definition *out, json_t **document, struct err *e);
+int model_definition(
+		const struct store_model *stored, struct definition *out, json_t **document, struct err *e);
 
 /* "index", "units", "activation", …, "parameters" of layer i of a network, new. */
 json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t inputs);

@@ -80,7 +80,12 @@ int predict_version(struct request *rq, struct version **out, struct err *e)
 
 	if (version && (rc = request_number(rq, "version", "version", &number, e))) return rc;
 	return registry_get(app->registry, request_param(rq, "model"),
-			version ? PICK_NUMBER : label ? PICK_LABEL : PICK_DEFAULT, version ? version : label ? label : "",
+			version ? PICK_NUMBER
+			: label ? PICK_LABEL
+				: PICK_DEFAULT,
+			version ? version
+			: label ? label
+				: "",
 			rq->may_wait, out, e);
 }
 
@@ -91,7 +96,8 @@ struct asked {
 };
 
 /* Which of its members the verb is asked with. */
-static void find_rows(const struct verb *verb, struct scan_value body, struct asked *asked, struct faults *faults)
+static void find_rows(
+		const struct verb *verb, struct scan_value body, struct asked *asked, struct faults *faults)
 {
 	struct scan_value found[sizeof verb->members / sizeof *verb->members];
 	size_t asks = 0;
@@ -108,10 +114,11 @@ static void find_rows(const struct verb *verb, struct scan_value body, struct as
 			faults_add(faults, ERR_INVALID, "/signature_name", "must be a string");
 	}
 	if (asks > 1)
-		faults_add(faults, ERR_INVALID, asked->pointer, "goes without \"%s\"; send one of them", verb->members[0]);
-	if (!asks && !faults->count)
-		faults_add(faults, ERR_MISSING_FIELD, "", "needs \"%s\", as in {\"%s\":[…]}", verb->members[0],
+		faults_add(faults, ERR_INVALID, asked->pointer, "goes without \"%s\"; send one of them",
 				verb->members[0]);
+	if (!asks && !faults->count)
+		faults_add(faults, ERR_MISSING_FIELD, "", "needs \"%s\", as in {\"%s\":[…]}",
+				verb->members[0], verb->members[0]);
 }
 
 /* A classification has one category output, a regression numbers only. */
@@ -120,9 +127,11 @@ static int check_verb(const struct verb *verb, const struct model *model, struct
 	bool classifies = encoder_column(model->targets, 0)->kind == COLUMN_CATEGORY;
 
 	if (verb == &verb_classify && !classifies)
-		return err_set(e, ERR_INVALID, "this model predicts a number; ask it with :regress or :predict");
+		return err_set(e, ERR_INVALID,
+				"this model predicts a number; ask it with :regress or :predict");
 	if (verb == &verb_regress && classifies)
-		return err_set(e, ERR_INVALID, "this model predicts a category; ask it with :classify or :predict");
+		return err_set(e, ERR_INVALID,
+				"this model predicts a category; ask it with :classify or :predict");
 	if (verb == &verb_regress && encoder_columns(model->targets) > 1)
 		return err_set(e, ERR_INVALID, "this model has several outputs; ask it with :predict");
 	return 0;
@@ -130,8 +139,8 @@ static int check_verb(const struct verb *verb, const struct model *model, struct
 
 /* ---- the answer ---- */
 
-static int answer(struct scratch *scratch, struct version *version, const struct asked *asked, struct buffer *out,
-		struct err *e)
+static int answer(struct scratch *scratch, struct version *version, const struct asked *asked,
+		struct buffer *out, struct err *e)
 {
 	const struct model *model = version_model(version);
 	const struct version_work *work;
@@ -140,7 +149,8 @@ static int answer(struct scratch *scratch, struct version *version, const struct
 	int rc;
 
 	if ((rc = version_work(version, &work, e))) return rc;
-	if ((rc = rows_begin(scratch->rows, model->inputs, asked->rows, asked->pointer, &scratch->faults, e))) return rc;
+	if ((rc = rows_begin(scratch->rows, model->inputs, asked->rows, asked->pointer, &scratch->faults, e)))
+		return rc;
 	answers_begin(scratch->answers, asked->form, model->targets, out);
 	for (;;) {
 		if ((rc = rows_next(scratch->rows, work->rows, work->x, &n, e))) return rc;
@@ -154,7 +164,8 @@ static int answer(struct scratch *scratch, struct version *version, const struct
 	return buffer_ok(out) ? 0 : err_nomem(e);
 }
 
-static int respond(struct request *rq, struct reply *rp, const struct verb *verb, struct scratch *scratch, struct err *e)
+static int respond(struct request *rq, struct reply *rp, const struct verb *verb, struct scratch *scratch,
+		struct err *e)
 {
 	struct asked asked;
 	struct version *version = NULL;

@@ -86,7 +86,8 @@ struct route *api_routes(const struct app *app)
 	if (!out) return NULL;
 	memcpy(out, routes, sizeof routes);
 	for (struct route *row = out; row->method; row++)
-		if (row->max_body) row->max_body = row->max_body == BODY_UPLOAD ? app->upload_bytes : app->body_bytes;
+		if (row->max_body)
+			row->max_body = row->max_body == BODY_UPLOAD ? app->upload_bytes : app->body_bytes;
 	return out;
 }
 
@@ -108,7 +109,8 @@ void api_access(void *self, const struct http_access *access)
 {
 	struct app *app = self;
 
-	log_access(app->log, access->method, access->url, access->status, access->seconds, access->sent_bytes);
+	log_access(app->log, access->method, access->url, access->status, access->seconds,
+			access->sent_bytes);
 }
 
 void api_log(void *self, const char *sentence)

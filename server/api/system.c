@@ -29,8 +29,9 @@ int readyz(struct request *rq, struct reply *rp, struct err *e)
 	if (atomic_load(&app->stopping)) return err_set(e, ERR_BUSY, "the daemon is stopping");
 	if ((rc = app->store->check(app->store, e))) return rc;
 	if (!request_query(rq, "verbose")) return reply_ok(rp);
-	buffer_text(&rp->body, "{\"status\":\"ok\",\"checks\":{\"store_writable\":\"ok\",\"store_migrated\":\"ok\","
-			       "\"not_draining\":\"ok\"}}");
+	buffer_text(&rp->body,
+			"{\"status\":\"ok\",\"checks\":{\"store_writable\":\"ok\",\"store_migrated\":\"ok\","
+			"\"not_draining\":\"ok\"}}");
 	return 0;
 }
 
@@ -84,10 +85,12 @@ int system_get(struct request *rq, struct reply *rp, struct err *e)
 	json_put(out, "version", json_string(DESCENTD_VERSION));
 	json_put(out, "started_at", json_time(app->started_ms));
 	json_put(out, "uptime_seconds", whole((uint64_t)(now.tv_sec - app->started_ms / 1000)));
-	json_put(out, "threads", json_pack("{s:i,s:i,s:i}", "loops", (int)app->loops, "workers", (int)app->workers, "threads",
-					 (int)app->threads));
+	json_put(out, "threads",
+			json_pack("{s:i,s:i,s:i}", "loops", (int)app->loops, "workers", (int)app->workers,
+					"threads", (int)app->threads));
 	json_put(out, "engine",
-			json_pack("{s:s,s:s}", "name", app->engine->name, "description", app->engine->description));
+			json_pack("{s:s,s:s}", "name", app->engine->name, "description",
+					app->engine->description));
 	json_put(out, "store", store_document(&info));
 	json_put(out, "limits", limits_document(app));
 	store_info_clear(&info);

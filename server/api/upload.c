@@ -6,15 +6,18 @@
 
 #include "server/codec/json.h"
 
-static int on_group(void *self, uint64_t group, unsigned char **data, const size_t *sizes, size_t count, struct err *e)
+static int on_group(void *self, uint64_t group, unsigned char **data, const size_t *sizes, size_t count,
+		struct err *e)
 {
 	struct upload *upload = self;
 	struct store_bytes *bytes = calloc(count, sizeof *bytes);
 	int rc;
 
 	for (size_t i = 0; i < count; i++) {
-		if (bytes) bytes[i] = (struct store_bytes){ data[i], sizes[i] };
-		else free(data[i]);
+		if (bytes)
+			bytes[i] = (struct store_bytes){ data[i], sizes[i] };
+		else
+			free(data[i]);
 		data[i] = NULL;
 	}
 	if (!bytes) return err_nomem(e);
@@ -23,14 +26,16 @@ static int on_group(void *self, uint64_t group, unsigned char **data, const size
 	return rc;
 }
 
-static int on_replace(void *self, uint64_t group, uint64_t column, const void *data, size_t size, struct err *e)
+static int on_replace(
+		void *self, uint64_t group, uint64_t column, const void *data, size_t size, struct err *e)
 {
 	struct upload *upload = self;
 
 	return upload->store->upload_segment(upload->store, upload->revision, group, column, data, size, e);
 }
 
-static int on_read(void *self, uint64_t group, uint64_t column, unsigned char **data, size_t *size, struct err *e)
+static int on_read(void *self, uint64_t group, uint64_t column, unsigned char **data, size_t *size,
+		struct err *e)
 {
 	struct upload *upload = self;
 	struct store_bytes bytes = { 0 };
@@ -60,8 +65,8 @@ int upload_begin(struct upload *upload, struct store *store, struct err *e)
 }
 
 int upload_commit(struct upload *upload, const struct table *table, const char *dataset, bool replace,
-		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome, struct store_revision *out,
-		struct err *e)
+		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome,
+		struct store_revision *out, struct err *e)
 {
 	json_t *columns = table_describe(table);
 	char *text = columns ? json_text(columns, false) : NULL;

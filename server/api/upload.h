@@ -17,8 +17,8 @@ struct table_sink upload_sink(struct upload *upload);
 int upload_begin(struct upload *upload, struct store *store, struct err *e);
 /* Makes the table visible; the upload is over whatever the result. dataset, replace as in struct store_upload. */
 int upload_commit(struct upload *upload, const struct table *table, const char *dataset, bool replace,
-		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome, struct store_revision *out,
-		struct err *e);
+		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome,
+		struct store_revision *out, struct err *e);
 void upload_abort(struct upload *upload); /* nothing when it is over */
 
 /* The digest of the bytes that were sent, in lower-case hex; the hash is as new afterwards. */

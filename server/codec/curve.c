@@ -10,7 +10,8 @@
 
 /* ---- growing lists of points ---- */
 
-static bool add_point(struct train_point **points, size_t *count, size_t *capacity, const struct train_point *point)
+static bool add_point(
+		struct train_point **points, size_t *count, size_t *capacity, const struct train_point *point)
 {
 	if (*count == *capacity) {
 		size_t wanted = *capacity ? *capacity * 2 : 64;
@@ -74,8 +75,10 @@ bool curve_record_end(struct curve_recorder *r)
 
 bool curve_record(struct curve_recorder *r, const struct train_point *point)
 {
-	if (r->bucket_end) widen_bucket(r, point);
-	else open_bucket(r, point);
+	if (r->bucket_end)
+		widen_bucket(r, point);
+	else
+		open_bucket(r, point);
 	return point->epoch < r->bucket_end || curve_record_end(r);
 }
 
@@ -111,7 +114,8 @@ static void point_reals(const struct train_point *p, double out[STORED_REALS])
 	memcpy(out, reals, sizeof reals);
 }
 
-int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size, struct err *e)
+int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size,
+		struct err *e)
 {
 	unsigned char *to = reallocarray(NULL, count ? count : 1, CURVE_POINT_BYTES);
 
@@ -244,9 +248,12 @@ static void write_cell(const struct column *column, const struct train_point *po
 	if (!to) return;
 	if (column->whole)
 		buffer_printf(out, "%llu",
-				(unsigned long long)*(const uint64_t *)((const char *)point + column->offset));
-	else if (isfinite(real_at(column, point))) out->size += number_print_double(real_at(column, point), to);
-	else buffer_text(out, missing);
+				(unsigned long long)*(
+						const uint64_t *)((const char *)point + column->offset));
+	else if (isfinite(real_at(column, point)))
+		out->size += number_print_double(real_at(column, point), to);
+	else
+		buffer_text(out, missing);
 }
 
 static const char *nonfinite_kind(double value)
@@ -267,7 +274,8 @@ static void write_nonfinite(const struct curve *curve, const struct curve_view *
 			buffer_printf(out, "%s{\"epoch\":%llu,\"metric\":\"", some ? "," : "",
 					(unsigned long long)curve->points[i].epoch);
 			column_name(&columns[j], view, out);
-			buffer_printf(out, "\",\"kind\":\"%s\"}", nonfinite_kind(real_at(&columns[j], &curve->points[i])));
+			buffer_printf(out, "\",\"kind\":\"%s\"}",
+					nonfinite_kind(real_at(&columns[j], &curve->points[i])));
 			some = true;
 		}
 	buffer_text(out, "]");
@@ -298,8 +306,10 @@ void curve_write_csv(const struct curve *curve, const struct curve_view *view, s
 		for (size_t j = 0; j < COLUMNS; j++) {
 			if (columns[j].validation && !view->validated) continue;
 			if (j) buffer_text(out, ",");
-			if (i) write_cell(&columns[j], &curve->points[i - 1], "", out);
-			else column_name(&columns[j], view, out);
+			if (i)
+				write_cell(&columns[j], &curve->points[i - 1], "", out);
+			else
+				column_name(&columns[j], view, out);
 		}
 		buffer_text(out, "\r\n");
 	}

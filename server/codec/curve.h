@@ -21,11 +21,11 @@
 /* ---- keeping ---- */
 
 /* Points of training that wait to be written. */
-struct curve_recorder { /* zeroed is empty; new: curve_recorder_free */
+struct curve_recorder {             /* zeroed is empty; new: curve_recorder_free */
 	struct train_point *points; /* (count), ready to be written, in the order of epochs */
 	size_t count, capacity;
 	struct train_point low, high, val_low, val_high; /* of the open bucket */
-	uint64_t bucket_end; /* the open bucket's last epoch; 0: none is open */
+	uint64_t bucket_end;                             /* the open bucket's last epoch; 0: none is open */
 };
 /* False: no memory. */
 bool curve_record(struct curve_recorder *recorder, const struct train_point *point);
@@ -34,7 +34,8 @@ bool curve_record_end(struct curve_recorder *recorder);
 void curve_recorder_free(struct curve_recorder *recorder);
 
 /* *data is new (free), count * CURVE_POINT_BYTES. */
-int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size, struct err *e);
+int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size,
+		struct err *e);
 
 /* ---- showing ---- */
 

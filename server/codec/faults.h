@@ -29,8 +29,8 @@ struct faults { /* zeroed is empty; owns nothing */
 };
 
 /* The pointer is given as a printf format of its own; a name inside must be escaped with fault_escape. */
-struct fault *faults_add(struct faults *faults, enum err_code code, const char *pointer, const char *format, ...)
-		__attribute__((format(printf, 4, 5)));
+struct fault *faults_add(struct faults *faults, enum err_code code, const char *pointer, const char *format,
+		...) __attribute__((format(printf, 4, 5)));
 /* 0 when there are none; else the first fault's code, its sentence (with the pointer in front) in *e. */
 int faults_result(const struct faults *faults, struct err *e);
 

@@ -11,9 +11,14 @@
 const char *json_kind(const json_t *value)
 {
 	static const char *const kinds[] = {
-		[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
-		[JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
-		[JSON_FALSE] = "false",      [JSON_NULL] = "null",
+		[JSON_OBJECT] = "an object",
+		[JSON_ARRAY] = "an array",
+		[JSON_STRING] = "a string",
+		[JSON_INTEGER] = "a number",
+		[JSON_REAL] = "a number",
+		[JSON_TRUE] = "true",
+		[JSON_FALSE] = "false",
+		[JSON_NULL] = "null",
 	};
 
 	return kinds[json_typeof(value)];
@@ -26,8 +31,8 @@ static bool in_range(const struct field *field, double value)
 
 static bool range_fault(const struct field *field, double value, const char *pointer, struct faults *faults)
 {
-	faults_add(faults, ERR_RANGE, pointer, "%.9g is out of range: it must be %s %.9g and at most %.9g", value,
-			field->min_open ? "above" : "at least", field->min, field->max);
+	faults_add(faults, ERR_RANGE, pointer, "%.9g is out of range: it must be %s %.9g and at most %.9g",
+			value, field->min_open ? "above" : "at least", field->min, field->max);
 	return false;
 }
 
@@ -37,7 +42,8 @@ static bool type_fault(const json_t *value, const char *wanted, const char *poin
 	return false;
 }
 
-bool field_value(const json_t *value, const struct field *field, void *to, const char *pointer, struct faults *faults)
+bool field_value(const json_t *value, const struct field *field, void *to, const char *pointer,
+		struct faults *faults)
 {
 	double number = json_number_value(value);
 
@@ -49,7 +55,8 @@ bool field_value(const json_t *value, const struct field *field, void *to, const
 			return false;
 		}
 		if (!in_range(field, number)) return range_fault(field, number, pointer, faults);
-		*(uint64_t *)to = json_is_integer(value) ? (uint64_t)json_integer_value(value) : (uint64_t)number;
+		*(uint64_t *)to = json_is_integer(value) ? (uint64_t)json_integer_value(value)
+							 : (uint64_t)number;
 		return true;
 	case FIELD_REAL:
 		if (!json_is_number(value)) return type_fault(value, "a number", pointer, faults);
@@ -75,15 +82,18 @@ static const struct field *find_field(const struct field *fields, const char *na
 	return NULL;
 }
 
-static void unknown_fault(const char *name, const char *const *known, const char *pointer, struct faults *faults)
+static void unknown_fault(
+		const char *name, const char *const *known, const char *pointer, struct faults *faults)
 {
 	char at[FAULT_POINTER_BYTES];
 	const char *meant = did_you_mean(name, known);
 
 	pointer_join(at, pointer, name);
 	if (meant)
-		faults_add(faults, ERR_UNKNOWN_FIELD, at, "there is no such field; did you mean \"%s\"?", meant);
-	else faults_add(faults, ERR_UNKNOWN_FIELD, at, "there is no such field");
+		faults_add(faults, ERR_UNKNOWN_FIELD, at, "there is no such field; did you mean \"%s\"?",
+				meant);
+	else
+		faults_add(faults, ERR_UNKNOWN_FIELD, at, "there is no such field");
 }
 
 void fields_read(const json_t *object, const struct field *fields, void *to, const char *pointer,
@@ -105,9 +115,11 @@ void fields_read(const json_t *object, const struct field *fields, void *to, con
 	{
 		const struct field *field = find_field(fields, key);
 
-		if (!field) unknown_fault(key, known, pointer, faults);
+		if (!field)
+			unknown_fault(key, known, pointer, faults);
 		else if (!(json_is_null(value) && field->may_be_null))
-			field_value(value, field, (char *)to + field->offset, pointer_join(at, pointer, key), faults);
+			field_value(value, field, (char *)to + field->offset, pointer_join(at, pointer, key),
+					faults);
 	}
 }
 
@@ -128,7 +140,8 @@ bool named_read(const json_t *value, const char **name, const char *pointer, str
 		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs a \"name\"");
 		return false;
 	}
-	if (!json_is_string(inner)) return type_fault(inner, "a string", pointer_join(at, pointer, "name"), faults);
+	if (!json_is_string(inner))
+		return type_fault(inner, "a string", pointer_join(at, pointer, "name"), faults);
 	*name = json_string_value(inner);
 	return true;
 }
@@ -154,8 +167,8 @@ static void param_value(const json_t *value, const struct param *param, double *
 		return;
 	}
 	faults_add(faults, ERR_RANGE, pointer, "%.9g is out of range: it must be %s %.9g and %s %.9g", number,
-			param->min_open ? "above" : "at least", param->min, param->max_open ? "below" : "at most",
-			param->max);
+			param->min_open ? "above" : "at least", param->min,
+			param->max_open ? "below" : "at most", param->max);
 }
 
 void named_params(const json_t *value, const struct param params[PARAMS_MAX], double out[PARAMS_MAX],
@@ -178,6 +191,7 @@ void named_params(const json_t *value, const struct param params[PARAMS_MAX], do
 		if (what && !strcmp(key, "name")) continue;
 		if ((param = find_param(params, key, &index)))
 			param_value(item, param, &out[index], pointer_join(at, pointer, key), faults);
-		else unknown_fault(key, known, pointer, faults);
+		else
+			unknown_fault(key, known, pointer, faults);
 	}
 }

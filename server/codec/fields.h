@@ -34,7 +34,8 @@ void fields_read(const json_t *object, const struct field *fields, void *to, con
 		struct faults *faults);
 
 /* Does a value have this type and range? Else a fault. For values that are not fields of an object. */
-bool field_value(const json_t *value, const struct field *field, void *to, const char *pointer, struct faults *faults);
+bool field_value(const json_t *value, const struct field *field, void *to, const char *pointer,
+		struct faults *faults);
 
 /* A name, or {"name": …, parameters}, of a row with these parameters: "adam", {"name":"adam","beta_1":0.8}. The
  * row's name goes to *name (borrowed); call named_params once the row is found. */

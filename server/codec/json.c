@@ -19,8 +19,10 @@ static bool too_deep(const char *text, size_t size)
 		char c = text[i];
 
 		if (string) {
-			if (c == '\\') i++;
-			else if (c == '"') string = false;
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				string = false;
 		} else if (c == '"') {
 			string = true;
 		} else if (c == '[' || c == '{') {
@@ -47,7 +49,8 @@ int json_read(const char *text, size_t size, json_t **out, struct err *e)
 	switch (json_error_code(&why)) {
 	case json_error_out_of_memory: return err_nomem(e);
 	case json_error_duplicate_key:
-		return err_set(e, ERR_DUPLICATE_KEY, "line %d, column %d: %s", why.line, why.column, why.text);
+		return err_set(e, ERR_DUPLICATE_KEY, "line %d, column %d: %s", why.line, why.column,
+				why.text);
 	case json_error_numeric_overflow:
 		return err_set(e, ERR_RANGE, "line %d, column %d: %s", why.line, why.column, why.text);
 	default: return err_set(e, ERR_JSON, "line %d, column %d: %s", why.line, why.column, why.text);
@@ -117,8 +120,10 @@ static void write_object(const json_t *object, struct buffer *out, bool sorted)
 	buffer_text(out, "{");
 	json_object_foreach((json_t *)object, key, value)
 	{
-		if (keys) keys[n] = key;
-		else write_member(key, value, out, !n, false);
+		if (keys)
+			keys[n] = key;
+		else
+			write_member(key, value, out, !n, false);
 		n++;
 	}
 	if (keys) {
@@ -188,8 +193,10 @@ void json_escape(struct buffer *out, const char *text, size_t size)
 
 		if (c >= 0x20 && c != '"' && c != '\\') continue;
 		buffer_add(out, text + done, i - done);
-		if (c == '"' || c == '\\') buffer_printf(out, "\\%c", c);
-		else buffer_printf(out, "\\u%04x", c);
+		if (c == '"' || c == '\\')
+			buffer_printf(out, "\\%c", c);
+		else
+			buffer_printf(out, "\\u%04x", c);
 		done = i + 1;
 	}
 	buffer_add(out, text + done, size - done);

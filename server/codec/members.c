@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-static void unknown_member(struct scan_value key, const char *const *names, const char *pointer, struct faults *faults)
+static void unknown_member(
+		struct scan_value key, const char *const *names, const char *pointer, struct faults *faults)
 {
 	char name[FAULT_POINTER_BYTES], at[FAULT_POINTER_BYTES];
 	const char *meant;
@@ -14,8 +15,8 @@ static void unknown_member(struct scan_value key, const char *const *names, cons
 			meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
 }
 
-void members_read(struct scan_value object, const char *const *names, struct scan_value *out, const char *pointer,
-		struct faults *faults)
+void members_read(struct scan_value object, const char *const *names, struct scan_value *out,
+		const char *pointer, struct faults *faults)
 {
 	char at[FAULT_POINTER_BYTES];
 
@@ -30,9 +31,12 @@ void members_read(struct scan_value object, const char *const *names, struct sca
 
 		while (names[which] && !scan_equals(i.key, names[which]))
 			which++;
-		if (!names[which]) unknown_member(i.key, names, pointer, faults);
+		if (!names[which])
+			unknown_member(i.key, names, pointer, faults);
 		else if (out[which].at)
-			faults_add(faults, ERR_DUPLICATE_KEY, pointer_join(at, pointer, names[which]), "is there twice");
-		else out[which] = i.value;
+			faults_add(faults, ERR_DUPLICATE_KEY, pointer_join(at, pointer, names[which]),
+					"is there twice");
+		else
+			out[which] = i.value;
 	}
 }

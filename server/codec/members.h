@@ -7,7 +7,7 @@
 
 /* out[i] becomes the member of names[i] (ended by NULL), its `at` NULL when there is none. Faults: no object, a name
  * twice, an unknown name. pointer is where the object lies in its document. */
-void members_read(struct scan_value object, const char *const *names, struct scan_value *out, const char *pointer,
-		struct faults *faults);
+void members_read(struct scan_value object, const char *const *names, struct scan_value *out,
+		const char *pointer, struct faults *faults);
 
 #endif

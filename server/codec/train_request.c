@@ -14,11 +14,11 @@
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
 
-#define SEED_MAX      9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
-#define SECONDS_MAX   1e9
-#define TRAIN_BATCH   32
-#define SMALL_ROWS    1000
-#define DEFAULT_SPLIT 0.1
+#define SEED_MAX         9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
+#define SECONDS_MAX      1e9
+#define TRAIN_BATCH      32
+#define SMALL_ROWS       1000
+#define DEFAULT_SPLIT    0.1
 #define DEFAULT_EPOCHS   200
 #define DEFAULT_PATIENCE 20
 #define DEFAULT_RATE     0.003
@@ -31,7 +31,10 @@ struct said {
 	bool shuffle;
 };
 
-#define ROW(name, type, low, high, null) { #name, type, offsetof(struct said, name), low, high, false, null }
+#define ROW(name, type, low, high, null)                                         \
+	{                                                                        \
+#name, type, offsetof(struct said, name), low, high, false, null \
+	}
 static const struct field fields[] = {
 	ROW(dataset, FIELD_STRING, 0, 0, true),
 	ROW(data, FIELD_ANY, 0, 0, false),
@@ -61,10 +64,12 @@ static void read_batch(const json_t *value, struct train_request *r, struct faul
 
 	if (!value) return;
 	r->batch_said = true;
-	if (json_is_string(value) && !strcmp(json_string_value(value), "full")) r->batch_full = true;
+	if (json_is_string(value) && !strcmp(json_string_value(value), "full"))
+		r->batch_full = true;
 	else if (json_is_string(value))
 		faults_add(faults, ERR_INVALID, "/batch_size", "must be a number of rows, or \"full\"");
-	else if (field_value(value, &batch, &size, "/batch_size", faults)) r->core.batch_size = size;
+	else if (field_value(value, &batch, &size, "/batch_size", faults))
+		r->core.batch_size = size;
 }
 
 #define ROWS_MAX 64
@@ -84,7 +89,8 @@ static const char *loss_name_at(size_t i)
 	return row ? row->name : NULL;
 }
 
-static void unknown_name(const char *kind, const char *name, name_at *at, const char *pointer, struct faults *faults)
+static void unknown_name(
+		const char *kind, const char *name, name_at *at, const char *pointer, struct faults *faults)
 {
 	const char *known[ROWS_MAX + 1] = { 0 }, *meant;
 
@@ -110,7 +116,8 @@ static void read_optimizer(const json_t *value, struct train_request *r, struct 
 	r->optimizer_said = json_is_object(value) ? json_object_get(value, "learning_rate") != NULL : false;
 	r->core.optimizer = optim_find(name);
 	if (strcmp(name, "adam")) r->optimizer_said = true;
-	named_params(value, r->core.optimizer->params, r->core.optimizer_params, "/optimizer", "optimizer", faults);
+	named_params(value, r->core.optimizer->params, r->core.optimizer_params, "/optimizer", "optimizer",
+			faults);
 }
 
 static void read_loss(const json_t *value, struct train_request *r, struct faults *faults)
@@ -150,9 +157,11 @@ static void read_stopping(const json_t *value, struct train_request *r, struct f
 	struct stopping_said said = { .monitor = NULL, .patience = DEFAULT_PATIENCE, .restore_best = true };
 	static const struct field rows[] = {
 		{ "monitor", FIELD_STRING, offsetof(struct stopping_said, monitor), 0, 0, false, false },
-		{ "patience", FIELD_UINT, offsetof(struct stopping_said, patience), 1, TRAIN_EPOCHS_MAX, false, false },
+		{ "patience", FIELD_UINT, offsetof(struct stopping_said, patience), 1, TRAIN_EPOCHS_MAX,
+				false, false },
 		{ "min_delta", FIELD_REAL, offsetof(struct stopping_said, min_delta), 0, 1e30, false, false },
-		{ "restore_best", FIELD_BOOL, offsetof(struct stopping_said, restore_best), 0, 0, false, false },
+		{ "restore_best", FIELD_BOOL, offsetof(struct stopping_said, restore_best), 0, 0, false,
+				false },
 		{ 0 },
 	};
 
@@ -167,7 +176,8 @@ static void read_stopping(const json_t *value, struct train_request *r, struct f
 	r->core.min_delta = said.min_delta;
 	r->core.restore_best = said.restore_best;
 	if (said.monitor && strcmp(said.monitor, "val_loss") && strcmp(said.monitor, "loss"))
-		faults_add(faults, ERR_INVALID, "/early_stopping/monitor", "must be \"val_loss\" or \"loss\"");
+		faults_add(faults, ERR_INVALID, "/early_stopping/monitor",
+				"must be \"val_loss\" or \"loss\"");
 }
 
 static void check_from(const char *from, struct faults *faults)
@@ -203,7 +213,8 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	check_from(r->from, faults);
 	if (stored) return;
 	if (said.dataset && said.data)
-		faults_add(faults, ERR_INVALID, "/data", "goes without \"dataset\": name one or send the other");
+		faults_add(faults, ERR_INVALID, "/data",
+				"goes without \"dataset\": name one or send the other");
 	else if (!said.data && (!dataset || json_is_null(dataset)))
 		faults_add(faults, ERR_MISSING_FIELD, "",
 				"needs \"dataset\", or \"data\" with \"inputs\" and \"targets\"");
@@ -236,14 +247,16 @@ static void resolve_stopping(struct train_request *r, bool chosen, struct faults
 				"needs validation, as in \"validation\": {\"split\": 0.2}");
 }
 
-void train_request_resolve(struct train_request *r, uint64_t rows, unsigned threads_max, struct faults *faults)
+void train_request_resolve(
+		struct train_request *r, uint64_t rows, unsigned threads_max, struct faults *faults)
 {
 	bool large = rows > SMALL_ROWS;
 	uint64_t training;
 
 	if (!r->validation_said && large) r->split = DEFAULT_SPLIT;
 	if (r->split > 0 && rows < 2)
-		faults_add(faults, ERR_RANGE, "/validation/split", "there is only one row; a split needs two");
+		faults_add(faults, ERR_RANGE, "/validation/split",
+				"there is only one row; a split needs two");
 	resolve_stopping(r, !r->validation_said && large, faults);
 	if (!r->epochs_said) r->core.epochs = DEFAULT_EPOCHS;
 	if (!r->optimizer_said) r->core.optimizer_params[0] = DEFAULT_RATE;
@@ -251,7 +264,8 @@ void train_request_resolve(struct train_request *r, uint64_t rows, unsigned thre
 	if (!r->batch_said) r->core.batch_size = training < TRAIN_BATCH ? training : TRAIN_BATCH;
 	if (r->batch_full) r->core.batch_size = 0;
 	if (r->core.batch_size > training)
-		faults_add(faults, ERR_RANGE, "/batch_size", "%zu is more than the %llu training rows; \"full\" takes them all",
+		faults_add(faults, ERR_RANGE, "/batch_size",
+				"%zu is more than the %llu training rows; \"full\" takes them all",
 				r->core.batch_size, (unsigned long long)training);
 	if (!r->threads || r->threads > threads_max) r->threads = threads_max;
 }
@@ -288,15 +302,18 @@ json_t *train_request_document(const struct train_request *r)
 	bool whole = json_put(out, "dataset", r->dataset ? json_string(r->dataset) : json_null());
 
 	whole &= json_put(out, "epochs", json_integer((json_int_t)c->epochs));
-	whole &= json_put(out, "batch_size", r->batch_full ? json_string("full") : json_integer((json_int_t)c->batch_size));
+	whole &= json_put(out, "batch_size",
+			r->batch_full ? json_string("full") : json_integer((json_int_t)c->batch_size));
 	whole &= json_put(out, "shuffle", json_boolean(c->shuffle));
 	whole &= json_put(out, "seed", json_integer((json_int_t)c->seed));
 	whole &= json_put(out, "threads", json_integer((json_int_t)r->threads));
 	whole &= json_put(out, "max_seconds", c->max_seconds > 0 ? json_real(c->max_seconds) : json_null());
 	whole &= json_put(out, "target_loss", c->target_loss >= 0 ? json_real(c->target_loss) : json_null());
-	whole &= json_put(out, "optimizer", named_document(c->optimizer->name, c->optimizer->params, c->optimizer_params));
+	whole &= json_put(out, "optimizer",
+			named_document(c->optimizer->name, c->optimizer->params, c->optimizer_params));
 	whole &= json_put(out, "loss", named_document(c->loss->name, c->loss->params, c->loss_params));
-	whole &= json_put(out, "validation", r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
+	whole &= json_put(out, "validation",
+			r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
 	whole &= json_put(out, "early_stopping", stopping_document(r));
 	whole &= json_put(out, "from", json_string(r->from));
 	if (whole) return out;

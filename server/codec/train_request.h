@@ -20,20 +20,22 @@ struct train_request {
 	struct train_config core; /* loss NULL: the model's */
 	bool batch_said, optimizer_said, epochs_said, validation_said, stopping_said;
 	bool batch_full;
-	uint64_t threads;         /* 0: not said */
-	double split;             /* share of the rows held out, 0: none */
-	bool stopping;            /* early stopping */
-	const char *monitor;      /* "val_loss" or "loss" */
-	const char *from;         /* "scratch", "latest" or a version's digits */
+	uint64_t threads;    /* 0: not said */
+	double split;        /* share of the rows held out, 0: none */
+	bool stopping;       /* early stopping */
+	const char *monitor; /* "val_loss" or "loss" */
+	const char *from;    /* "scratch", "latest" or a version's digits */
 	const char *note;
 };
 
 /* Faults are added; a document that is no object is one. stored: a config of ours. */
-void train_request_read(const json_t *document, bool stored, struct train_request *request, struct faults *faults);
+void train_request_read(
+		const json_t *document, bool stored, struct train_request *request, struct faults *faults);
 
 /* Chooses what was left open, for data of so many rows; threads_max is the most a job may use. Faults: a batch above
  * the training rows, a split that leaves a side without rows, a monitor that is not there. */
-void train_request_resolve(struct train_request *request, uint64_t rows, unsigned threads_max, struct faults *faults);
+void train_request_resolve(
+		struct train_request *request, uint64_t rows, unsigned threads_max, struct faults *faults);
 
 /* How many of the rows are trained on. */
 uint64_t train_request_rows(const struct train_request *request, uint64_t rows);

@@ -25,7 +25,7 @@ struct http_access {
 struct http_config {
 	int listen_fd; /* from http_listen; the server closes it */
 	unsigned loops, pool_threads, connections_max;
-	unsigned idle_seconds; /* a connection without traffic for this long is closed */
+	unsigned idle_seconds;      /* a connection without traffic for this long is closed */
 	const struct route *routes; /* ended by a row without a method */
 	void *app;                  /* request.app */
 	/* May this request come in: host, origin, token, role. route is NULL when there is none for it. Called on a

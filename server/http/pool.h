@@ -13,7 +13,8 @@ struct pool_task { /* lives in what it works on; on the queue once at a time */
 	struct pool_task *next;
 };
 
-int pool_start(struct pool **out, unsigned threads, unsigned queue_max, struct err *e); /* new: pool_stop, pool_free */
+int pool_start(struct pool **out, unsigned threads, unsigned queue_max,
+		struct err *e); /* new: pool_stop, pool_free */
 /* False when the queue is full or the pool is stopping: the task was not taken. */
 bool pool_add(struct pool *pool, struct pool_task *task);
 /* Waits until no task is queued or running, at most seconds; true when so. */

@@ -23,9 +23,9 @@ struct request {
 	size_t path_length; /* of url, up to '?' */
 	struct route_match match;
 	struct buffer body;
-	bool may_wait;      /* false on a loop's thread: answer ERR_WOULD_BLOCK instead of touching the store */
-	void *state;        /* a stream's */
-	void *notes;        /* what the handlers keep with the request: the faults found in it */
+	bool may_wait; /* false on a loop's thread: answer ERR_WOULD_BLOCK instead of touching the store */
+	void *state;   /* a stream's */
+	void *notes;   /* what the handlers keep with the request: the faults found in it */
 	void (*notes_free)(void *notes);
 
 	struct query_arg {
@@ -38,7 +38,7 @@ struct request {
 };
 
 struct reply {
-	unsigned status; /* 0 becomes 200 */
+	unsigned status;          /* 0 becomes 200 */
 	const char *content_type; /* static text; NULL: application/json */
 	struct buffer body;
 	struct reply_header {

@@ -13,8 +13,8 @@
 
 #include "core/err.h"
 
-#define ROUTE_PARAMS_MAX   4
-#define ROUTE_PARAM_BYTES  256 /* of one decoded segment */
+#define ROUTE_PARAMS_MAX  4
+#define ROUTE_PARAM_BYTES 256 /* of one decoded segment */
 
 struct request;
 struct reply;
@@ -22,11 +22,11 @@ struct reply;
 enum role { ROLE_NONE, ROLE_READ, ROLE_PREDICT, ROLE_TRAIN, ROLE_ADMIN }; /* NONE: open to everybody */
 
 enum route_flags {
-	ROUTE_INLINE = 1,  /* tried on the loop's own thread first; ERR_WOULD_BLOCK sends it to the pool */
-	ROUTE_ANY_TYPE = 2,/* Content-Type is ignored (the TensorFlow Serving dialect) */
-	ROUTE_DIALECT = 4, /* answers 400 where our own routes say 422 */
-	ROUTE_ANY_HOST = 8,/* no Host list: probes by address */
-	ROUTE_CHANGE = 16, /* changes a resource that a GET on the same path shows: If-Match is honoured */
+	ROUTE_INLINE = 1,   /* tried on the loop's own thread first; ERR_WOULD_BLOCK sends it to the pool */
+	ROUTE_ANY_TYPE = 2, /* Content-Type is ignored (the TensorFlow Serving dialect) */
+	ROUTE_DIALECT = 4,  /* answers 400 where our own routes say 422 */
+	ROUTE_ANY_HOST = 8, /* no Host list: probes by address */
+	ROUTE_CHANGE = 16,  /* changes a resource that a GET on the same path shows: If-Match is honoured */
 };
 
 typedef int route_handler(struct request *rq, struct reply *rp, struct err *e);
@@ -42,11 +42,11 @@ struct route {
 	const char *method;
 	const char *path;
 	enum role role;
-	size_t max_body;       /* bytes; 0: this route reads no body */
-	unsigned flags;        /* enum route_flags */
-	const char *consumes;  /* media types that it reads, separated by spaces; NULL: application/json */
-	const char *produces;  /* media types that it can answer, the default first; NULL: application/json */
-	const char *query;     /* names of its query parameters, separated by spaces; NULL: none */
+	size_t max_body;      /* bytes; 0: this route reads no body */
+	unsigned flags;       /* enum route_flags */
+	const char *consumes; /* media types that it reads, separated by spaces; NULL: application/json */
+	const char *produces; /* media types that it can answer, the default first; NULL: application/json */
+	const char *query;    /* names of its query parameters, separated by spaces; NULL: none */
 	route_handler *handler;
 	const struct route_stream *stream; /* NULL: the body is collected */
 };

@@ -7,8 +7,8 @@
 
 #include "server/http/exchange.h"
 
-#define SPARES_MAX 64           /* of a thread */
-#define KEEP_BYTES (64u << 10)  /* a buffer above this is given back after a request */
+#define SPARES_MAX 64          /* of a thread */
+#define KEEP_BYTES (64u << 10) /* a buffer above this is given back after a request */
 
 struct spares {
 	struct exchange *items[SPARES_MAX];
@@ -89,6 +89,8 @@ void exchange_free(struct exchange *x)
 	buffer_reset(&x->rq.body, KEEP_BYTES);
 	buffer_reset(&x->rp.body, KEEP_BYTES);
 	reset(x);
-	if (spares && spares->count < SPARES_MAX) spares->items[spares->count++] = x;
-	else destroy(x);
+	if (spares && spares->count < SPARES_MAX)
+		spares->items[spares->count++] = x;
+	else
+		destroy(x);
 }

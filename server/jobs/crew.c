@@ -73,7 +73,8 @@ static void *member_main(void *arg)
 		round = await_change(&crew->round, round);
 		if (atomic_load(&crew->ending)) return NULL;
 		crew->work(crew->arg, member->part, crew->team.threads);
-		if (atomic_fetch_sub_explicit(&crew->left, 1, memory_order_acq_rel) == 1) futex_wake(&crew->left);
+		if (atomic_fetch_sub_explicit(&crew->left, 1, memory_order_acq_rel) == 1)
+			futex_wake(&crew->left);
 	}
 }
 

@@ -16,9 +16,9 @@ struct feed {
 	const struct encoder_column *column;
 	uint64_t stored_column;
 	enum column_kind stored;
-	uint32_t *slot_of_code;   /* (codes_count), of a stored category */
+	uint32_t *slot_of_code; /* (codes_count), of a stored category */
 	uint32_t codes_count;
-	double *numbers;          /* (room), the group's cells: one of the two, or both while numbers become values */
+	double *numbers; /* (room), the group's cells: one of the two, or both while numbers become values */
 	uint32_t *slots;
 };
 
@@ -27,7 +27,7 @@ struct source {
 	const struct store_revision *revision;
 	struct feed *feeds; /* inputs, then targets */
 	size_t count, inputs;
-	size_t room;   /* rows that the feeds' memory holds */
+	size_t room;                       /* rows that the feeds' memory holds */
 	uint64_t first, next_first, group; /* first row of the group that is read, of the one after it */
 	size_t rows;
 	struct store_bytes bytes;
@@ -50,13 +50,15 @@ static int map_codes(struct source *s, struct feed *feed, struct err *e)
 	struct dictionary dictionary = { 0 };
 	int rc;
 
-	if ((rc = s->store->dictionary_read(s->store, s->revision->id, feed->stored_column, &s->bytes, e))) return rc;
+	if ((rc = s->store->dictionary_read(s->store, s->revision->id, feed->stored_column, &s->bytes, e)))
+		return rc;
 	if ((rc = dictionary_read(s->bytes.data, s->bytes.size, &dictionary, e))) return rc;
 	feed->codes_count = (uint32_t)dictionary.count;
-	if (!(feed->slot_of_code = calloc(dictionary.count + 1, sizeof *feed->slot_of_code))) rc = err_nomem(e);
+	if (!(feed->slot_of_code = calloc(dictionary.count + 1, sizeof *feed->slot_of_code)))
+		rc = err_nomem(e);
 	for (size_t i = 0; !rc && i < dictionary.count; i++)
-		feed->slot_of_code[i] = encoder_slot(feed->encoder, feed->encoder_column, dictionary.values[i],
-				dictionary.lengths[i]);
+		feed->slot_of_code[i] = encoder_slot(feed->encoder, feed->encoder_column,
+				dictionary.values[i], dictionary.lengths[i]);
 	dictionary_clear(&dictionary);
 	return rc;
 }
@@ -72,11 +74,12 @@ static int join(struct source *s, const json_t *columns, struct feed *feed, stru
 		return err_set(e, ERR_INVALID, "%s has no column \"%.64s\", which the model needs", dataset,
 				feed->column->name);
 	feed->stored_column = at;
-	feed->stored = strcmp(json_string_value(json_object_get(stored, "type")), "number") ? COLUMN_CATEGORY :
-												COLUMN_NUMBER;
+	feed->stored = strcmp(json_string_value(json_object_get(stored, "type")), "number") ? COLUMN_CATEGORY
+											    : COLUMN_NUMBER;
 	if (feed->stored == COLUMN_NUMBER) return 0;
 	if (feed->column->kind == COLUMN_NUMBER)
-		return err_set(e, ERR_INVALID, "the column \"%.64s\" of %s holds words, and the model needs numbers",
+		return err_set(e, ERR_INVALID,
+				"the column \"%.64s\" of %s holds words, and the model needs numbers",
 				feed->column->name, dataset);
 	return map_codes(s, feed, e);
 }
@@ -107,8 +110,10 @@ int source_new(struct source **out, struct store *store, const struct store_revi
 	}
 out:
 	json_decref(columns);
-	if (rc) source_free(s);
-	else *out = s;
+	if (rc)
+		source_free(s);
+	else
+		*out = s;
 	return rc;
 }
 
@@ -141,7 +146,8 @@ static int make_room(struct source *s, size_t rows, struct err *e)
 		free(feed->numbers);
 		free(feed->slots);
 		feed->numbers = feed->stored == COLUMN_NUMBER ? calloc(rows, sizeof *feed->numbers) : NULL;
-		feed->slots = feed->column->kind == COLUMN_CATEGORY ? calloc(rows, sizeof *feed->slots) : NULL;
+		feed->slots = feed->column->kind == COLUMN_CATEGORY ? calloc(rows, sizeof *feed->slots)
+								    : NULL;
 		if ((feed->stored == COLUMN_NUMBER && !feed->numbers) ||
 				(feed->column->kind == COLUMN_CATEGORY && !feed->slots)) {
 			s->room = 0;
@@ -158,16 +164,18 @@ static void numbers_to_slots(const struct feed *feed, size_t rows)
 	char text[NUMBER_PRINT_MAX];
 
 	for (size_t i = 0; i < rows; i++)
-		feed->slots[i] = isnan(feed->numbers[i]) ? SLOT_MISSING :
-				encoder_slot(feed->encoder, feed->encoder_column, text,
-						number_print_double(feed->numbers[i], text));
+		feed->slots[i] = isnan(feed->numbers[i])
+						 ? SLOT_MISSING
+						 : encoder_slot(feed->encoder, feed->encoder_column, text,
+								   number_print_double(
+										   feed->numbers[i], text));
 }
 
 static void codes_to_slots(const struct feed *feed, size_t rows)
 {
 	for (size_t i = 0; i < rows; i++)
-		feed->slots[i] = feed->slots[i] == SEGMENT_CODE_MISSING ? SLOT_MISSING :
-									    feed->slot_of_code[feed->slots[i]];
+		feed->slots[i] = feed->slots[i] == SEGMENT_CODE_MISSING ? SLOT_MISSING
+									: feed->slot_of_code[feed->slots[i]];
 }
 
 static int read_feed(struct source *s, struct feed *feed, uint64_t group, size_t *rows, struct err *e)
@@ -180,12 +188,17 @@ static int read_feed(struct source *s, struct feed *feed, uint64_t group, size_t
 		*rows = found;
 		if ((rc = make_room(s, found, e))) return rc;
 	}
-	if (found != *rows) return err_set(e, ERR_CORRUPT, "the columns of a stored row group differ in length");
-	if (feed->stored == COLUMN_NUMBER) rc = segment_read_numbers(s->bytes.data, s->bytes.size, feed->numbers, e);
-	else rc = segment_read_codes(s->bytes.data, s->bytes.size, feed->codes_count, feed->slots, e);
+	if (found != *rows)
+		return err_set(e, ERR_CORRUPT, "the columns of a stored row group differ in length");
+	if (feed->stored == COLUMN_NUMBER)
+		rc = segment_read_numbers(s->bytes.data, s->bytes.size, feed->numbers, e);
+	else
+		rc = segment_read_codes(s->bytes.data, s->bytes.size, feed->codes_count, feed->slots, e);
 	if (rc) return rc;
-	if (feed->stored == COLUMN_CATEGORY) codes_to_slots(feed, found);
-	else if (feed->column->kind == COLUMN_CATEGORY) numbers_to_slots(feed, found);
+	if (feed->stored == COLUMN_CATEGORY)
+		codes_to_slots(feed, found);
+	else if (feed->column->kind == COLUMN_CATEGORY)
+		numbers_to_slots(feed, found);
 	return 0;
 }
 
@@ -216,7 +229,8 @@ void source_usable(const struct source *s, uint8_t *use)
 		const struct feed *feed = &s->feeds[i];
 
 		for (size_t j = 0; j < s->rows; j++)
-			if (feed->column->kind == COLUMN_CATEGORY ? feed->slots[j] == SLOT_MISSING : isnan(feed->numbers[j]))
+			if (feed->column->kind == COLUMN_CATEGORY ? feed->slots[j] == SLOT_MISSING
+								  : isnan(feed->numbers[j]))
 				use[j] = 0;
 	}
 }
@@ -234,7 +248,8 @@ void source_fit(const struct source *s, struct encoder *inputs, struct encoder *
 
 		if (feed->column->kind == COLUMN_NUMBER)
 			encoder_fit_numbers(to, feed->encoder_column, feed->numbers, use, s->rows);
-		else encoder_fit_slots(to, feed->encoder_column, feed->slots, use, s->rows);
+		else
+			encoder_fit_slots(to, feed->encoder_column, feed->slots, use, s->rows);
 	}
 }
 
@@ -250,11 +265,14 @@ int source_encode(const struct source *s, size_t from, size_t n, real *x, real *
 		int rc;
 
 		if (feed->column->kind == COLUMN_NUMBER)
-			rc = encoder_put_numbers(feed->encoder, feed->encoder_column, feed->numbers + from, n, to, width, &row,
-					&why);
-		else rc = encoder_put_slots(feed->encoder, feed->encoder_column, feed->slots + from, n, to, width, &row, &why);
+			rc = encoder_put_numbers(feed->encoder, feed->encoder_column, feed->numbers + from, n,
+					to, width, &row, &why);
+		else
+			rc = encoder_put_slots(feed->encoder, feed->encoder_column, feed->slots + from, n, to,
+					width, &row, &why);
 		if (rc)
-			return err_set(e, rc, "row %llu: %s", (unsigned long long)(s->first + from + row + 1), why.text);
+			return err_set(e, rc, "row %llu: %s", (unsigned long long)(s->first + from + row + 1),
+					why.text);
 	}
 	return 0;
 }

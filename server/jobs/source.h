@@ -31,7 +31,8 @@ void source_usable(const struct source *source, uint8_t *use);
 const uint32_t *source_classes(const struct source *source);
 /* Shows the group to the encoders that the source was made with, between encoder_fit_begin and _end; use marks the
  * rows to learn from. */
-void source_fit(const struct source *source, struct encoder *inputs, struct encoder *targets, const uint8_t *use);
+void source_fit(const struct source *source, struct encoder *inputs, struct encoder *targets,
+		const uint8_t *use);
 /* Encodes rows [from, from + n) of the group: x (n, inputs), y (n, targets). ERR_RANGE names the row. */
 int source_encode(const struct source *source, size_t from, size_t n, real *x, real *y, struct err *e);
 

@@ -52,11 +52,13 @@ size_t training_bytes(const struct definition *d, const struct train_request *re
 {
 	size_t parameters, bytes = matrix_bytes(d, rows), batch = request->core.batch_size, widest = 0;
 
-	if (net_count_parameters(definition_input_width(d), d->layers, d->layers_count, &parameters, NULL)) return SIZE_MAX;
+	if (net_count_parameters(definition_input_width(d), d->layers, d->layers_count, &parameters, NULL))
+		return SIZE_MAX;
 	if (!batch || batch > rows) batch = rows;
 	for (size_t i = 0; i < d->layers_count; i++)
 		widest = size_add(widest, d->layers[i].units);
-	bytes = size_add(bytes, size_mul(parameters, 8 * sizeof(real))); /* weights, gradient, moments, best, blob */
+	bytes = size_add(bytes,
+			size_mul(parameters, 8 * sizeof(real))); /* weights, gradient, moments, best, blob */
 	bytes = size_add(bytes, size_mul(size_mul(batch, widest), 4 * sizeof(real)));
 	return size_add(bytes, size_mul(rows, sizeof(uint8_t) + 2 * sizeof(uint32_t)));
 }
@@ -82,7 +84,8 @@ static int read_documents(struct training *t, const struct store_job *job, struc
 	definition_finish(&t->definition, 0, &faults);
 	if (!(rc = faults_result(&faults, e))) {
 		t->definition.loss = t->request.core.loss;
-		memcpy(t->definition.loss_params, t->request.core.loss_params, sizeof t->definition.loss_params);
+		memcpy(t->definition.loss_params, t->request.core.loss_params,
+				sizeof t->definition.loss_params);
 	}
 out:
 	store_model_clear(&stored);
@@ -109,7 +112,8 @@ static int go_on(struct training *t, const char *model, struct err *e)
 	struct model *from = NULL;
 	int rc;
 
-	if ((rc = store->version_get(store, model, strtoull(t->request.from, NULL, 10), &version, e))) goto out;
+	if ((rc = store->version_get(store, model, strtoull(t->request.from, NULL, 10), &version, e)))
+		goto out;
 	if ((rc = store->blob_read(store, version.blob, &blob, e))) goto out;
 	if ((rc = model_read(&from, blob.data, blob.size, e)) || (rc = same_shape(t, from->net, e))) goto out;
 	memcpy(net_block(t->model.net), net_block_const(from->net), net_parameters(from->net) * sizeof(real));
@@ -141,7 +145,8 @@ static int make_model(struct training *t, const char *model, struct err *e)
 	return 0;
 }
 
-int training_new(struct training **out, const struct training_needs *needs, const struct store_job *job, struct err *e)
+int training_new(struct training **out, const struct training_needs *needs, const struct store_job *job,
+		struct err *e)
 {
 	struct training *t = calloc(1, sizeof *t);
 	int rc;
@@ -153,8 +158,10 @@ int training_new(struct training **out, const struct training_needs *needs, cons
 	if ((rc = needs->store->revision_get(needs->store, job->revision, &t->revision, e))) goto out;
 	rc = make_model(t, job->model, e);
 out:
-	if (rc) training_free(t);
-	else *out = t;
+	if (rc)
+		training_free(t);
+	else
+		*out = t;
 	return rc;
 }
 
@@ -190,7 +197,8 @@ static int each_group(struct training *t, struct source *source,
 
 		if (atomic_load(t->needs.stop)) return err_set(e, ERR_STOPPED, "stopped while loading");
 		if ((rc = source_read(source, group, &first, &rows, e))) return rc;
-		if (first + rows > t->revision.rows) return err_set(e, ERR_CORRUPT, "the data have more rows than they say");
+		if (first + rows > t->revision.rows)
+			return err_set(e, ERR_CORRUPT, "the data have more rows than they say");
 		if ((rc = each(t, source, first, rows, arg, e))) return rc;
 	}
 	return 0;
@@ -202,7 +210,8 @@ struct usable {
 	size_t class_count, count;
 };
 
-static int find_usable(struct training *t, struct source *source, uint64_t first, size_t rows, void *arg, struct err *e)
+static int find_usable(struct training *t, struct source *source, uint64_t first, size_t rows, void *arg,
+		struct err *e)
 {
 	struct usable *usable = arg;
 
@@ -210,7 +219,8 @@ static int find_usable(struct training *t, struct source *source, uint64_t first
 	for (size_t i = 0; i < rows; i++) {
 		if (!t->use[first + i]) continue;
 		if (usable->classes && source_classes(source)[i] >= usable->class_count)
-			return err_set(e, ERR_INVALID, "row %" PRIu64 ": its target is none of the model's classes",
+			return err_set(e, ERR_INVALID,
+					"row %" PRIu64 ": its target is none of the model's classes",
 					first + i + 1);
 		if (usable->classes) usable->classes[usable->count] = source_classes(source)[i];
 		usable->count++;
@@ -225,8 +235,8 @@ static int hold_out(struct training *t, const struct usable *usable, struct err 
 	int rc;
 
 	if (!split) return err_nomem(e);
-	rc = train_split(split, usable->count, t->request.split, usable->classes, usable->class_count, t->request.core.seed,
-			e);
+	rc = train_split(split, usable->count, t->request.split, usable->classes, usable->class_count,
+			t->request.core.seed, e);
 	for (uint64_t i = 0; !rc && i < t->revision.rows; i++)
 		if (t->use[i] != USE_NOT) t->use[i] = split[at++] ? USE_TRAINING : USE_VALIDATION;
 	free(split);
@@ -246,8 +256,10 @@ static int split_rows(struct training *t, struct source *source, struct err *e)
 	if ((rc = each_group(t, source, find_usable, &usable, e))) goto out;
 	for (uint64_t i = 0; i < t->revision.rows; i++)
 		t->use[i] = t->use[i] ? USE_TRAINING : USE_NOT;
-	if (!usable.count) rc = err_set(e, ERR_INVALID, "no row has a target");
-	else if (t->request.split > 0) rc = hold_out(t, &usable, e);
+	if (!usable.count)
+		rc = err_set(e, ERR_INVALID, "no row has a target");
+	else if (t->request.split > 0)
+		rc = hold_out(t, &usable, e);
 	if (rc) goto out;
 	for (uint64_t i = 0; i < t->revision.rows; i++)
 		t->train_rows += t->use[i] == USE_TRAINING;
@@ -258,7 +270,8 @@ out:
 	return rc;
 }
 
-static int fit_group(struct training *t, struct source *source, uint64_t first, size_t rows, void *arg, struct err *e)
+static int fit_group(struct training *t, struct source *source, uint64_t first, size_t rows, void *arg,
+		struct err *e)
 {
 	uint8_t *mask = arg;
 
@@ -305,7 +318,8 @@ static int encode_group(struct training *t, struct source *source, uint64_t firs
 			;
 		if (n && (rc = source_encode(source, i, n, to->x, to->y, e))) return rc;
 		for (size_t j = 0; j < n; j++) {
-			size_t row = use[j] == USE_TRAINING ? to->training++ : t->train_rows + to->validation++;
+			size_t row = use[j] == USE_TRAINING ? to->training++
+							    : t->train_rows + to->validation++;
 
 			memcpy(t->x + row * inputs, to->x + j * inputs, inputs * sizeof(real));
 			memcpy(t->y + row * outputs, to->y + j * outputs, outputs * sizeof(real));
@@ -324,8 +338,10 @@ static int encode(struct training *t, struct source *source, struct err *e)
 
 	t->x = block_new(size_mul(rows, inputs));
 	t->y = block_new(size_mul(rows, outputs));
-	if (to.x && to.y && t->x && t->y) rc = each_group(t, source, encode_group, &to, e);
-	else rc = err_nomem(e);
+	if (to.x && to.y && t->x && t->y)
+		rc = each_group(t, source, encode_group, &to, e);
+	else
+		rc = err_nomem(e);
 	free(to.x);
 	free(to.y);
 	return rc;
@@ -358,7 +374,8 @@ int training_load(struct training *t, struct err *e)
 	struct source *source = NULL;
 	int rc;
 
-	if ((rc = source_new(&source, t->needs.store, &t->revision, t->model.inputs, t->model.targets, e))) return rc;
+	if ((rc = source_new(&source, t->needs.store, &t->revision, t->model.inputs, t->model.targets, e)))
+		return rc;
 	if (!(rc = split_rows(t, source, e)) && !(rc = fit(t, source, e)) && !(rc = encode(t, source, e)) &&
 			!(rc = scale_targets(t, e)) && !t->goes_on)
 		silence_unseen(t);
@@ -395,7 +412,8 @@ int training_run(struct training *t, void (*epoch)(void *self, const struct trai
 	t->epoch = epoch;
 	t->epoch_self = self;
 	if ((rc = crew_new(&crew, (unsigned)t->request.threads, e))) return rc;
-	if ((rc = trainer_new(&trainer, t->model.net, &config, &data, &validation, t->needs.engine, crew_team(crew), e)))
+	if ((rc = trainer_new(&trainer, t->model.net, &config, &data, &validation, t->needs.engine,
+			     crew_team(crew), e)))
 		goto out;
 	rc = trainer_run(trainer, &hooks, result, e);
 out:

@@ -23,11 +23,13 @@ struct training_needs { /* borrowed for the life of a training */
 };
 
 /* What a training of so many rows takes, in bytes, without reading anything; SIZE_MAX when it cannot be had. */
-size_t training_bytes(const struct definition *definition, const struct train_request *request, uint64_t rows);
+size_t training_bytes(
+		const struct definition *definition, const struct train_request *request, uint64_t rows);
 
 /* Reads the job's config and its model's definition. *out is new (training_free). ERR_NOT_FOUND: the model, the
  * version to start from or the data are gone; ERR_INVALID: the data do not fit the model. */
-int training_new(struct training **out, const struct training_needs *needs, const struct store_job *job, struct err *e);
+int training_new(struct training **out, const struct training_needs *needs, const struct store_job *job,
+		struct err *e);
 void training_free(struct training *training);
 size_t training_size(const struct training *training); /* training_bytes of it */
 const struct train_request *training_request(const struct training *training);
@@ -35,8 +37,8 @@ const struct train_request *training_request(const struct training *training);
 /* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED. */
 int training_load(struct training *training, struct err *e);
 /* Trains on the calling thread and a team of the job's threads. As trainer_run. */
-int training_run(struct training *training, void (*epoch)(void *self, const struct train_point *point), void *self,
-		struct train_result *result, struct err *e);
+int training_run(struct training *training, void (*epoch)(void *self, const struct train_point *point),
+		void *self, struct train_result *result, struct err *e);
 
 uint64_t training_rows(const struct training *training); /* that are trained on; after training_load */
 bool training_validates(const struct training *training);

@@ -16,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_MAX       512
-#define BUCKETS         1024
-#define REMEMBERED      4
-#define TEXT_BYTES      72 /* a name or a version's digits, with the NUL */
+#define SLOTS_MAX         512
+#define BUCKETS           1024
+#define REMEMBERED        4
+#define TEXT_BYTES        72 /* a name or a version's digits, with the NUL */
 #define WORK_BYTES_WANTED (1u << 20)
-#define WORK_ROWS_MAX   64
-#define STABLE          "stable"
+#define WORK_ROWS_MAX     64
+#define STABLE            "stable"
 
 struct version {
 	atomic_size_t references;
@@ -131,7 +131,8 @@ int version_work(struct version *version, const struct version_work **work, stru
 	size_t slot = thread_slot();
 	int rc = 0;
 
-	if (slot >= SLOTS_MAX) return err_set(e, ERR_BUSY, "more than %d threads ask for predictions", SLOTS_MAX);
+	if (slot >= SLOTS_MAX)
+		return err_set(e, ERR_BUSY, "more than %d threads ask for predictions", SLOTS_MAX);
 	if (!version->works[slot].net) rc = make_work(version, &version->works[slot], e);
 	*work = &version->works[slot];
 	return rc;
@@ -195,7 +196,9 @@ static void enter(struct registry *r, const struct key *key, struct version **ve
 			break;
 		}
 	if (!(entry = malloc(sizeof *entry))) return; /* served all the same, and loaded again next time */
-	*entry = (struct entry){ .key = *key, .version = version_share(*version), .used = ++r->clock, .next = *bucket };
+	*entry = (struct entry){
+		.key = *key, .version = version_share(*version), .used = ++r->clock, .next = *bucket
+	};
 	*bucket = entry;
 	r->entries++;
 	while (r->entries > 1 && held_bytes(r) > r->budget)
@@ -223,26 +226,32 @@ void registry_forget(struct registry *r, const char *model)
 	pthread_mutex_lock(&r->lock);
 	atomic_fetch_add(&r->generation, 1);
 	for (at = &r->buckets[bucket_of(model)]; *at;)
-		if (strcmp((*at)->key.model, model)) at = &(*at)->next;
-		else drop(r, at);
+		if (strcmp((*at)->key.model, model))
+			at = &(*at)->next;
+		else
+			drop(r, at);
 	pthread_mutex_unlock(&r->lock);
 }
 
 /* ---- loading ---- */
 
-static int pick_number(const struct store_model *model, const struct key *key, uint64_t *number, struct err *e)
+static int pick_number(
+		const struct store_model *model, const struct key *key, uint64_t *number, struct err *e)
 {
 	const char *label = key->pick == PICK_LABEL ? key->text : STABLE;
 
-	*number = key->pick == PICK_NUMBER ? strtoull(key->text, NULL, 10) : 0;
+	*number = 0;
+	if (key->pick == PICK_NUMBER && !key->text[strspn(key->text, "0123456789")]) *number = strtoull(key->text, NULL, 10);
 	for (size_t i = 0; i < model->labels_count && key->pick != PICK_NUMBER; i++)
 		if (!strcmp(model->labels[i].label, label)) *number = model->labels[i].version;
 	if (key->pick == PICK_LABEL && !*number)
 		return err_set(e, ERR_NOT_FOUND, "model %s has no label \"%s\"", key->model, key->text);
 	if (key->pick == PICK_DEFAULT && !*number) *number = model->latest_version;
 	if (*number) return 0;
-	if (key->pick == PICK_NUMBER) return err_set(e, ERR_NOT_FOUND, "model %s has no version 0", key->model);
-	return err_set(e, ERR_NO_VERSION, "model %s has no version yet; train it first: POST /v1/models/%s:train", key->model,
+	if (key->pick == PICK_NUMBER)
+		return err_set(e, ERR_NOT_FOUND, "model %s has no version 0", key->model);
+	return err_set(e, ERR_NO_VERSION,
+			"model %s has no version yet; train it first: POST /v1/models/%s:train", key->model,
 			key->model);
 }
 
@@ -270,8 +279,10 @@ static int load(struct registry *r, const struct key *key, struct version **out,
 	version->bytes = sizeof *version + 2 * blob.size;
 	rc = model_read(&version->model, blob.data, blob.size, e);
 out:
-	if (rc) version_put(version);
-	else *out = version;
+	if (rc)
+		version_put(version);
+	else
+		*out = version;
 	store_bytes_clear(&blob);
 	store_version_clear(&stored);
 	store_model_clear(&model);
@@ -289,13 +300,14 @@ static struct slot *own_slot(struct registry *r)
 	return r->slots[slot];
 }
 
-static struct version *recall(struct slot *slot, uint64_t generation, const char *model, enum version_pick pick,
-		const char *text)
+static struct version *recall(struct slot *slot, uint64_t generation, const char *model,
+		enum version_pick pick, const char *text)
 {
 	for (size_t i = 0; slot && i < REMEMBERED; i++) {
 		struct remembered *item = &slot->items[i];
 
-		if (item->version && item->generation == generation && key_equal(&item->key, model, pick, text))
+		if (item->version && item->generation == generation &&
+				key_equal(&item->key, model, pick, text))
 			return version_share(item->version);
 	}
 	return NULL;
@@ -331,8 +343,8 @@ static int find_or_load(struct registry *r, const struct key *key, uint64_t gene
 	return 0;
 }
 
-int registry_get(struct registry *r, const char *model, enum version_pick pick, const char *text, bool may_wait,
-		struct version **out, struct err *e)
+int registry_get(struct registry *r, const char *model, enum version_pick pick, const char *text,
+		bool may_wait, struct version **out, struct err *e)
 {
 	uint64_t generation = atomic_load_explicit(&r->generation, memory_order_acquire);
 	struct slot *slot = own_slot(r);
@@ -351,8 +363,8 @@ int registry_get(struct registry *r, const char *model, enum version_pick pick, 
 
 /* ---- life ---- */
 
-int registry_new(struct registry **out, struct store *store, const struct gemm_engine *engine, size_t budget_bytes,
-		struct err *e)
+int registry_new(struct registry **out, struct store *store, const struct gemm_engine *engine,
+		size_t budget_bytes, struct err *e)
 {
 	struct registry *r = calloc(1, sizeof *r);
 

@@ -21,8 +21,8 @@ struct version; /* shared; version_put gives it back */
 
 /* *out is new (registry_free). store and engine are borrowed. Versions above budget_bytes in all are dropped from
  * memory, the longest unused first. */
-int registry_new(struct registry **out, struct store *store, const struct gemm_engine *engine, size_t budget_bytes,
-		struct err *e);
+int registry_new(struct registry **out, struct store *store, const struct gemm_engine *engine,
+		size_t budget_bytes, struct err *e);
 void registry_free(struct registry *registry);
 
 /* Which version of a model. */

@@ -42,7 +42,7 @@ enum store_outcome {
  * holds one segment a column, in the coding of server/codec/segment.h. dataset is NULL for data that came inline
  * with a job. columns is the JSON array of api.md section 2, as text. */
 struct store_revision {
-	int64_t id;      /* unique in the store, never used twice */
+	int64_t id; /* unique in the store, never used twice */
 	char *dataset;
 	uint64_t number; /* of this data set, from 1 */
 	uint64_t rows, columns_count, groups, size_bytes;
@@ -70,11 +70,11 @@ struct store_label {
 
 struct store_model {
 	char *name;
-	char *sent;        /* the definition as it was sent, canonical JSON */
-	char *definition;  /* the definition as resolved, JSON */
-	char *description; /* never NULL */
-	char *metadata;    /* JSON object */
-	uint64_t latest_version; /* the highest that is there; 0: none */
+	char *sent;                 /* the definition as it was sent, canonical JSON */
+	char *definition;           /* the definition as resolved, JSON */
+	char *description;          /* never NULL */
+	char *metadata;             /* JSON object */
+	uint64_t latest_version;    /* the highest that is there; 0: none */
 	struct store_label *labels; /* (labels_count), by name */
 	size_t labels_count;
 	int64_t created_ms;
@@ -86,8 +86,8 @@ struct store_version {
 	uint64_t number; /* from 1; never used twice for a model's name, not even after the model was deleted */
 	int64_t job;     /* 0: made by hand */
 	char *metrics;   /* JSON object */
-	char *training;  /* JSON: the resolved configuration, "null" when made by hand */
-	char *dataset;   /* JSON: name, revision, sha256, rows; "null" when made by hand */
+	char *training; /* JSON: the resolved configuration, "null" when made by hand */
+	char *dataset;  /* JSON: name, revision, sha256, rows; "null" when made by hand */
 	char *engine;
 	uint64_t size_bytes; /* of the blob */
 	int64_t blob;
@@ -119,15 +119,15 @@ struct store_job {
 	int64_t attempt;       /* which claim this is; fences every later write of the worker */
 	int64_t resumed;       /* how often it was found unfinished and queued again */
 	int priority;
-	int64_t revision;      /* the data it trains on; pinned until the job has ended */
-	char *dataset;         /* name when it was submitted, NULL for inline data */
-	char *config;          /* JSON, resolved */
-	char *note;            /* never NULL */
+	int64_t revision;             /* the data it trains on; pinned until the job has ended */
+	char *dataset;                /* name when it was submitted, NULL for inline data */
+	char *config;                 /* JSON, resolved */
+	char *note;                   /* never NULL */
 	uint64_t epoch, step, epochs; /* as of its end; epochs asked for */
-	char *metrics, *best;  /* JSON, as of its end; "{}" and "null" before */
-	char *stop_reason;     /* NULL until it has ended */
-	char *error;           /* JSON problem document, or NULL */
-	uint64_t version;      /* that it published; 0: none */
+	char *metrics, *best;         /* JSON, as of its end; "{}" and "null" before */
+	char *stop_reason;            /* NULL until it has ended */
+	char *error;                  /* JSON problem document, or NULL */
+	uint64_t version;             /* that it published; 0: none */
 	double samples_per_second;
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
 };
@@ -143,7 +143,7 @@ struct store_job_new {
 /* How a claimed job ended. A succeeded one publishes `version` in the same commit. */
 struct store_job_end {
 	int64_t id, attempt;
-	enum job_state state;    /* succeeded, failed or cancelled */
+	enum job_state state; /* succeeded, failed or cancelled */
 	const char *stop_reason, *metrics, *best, *error;
 	uint64_t epoch, step;
 	double samples_per_second;
@@ -167,9 +167,9 @@ struct store_curve_block {
 };
 
 struct store_info {
-	const char *engine;  /* "sqlite 3.40.1"; borrowed from the store */
-	char *path;          /* new */
-	uint64_t schema;     /* user_version */
+	const char *engine;              /* "sqlite 3.40.1"; borrowed from the store */
+	char *path;                      /* new */
+	uint64_t schema;                 /* user_version */
 	uint64_t file_bytes, free_bytes; /* of which a vacuum could give back */
 	uint64_t datasets, models, versions, jobs;
 };
@@ -196,8 +196,8 @@ struct store {
 	int (*upload_segment)(struct store *s, int64_t revision, uint64_t group, uint64_t column,
 			const void *data, size_t size, struct err *e);
 	/* A column's values, any size; kept in chunks. Once a column. */
-	int (*upload_dictionary)(struct store *s, int64_t revision, uint64_t column, const void *data, size_t size,
-			struct err *e);
+	int (*upload_dictionary)(struct store *s, int64_t revision, uint64_t column, const void *data,
+			size_t size, struct err *e);
 	/* Makes the revision visible in one commit, waiting for what is under way. *outcome STORE_SAME: the data set's
 	 * current revision has this sha256 (with replace: and these columns), and this upload was dropped; *out is then
 	 * the current one. ERR_CONFLICT: other bytes are there and replace is false; the upload was dropped. A revision
@@ -232,17 +232,19 @@ struct store {
 	/* -- models -- */
 	/* STORE_CREATED, STORE_SAME when `sent` is equal; ERR_CONFLICT when another definition has the name. */
 	int (*model_create)(struct store *s, const char *name, const char *sent, const char *definition,
-			const char *description, const char *metadata, enum store_outcome *outcome, struct err *e);
-	int (*model_get)(struct store *s, const char *name, struct store_model *out, struct err *e);
-	int (*model_list)(struct store *s, const char *after, size_t limit, struct store_model **out, size_t *count,
+			const char *description, const char *metadata, enum store_outcome *outcome,
 			struct err *e);
+	int (*model_get)(struct store *s, const char *name, struct store_model *out, struct err *e);
+	int (*model_list)(struct store *s, const char *after, size_t limit, struct store_model **out,
+			size_t *count, struct err *e);
 	/* NULL leaves as it is. */
 	int (*model_update)(struct store *s, const char *name, const char *description, const char *metadata,
 			struct err *e);
 	/* With its versions and labels; its ended jobs stay. ERR_CONFLICT naming an unfinished job on it. */
 	int (*model_delete)(struct store *s, const char *name, struct err *e);
 	/* ERR_NOT_FOUND: no such model, version or label (the sentence says which). */
-	int (*label_set)(struct store *s, const char *model, const char *label, uint64_t version, struct err *e);
+	int (*label_set)(struct store *s, const char *model, const char *label, uint64_t version,
+			struct err *e);
 	int (*label_delete)(struct store *s, const char *model, const char *label, struct err *e);
 	/* A version made by hand. ERR_NOT_FOUND: no such model, or the blob is gone or of another version. */
 	int (*version_create)(struct store *s, const char *model, const struct store_version_new *version,
@@ -260,8 +262,8 @@ struct store {
 	int (*job_create)(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e);
 	int (*job_get)(struct store *s, int64_t id, struct store_job *out, struct err *e);
 	/* Newest first. */
-	int (*job_list)(struct store *s, const struct store_job_filter *filter, struct store_job **out, size_t *count,
-			struct err *e);
+	int (*job_list)(struct store *s, const struct store_job_filter *filter, struct store_job **out,
+			size_t *count, struct err *e);
 	/* The next queued job (highest priority, then oldest) becomes running, with a new attempt number.
 	 * ERR_NOT_FOUND: none is queued. */
 	int (*job_claim)(struct store *s, struct store_job *out, struct err *e);
@@ -284,13 +286,13 @@ struct store {
 
 	/* Fenced: ERR_CONFLICT when the job is not running under this attempt. Blocks come in order and do not overlap
 	 * (ERR_RANGE). */
-	int (*curve_append)(struct store *s, int64_t job, int64_t attempt, const struct store_curve_block *block,
-			struct err *e);
+	int (*curve_append)(struct store *s, int64_t job, int64_t attempt,
+			const struct store_curve_block *block, struct err *e);
 	/* Calls each for every block that overlaps epochs [from, to], in order, until it returns not 0 (which is
 	 * returned). The block is borrowed for the call. */
 	int (*curve_read)(struct store *s, int64_t job, uint64_t from, uint64_t to,
-			int (*each)(void *self, const struct store_curve_block *block, struct err *e), void *self,
-			struct err *e);
+			int (*each)(void *self, const struct store_curve_block *block, struct err *e),
+			void *self, struct err *e);
 };
 
 /* Opens or creates the SQLite file. *out is new (out->close). Refuses, with one sentence and no change to the

@@ -144,7 +144,7 @@ END_TEST
 /* counts[c] rows of each class, in turns; held[c] becomes how many of them a split holds out. */
 static void split_classes(const size_t *counts, size_t classes, double split, size_t *held)
 {
-	uint32_t labels[4000] = {0};
+	uint32_t labels[4000] = { 0 };
 	uint8_t use[4000];
 	size_t rows = 0;
 	struct err e;
