@@ -125,6 +125,8 @@ SANITIZE_UB := -fsanitize=undefined -fno-sanitize-recover=all
 # No _FORTIFY_SOURCE: the sanitizers check the same calls themselves. -O3 on the matrix kernels would take minutes.
 SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
 
+C_FILES      = $(shell find core schema server tests bench -name '*.[ch]')
+
 .PHONY: test unit http house format asan tsan fuzz
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
@@ -139,12 +141,13 @@ http: all ## run the black-box tests against the daemon
 
 house: ## check formatting and the rules of the house: which folder may include which
 	@docker/deps.sh test format
-	@find core schema server tests bench -name '*.[ch]' | xargs clang-format-14 --dry-run -Werror
+	@for file in $(C_FILES); do clang-format-14 $$file | cmp -s - $$file \
+		|| { echo "$$file is not formatted (make format)"; bad=1; }; done; [ -z "$$bad" ]
 	@tests/run.sh -- tests/house
 
 format: ## format every C file
 	@docker/deps.sh format
-	@find core schema server tests bench -name '*.[ch]' | xargs clang-format-14 -i
+	@clang-format-14 -i $(C_FILES)
 
 asan: ## run the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@CK_TIMEOUT_MULTIPLIER=10 $(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) \
