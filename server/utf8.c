@@ -57,3 +57,9 @@ size_t utf8_valid(const char *s, size_t n)
 	}
 	return n;
 }
+
+void utf8_mend(char *text)
+{
+	while (*(text += utf8_valid(text, strlen(text))))
+		*text++ = '?';
+}

@@ -7,4 +7,8 @@
 /* How many bytes from the start are whole, valid UTF-8 characters (RFC 3629): n when all are. */
 size_t utf8_valid(const char *s, size_t n);
 
+/* Puts a '?' in the place of every byte of text that is of no such character: a quotation that was cut, or bytes from a
+ * URL. */
+void utf8_mend(char *text);
+
 #endif

@@ -23,11 +23,11 @@ struct fault *faults_add(struct faults *faults, enum err_code code, const char *
 	memset(fault, 0, sizeof *fault);
 	fault->code = code;
 	snprintf(fault->pointer, sizeof fault->pointer, "%s", pointer);
-	fault->pointer[utf8_valid(fault->pointer, strlen(fault->pointer))] = 0; /* may be cut within a character */
+	utf8_mend(fault->pointer); /* may be cut within a character */
 	va_start(args, format);
 	vsnprintf(fault->detail, sizeof fault->detail, format, args);
 	va_end(args);
-	fault->detail[utf8_valid(fault->detail, strlen(fault->detail))] = 0;
+	utf8_mend(fault->detail);
 	return fault;
 }
 

@@ -2,6 +2,7 @@
 #include "server/codec/problem.h"
 
 #include "server/codec/json.h"
+#include "server/utf8.h"
 
 static const struct problem problems[ERR_CODES] = {
 	[ERR_SYNTAX] = { 400, "malformed-body", "Malformed body" },
@@ -60,14 +61,16 @@ static json_t *fault_document(const struct fault *fault)
 json_t *problem_document(const struct problem *problem, const struct err *e, const struct faults *faults)
 {
 	json_t *out = json_object(), *errors;
+	struct err sentence = *e;
 
 	if (!out) return NULL;
+	utf8_mend(sentence.text); /* it may quote any bytes, or half a character */
 	json_put(out, "type", json_sprintf("/problems/%s", problem->code));
 	json_put(out, "title", json_string(problem->title));
 	json_put(out, "status", json_integer(problem->status));
 	json_put(out, "code", json_string(problem->code));
-	json_put(out, "detail", json_string(e->text));
-	json_put(out, "error", json_string(e->text));
+	json_put(out, "detail", json_string(sentence.text));
+	json_put(out, "error", json_string(sentence.text));
 	if (!faults || !faults->count) return out;
 	errors = json_array();
 	for (size_t i = 0; i < faults->count; i++)

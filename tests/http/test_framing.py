@@ -46,3 +46,12 @@ def test_a_weak_tag_guards_nothing(c):
     tag = c.get("/v1/models/weakly").etag
     c.delete("/v1/models/weakly", headers={"If-Match": f"W/{tag}"}, status=412)
     c.delete("/v1/models/weakly", headers={"If-Match": tag}, status=204)
+
+
+@pytest.mark.parametrize("path", ["/v1/models/%ff%fe", "/v1/models?limit=%ff", "/v1/models?%ff=1",
+                                  "/v1/models/" + "%E5%90%8D" * 30], ids=["name", "value", "parameter", "cut"])
+def test_a_sentence_survives_what_it_quotes(c, path):
+    """A quotation that was no UTF-8, or was cut within a character, took detail and error out of the document."""
+    refused = c.request("GET", path, status=(404, 422))
+    assert refused["detail"] == refused["error"]
+    assert "there is no" in refused["detail"] or "limit" in refused["detail"]
