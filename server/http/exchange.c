@@ -255,10 +255,14 @@ static int check_headers(struct exchange *x, struct err *e)
 
 /* ---- work on the pool ---- */
 
+/* Both under the lock: a loop that saw the phase before the resumption would suspend a connection that is suspended
+ * still, the resumption would then end that, and a client that leaves would free what the pool works on. */
 static void give_back(struct exchange *x, enum phase phase)
 {
+	pthread_mutex_lock(&x->server->resume_lock);
 	x->phase = phase;
 	MHD_resume_connection(x->connection);
+	pthread_mutex_unlock(&x->server->resume_lock);
 }
 
 /* Suspends first: the pool may be done, and resume, before this returns. */
@@ -433,6 +437,10 @@ static bool on_pool(const struct exchange *x)
 {
 	enum phase phase = x->phase;
 
+	if (phase == PHASE_BODY) return false; /* never was on the pool */
+	pthread_mutex_lock(&x->server->resume_lock);
+	phase = x->phase;
+	pthread_mutex_unlock(&x->server->resume_lock);
 	return phase == PHASE_OPENING || phase == PHASE_CHUNK || phase == PHASE_WORKING;
 }
 

@@ -15,6 +15,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct pool *pool;
 	pthread_mutex_t change_lock; /* a conditional change is checked and made under it */
+	pthread_mutex_t resume_lock; /* an exchange comes back from the pool */
 	atomic_bool draining;
 	atomic_uint under_way; /* requests whose reply has not left yet */
 };

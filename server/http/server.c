@@ -103,6 +103,7 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 	if (!server) return err_nomem(e);
 	server->config = *config;
 	pthread_mutex_init(&server->change_lock, NULL);
+	pthread_mutex_init(&server->resume_lock, NULL);
 	if ((rc = pool_start(&server->pool, config->pool_threads, POOL_QUEUE_MAX, e))) goto fail;
 	/* The first option must be the logger: it is needed while the others are read. */
 	server->daemon = MHD_start_daemon(
@@ -123,6 +124,7 @@ fail:
 	if (server->pool) pool_stop(server->pool);
 	pool_free(server->pool);
 	pthread_mutex_destroy(&server->change_lock);
+	pthread_mutex_destroy(&server->resume_lock);
 	free(server);
 	return rc;
 }
@@ -156,5 +158,6 @@ void http_stop(struct http_server *server, double seconds)
 	MHD_stop_daemon(server->daemon);
 	pool_free(server->pool);
 	pthread_mutex_destroy(&server->change_lock);
+	pthread_mutex_destroy(&server->resume_lock);
 	free(server);
 }
