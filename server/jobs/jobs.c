@@ -24,14 +24,14 @@
 struct worker {
 	struct jobs *jobs;
 	pthread_t thread;
-	_Atomic int64_t job; /* 0: none */
+	_Atomic int64_t job; /* stays until the next one: who read that it runs still finds how far it came */
 	atomic_int stop;     /* not 0: end the job */
 	struct progress_cell progress;
 };
 
 struct jobs {
 	struct jobs_config config;
-	pthread_mutex_t lock; /* of the next four; no request takes it for longer than a signal */
+	pthread_mutex_t lock; /* of the next four, and of a worker's change of job; no request takes it for long */
 	pthread_cond_t wake;
 	uint64_t wakes;
 	size_t memory_taken;
@@ -220,27 +220,28 @@ static int train(struct run *run, struct err *e)
 
 /* ---- the end of a job ---- */
 
-/* Writes the end, as often as it takes: a full disk may get room. ERR_CONFLICT: it is not ours any more. */
-static int finish(struct run *run, struct store_job_end *end)
+/* Writes the end, as often as it takes: a full disk may get room. ERR_CONFLICT: it is not ours any more;
+ * ERR_NOT_FOUND: what was to be published is gone. */
+static int finish(struct run *run, const struct store_job_end *end, struct err *e)
 {
 	struct jobs *jobs = run->worker->jobs;
 	struct store *store = jobs->config.store;
 	struct timespec pause = { TROUBLE_SECONDS, 0 };
 	uint64_t version;
-	struct err e;
 	int rc;
 
-	while ((rc = store->job_finish(store, end, &version, &e)) && rc != ERR_CONFLICT && rc != ERR_NOT_FOUND) {
-		say(jobs, run->job.id, "could not be ended", e.text);
+	while ((rc = store->job_finish(store, end, &version, e)) && rc != ERR_CONFLICT && rc != ERR_NOT_FOUND) {
+		say(jobs, run->job.id, "could not be ended", e->text);
 		if (atomic_load(&jobs->ending)) return rc;
 		nanosleep(&pause, NULL);
 	}
-	if (rc) say(jobs, run->job.id, "was given up", e.text);
+	if (rc) say(jobs, run->job.id, "could not be ended", e->text);
 	else registry_forget(jobs->config.registry, run->job.model);
 	return rc;
 }
 
-static int publish(struct run *run, struct store_job_end *end, struct err *e)
+/* An error: the job has not ended yet. */
+static int publish(struct run *run, struct store_job_end end, struct err *e)
 {
 	struct store *store = run->worker->jobs->config.store;
 	bool classifies = false;
@@ -262,9 +263,10 @@ static int publish(struct run *run, struct store_job_end *end, struct err *e)
 	if ((rc = training_write(run->training, &bytes, &size, e))) goto out;
 	if ((rc = store->blob_write(store, bytes, size, &version.blob, e))) goto out;
 	version.size_bytes = size;
-	end->version = &version;
-	end->metrics = metrics_text;
-	if (finish(run, end)) store->blob_discard(store, version.blob);
+	end.version = &version;
+	end.metrics = metrics_text;
+	if ((rc = finish(run, &end, e))) store->blob_discard(store, version.blob);
+	if (rc != ERR_NOT_FOUND) rc = 0; /* else it is not ours any more, or is found again at the next start */
 out:
 	json_decref(metrics);
 	json_decref(dataset);
@@ -287,12 +289,13 @@ static char *error_text(int rc, const struct err *e)
 static void end_badly(struct run *run, struct store_job_end *end, int rc, const struct err *e)
 {
 	char *error = error_text(rc, e);
+	struct err why;
 
 	end->state = JOB_FAILED;
 	end->stop_reason = rc == ERR_DIVERGED ? "diverged" : "error";
 	end->error = error;
 	say(run->worker->jobs, run->job.id, "failed", e->text);
-	finish(run, end);
+	finish(run, end, &why);
 	free(error);
 }
 
@@ -326,10 +329,10 @@ static void end_run(struct run *run, int rc, struct err *e)
 	} else if (stopped) {
 		end.state = JOB_CANCELLED;
 		end.stop_reason = "cancelled";
-		finish(run, &end);
+		finish(run, &end, e);
 	} else {
 		end.stop_reason = train_stop_name(run->result.stop);
-		if (!rc) rc = publish(run, &end, e);
+		if (!rc) rc = publish(run, end, e);
 		if (rc) end_badly(run, &end, rc, e);
 	}
 	json_decref(metrics);
@@ -362,22 +365,30 @@ static bool was_cancelled(struct run *run)
 	return cancelled;
 }
 
+static void take_up(struct worker *worker, int64_t job)
+{
+	const struct progress nothing = { 0 };
+
+	pthread_mutex_lock(&worker->jobs->lock);
+	atomic_store(&worker->job, 0); /* while its progress changes */
+	progress_write(&worker->progress, &nothing);
+	atomic_store(&worker->stop, 0);
+	atomic_store(&worker->job, job);
+	pthread_mutex_unlock(&worker->jobs->lock);
+}
+
 static void run_job(struct run *run)
 {
 	struct worker *worker = run->worker;
-	struct progress nothing = { 0 };
 	struct err e = { "" };
 	int rc;
 
-	progress_write(&worker->progress, &nothing);
-	atomic_store(&worker->stop, 0);
-	atomic_store(&worker->job, run->job.id);
+	take_up(worker, run->job.id);
 	if (was_cancelled(run) || atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, 1);
 	pthread_mutex_init(&run->lock, NULL);
 	cond_new(&run->changed);
 	if (!(rc = prepare(run, &e))) rc = train(run, &e);
 	end_run(run, rc, &e);
-	atomic_store(&worker->job, 0);
 	give_memory(run);
 	training_free(run->training);
 	curve_recorder_free(&run->recorder);
@@ -429,10 +440,13 @@ void jobs_wake(struct jobs *jobs)
 	pthread_mutex_unlock(&jobs->lock);
 }
 
+/* Under the lock, as a worker may be taking its next job: that one must not be stopped for the last one's sake. */
 void jobs_cancel(struct jobs *jobs, int64_t id)
 {
+	pthread_mutex_lock(&jobs->lock);
 	for (unsigned i = 0; i < jobs->started; i++)
 		if (atomic_load(&jobs->workers[i].job) == id) atomic_store(&jobs->workers[i].stop, 1);
+	pthread_mutex_unlock(&jobs->lock);
 }
 
 bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out)

@@ -1,13 +1,15 @@
 /* progress.h - how far a running job is, read by anybody without a lock.
  *
  * A sequence lock (Lameter, 2005; Boehm, "Can seqlocks get along with programming language memory models?", 2012):
- * one thread writes, readers copy and try again when the sequence moved.
+ * one thread writes, readers copy and try again when the sequence moved. The writer runs at idle priority: a reader that met
+ * it in the middle must get out of its way, not spin on the core that it needs.
  */
 #ifndef SERVER_JOBS_PROGRESS_H
 #define SERVER_JOBS_PROGRESS_H
 
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/train.h"
 
@@ -17,6 +19,7 @@ struct progress {
 	uint64_t validates; /* 1: there are held-out rows */
 };
 
+#define PROGRESS_TRIES 100
 #define PROGRESS_WORDS (sizeof(struct progress) / sizeof(uint64_t))
 
 struct progress_cell { /* zeroed: nothing yet */
@@ -40,15 +43,18 @@ static inline void progress_write(struct progress_cell *cell, const struct progr
 static inline void progress_read(const struct progress_cell *cell, struct progress *progress)
 {
 	uint64_t words[PROGRESS_WORDS];
+	const struct timespec pause = { 0, 50000 };
 	unsigned before, after;
 
-	do {
+	for (unsigned tries = 1;; tries++) {
 		before = atomic_load_explicit(&cell->sequence, memory_order_acquire);
 		for (size_t i = 0; i < PROGRESS_WORDS; i++)
 			words[i] = atomic_load_explicit(&cell->words[i], memory_order_relaxed);
 		atomic_thread_fence(memory_order_acquire);
 		after = atomic_load_explicit(&cell->sequence, memory_order_relaxed);
-	} while (before != after || before % 2);
+		if (before == after && before % 2 == 0) break;
+		if (tries % PROGRESS_TRIES == 0) nanosleep(&pause, NULL);
+	}
 	memcpy(progress, words, sizeof words);
 }
 
