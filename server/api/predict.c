@@ -17,6 +17,9 @@
 #include "server/codec/rows.h"
 #include "server/codec/scan.h"
 
+/* Multiplications, at most, that a loop's thread does for a request before the next one: some milliseconds. */
+#define INLINE_WORK 50e6
+
 /* What a verb reads: members of the body, of which one asks, and the form of the answer to each. */
 struct verb {
 	const char *members[4]; /* ended by NULL; the last is signature_name */
@@ -164,6 +167,17 @@ static int answer(struct scratch *scratch, struct version *version, const struct
 	return buffer_ok(out) ? 0 : err_nomem(e);
 }
 
+/* A number takes two bytes at least, so the body's size bounds its rows; a record may leave all of them out. */
+static bool worth_a_thread(const struct model *model, const struct asked *asked)
+{
+	struct scan_iter i = scan_begin(asked->rows);
+	bool arrays = scan_kind(asked->rows) == '[' && scan_next(&i) && scan_kind(i.value) == '[';
+	size_t columns = arrays ? encoder_columns(model->inputs) : 1;
+	double rows = (double)(asked->rows.end - asked->rows.at) / (2.0 * (double)columns) + 1;
+
+	return rows * (double)net_parameters(model->net) > INLINE_WORK;
+}
+
 static int respond(struct request *rq, struct reply *rp, const struct verb *verb, struct scratch *scratch,
 		struct err *e)
 {
@@ -175,8 +189,10 @@ static int respond(struct request *rq, struct reply *rp, const struct verb *verb
 	if ((rc = scan_check(rq->body.data, rq->body.size, &body, e))) return rc;
 	if ((rc = predict_version(rq, &version, e))) return rc;
 	find_rows(verb, body, &asked, &scratch->faults);
-	if (!(rc = faults_result(&scratch->faults, e)) && !(rc = check_verb(verb, version_model(version), e)))
-		rc = answer(scratch, version, &asked, &rp->body, e);
+	if ((rc = faults_result(&scratch->faults, e)) || (rc = check_verb(verb, version_model(version), e))) goto out;
+	if (!rq->may_wait && worth_a_thread(version_model(version), &asked)) rc = ERR_WOULD_BLOCK;
+	else rc = answer(scratch, version, &asked, &rp->body, e);
+out:
 	version_put(version);
 	return rc;
 }
