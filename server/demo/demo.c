@@ -21,6 +21,7 @@
 #define DATA_FILE    "examples/data/iris.csv"
 #define JSON_TYPE    "application/json"
 #define POLL_MS      60
+#define END_MS       500
 #define CURVE_POINTS 400
 #define LINES        10 /* of progress, where it cannot be drawn anew */
 #define BAR_COLUMNS  20
@@ -419,7 +420,11 @@ int demo_run(const struct config *config, int (*serve)(const struct config *conf
 
 	terminal_look(&d.terminal);
 	rc = tell(&d, config, serve, &e);
-	if (rc && child_ended(&d.child)) rc = err_set(&e, ERR_IO, "the demo's daemon ended by itself");
+	if (rc == ERR_IO)
+		child_pause(&d.child, END_MS, NULL); /* a daemon that crashes closes its connections first */
+	if (rc && child_ended(&d.child))
+		rc = err_set(&e, ERR_IO,
+				"the demo's daemon ended by itself; if it could say why, that stands above");
 	if (rc == ERR_STOPPED) {
 		puts("\nStopping.");
 		rc = 0;

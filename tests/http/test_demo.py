@@ -254,6 +254,17 @@ def one_sentence(end, word):
     assert end.stderr.startswith("descentd: ") and word in end.stderr, end
 
 
+def test_a_daemon_that_dies_in_mid_training_is_told(environment, terminal):
+    """Its connections close before it is gone: the sentence was about an answer that was cut."""
+    demo = terminal()
+    demo.shows(r"epoch +[1-9]\d*/50000")
+    (daemon,) = children(demo.process.pid)
+    os.kill(daemon, signal.SIGKILL)
+    code, text = demo.ends()
+    assert code == 1 and "descentd: the demo's daemon ended by itself" in text, text
+    assert left_behind(environment) == []
+
+
 def test_without_a_place_for_the_folder(environment):
     one_sentence(run({**environment, "TMPDIR": environment["TMPDIR"] + "/gone"}), "TMPDIR")
 
