@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-#define STOP_SECONDS         9 /* 10 are promised */
+#define STOP_SECONDS   9  /* 10 are promised */
 #define DRAIN_SECONDS  3  /* for requests at work; the rest is for jobs and the store */
 #define IDLE_SECONDS   75 /* a connection without traffic; above the usual 60 of proxies */
 #define POOL_THREADS   16 /* that may wait for the disk */

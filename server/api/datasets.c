@@ -32,7 +32,8 @@ static json_t *dataset_document(const struct store_revision *revision)
 
 	json_array_foreach(columns, i, column)
 	{
-		if (json_object_get(column, "integers")) json_object_del(column, "values"); /* a number's are our own */
+		if (json_object_get(column, "integers"))
+			json_object_del(column, "values"); /* a number's are our own */
 		if (json_is_null(json_object_get(column, "distinct"))) json_object_del(column, "distinct");
 	}
 	json_put(out, "name", json_string(revision->dataset));
@@ -62,7 +63,8 @@ static void put_abandon(struct request *rq)
 	rq->state = NULL;
 }
 
-static int begin_table(struct incoming *in, struct app *app, const char *types, struct faults *faults, struct err *e)
+static int begin_table(
+		struct incoming *in, struct app *app, const char *types, struct faults *faults, struct err *e)
 {
 	struct table_sink sink = upload_sink(&in->upload);
 	int rc = upload_begin(&in->upload, app->store, e);
@@ -105,8 +107,8 @@ static int put_data(struct request *rq, const char *bytes, size_t n, struct err 
 	return in->table ? table_feed(in->table, bytes, n, e) : 0;
 }
 
-static int finish_put(struct request *rq, struct incoming *in, enum store_outcome *outcome, struct store_revision *now,
-		struct err *e)
+static int finish_put(struct request *rq, struct incoming *in, enum store_outcome *outcome,
+		struct store_revision *now, struct err *e)
 {
 	const char *name = request_param(rq, "dataset");
 	char sha256[65];
@@ -115,12 +117,14 @@ static int finish_put(struct request *rq, struct incoming *in, enum store_outcom
 	upload_digest(&in->hash, sha256);
 	if (in->table) {
 		if ((rc = table_end(in->table, e))) return rc;
-		return upload_commit(&in->upload, in->table, name, in->replace, sha256, in->bytes, outcome, now, e);
+		return upload_commit(&in->upload, in->table, name, in->replace, sha256, in->bytes, outcome,
+				now, e);
 	}
 	*outcome = STORE_SAME;
 	if (strcmp(sha256, in->there.sha256))
-		return err_set(e, ERR_CONFLICT, "the data set %s is there with other bytes; ?replace=true puts these in their "
-						"place",
+		return err_set(e, ERR_CONFLICT,
+				"the data set %s is there with other bytes; ?replace=true puts these in their "
+				"place",
 				name);
 	*now = in->there;
 	in->there = (struct store_revision){ 0 };
@@ -159,12 +163,14 @@ int dataset_list(struct request *rq, struct reply *rp, struct err *e)
 	size_t count = 0;
 	int rc;
 
-	if ((rc = page_read(rq, &page, e))) return rc;
-	if ((rc = app->store->dataset_list(app->store, page.after, page.limit + 1, &found, &count, e))) return rc;
+	if ((rc = page_read(rq, &page, NULL, e))) return rc;
+	if ((rc = app->store->dataset_list(app->store, page.after, page.limit + 1, &found, &count, e)))
+		return rc;
 	items = json_array();
 	for (size_t i = 0; i < count && i < page.limit; i++)
 		json_array_append_new(items, dataset_document(&found[i]));
-	rc = reply_page(rq, rp, "datasets", items, &page, count > page.limit ? found[page.limit - 1].dataset : NULL, e);
+	rc = reply_page(rq, rp, "datasets", items, &page,
+			count > page.limit ? found[page.limit - 1].dataset : NULL, e);
 	for (size_t i = 0; i < count; i++)
 		store_revision_clear(&found[i]);
 	free(found);

@@ -64,11 +64,14 @@ void query_number(const struct request *rq, const char *name, uint64_t min, uint
 
 	if (!text) return;
 	query_pointer(at, name);
-	if (!read_digits(text, &value)) faults_add(faults, ERR_INVALID, at, "must be a whole number, not \"%.64s\"", text);
+	if (!read_digits(text, &value))
+		faults_add(faults, ERR_INVALID, at, "must be a whole number, not \"%.64s\"", text);
 	else if (value < min || value > max)
-		faults_add(faults, ERR_RANGE, at, "%llu is out of range: it must be at least %llu and at most %llu",
+		faults_add(faults, ERR_RANGE, at,
+				"%llu is out of range: it must be at least %llu and at most %llu",
 				(unsigned long long)value, (unsigned long long)min, (unsigned long long)max);
-	else *out = value;
+	else
+		*out = value;
 }
 
 bool query_flag(const struct request *rq, const char *name, struct faults *faults)
@@ -85,19 +88,20 @@ bool query_flag(const struct request *rq, const char *name, struct faults *fault
 
 /* ---- lists ---- */
 
-int page_read(struct request *rq, struct page *page, struct err *e)
+int page_read(struct request *rq, struct page *page, uint64_t *before, struct err *e)
 {
 	struct faults *faults = request_faults(rq);
 
 	if (!faults) return err_nomem(e);
 	*page = (struct page){ PAGE_LIMIT_DEFAULT, request_query(rq, "cursor") };
 	if (!page->after) page->after = "";
+	if (before) query_number(rq, "cursor", 0, INT64_MAX, before, faults);
 	query_number(rq, "limit", 1, PAGE_LIMIT_MAX, &page->limit, faults);
 	return faults_result(faults, e);
 }
 
-int reply_page(const struct request *rq, struct reply *rp, const char *name, json_t *items, const struct page *page,
-		const char *next, struct err *e)
+int reply_page(const struct request *rq, struct reply *rp, const char *name, json_t *items,
+		const struct page *page, const char *next, struct err *e)
 {
 	json_t *out = json_object();
 
@@ -106,9 +110,10 @@ int reply_page(const struct request *rq, struct reply *rp, const char *name, jso
 	if (next) {
 		const char *model = request_query(rq, "model"), *state = request_query(rq, "state");
 
-		reply_header(rp, "Link", "<%.*s?limit=%llu&cursor=%s%s%s%s%s>; rel=\"next\"", (int)rq->path_length, rq->url,
-				(unsigned long long)page->limit, next, model ? "&model=" : "", model ? model : "",
-				state ? "&state=" : "", state ? state : "");
+		reply_header(rp, "Link", "<%.*s?limit=%llu&cursor=%s%s%s%s%s>; rel=\"next\"",
+				(int)rq->path_length, rq->url, (unsigned long long)page->limit, next,
+				model ? "&model=" : "", model ? model : "", state ? "&state=" : "",
+				state ? state : "");
 	}
 	return reply_document(rp, out, e);
 }
@@ -132,7 +137,8 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 
 	/* What the router found in the query points to it too. */
 	if (code == ERR_UNKNOWN_FIELD && (!faults || !faults->count)) {
-		const char *name = rq->query_count < REQUEST_QUERY_MAX ? rq->query[rq->query_count].name : NULL;
+		const char *name =
+				rq->query_count < REQUEST_QUERY_MAX ? rq->query[rq->query_count].name : NULL;
 		char at[FAULT_POINTER_BYTES];
 
 		query_pointer(at, name ? name : "");

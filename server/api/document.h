@@ -22,7 +22,8 @@ int request_document(const struct request *rq, json_t **out, struct err *e);
 int reply_document(struct reply *rp, json_t *document, struct err *e);
 
 /* A path parameter that is an id, a version or an index. ERR_NOT_FOUND when it is no number; what: "job". */
-int request_number(const struct request *rq, const char *name, const char *what, uint64_t *out, struct err *e);
+int request_number(
+		const struct request *rq, const char *name, const char *what, uint64_t *out, struct err *e);
 /* A query parameter that is a whole number in [min, max]; *out stays as it was when it is absent. Else a fault. */
 void query_number(const struct request *rq, const char *name, uint64_t min, uint64_t max, uint64_t *out,
 		struct faults *faults);
@@ -33,11 +34,12 @@ struct page {
 	uint64_t limit;
 	const char *after; /* the cursor, "" at the start */
 };
-/* limit and cursor. The faults' code. */
-int page_read(struct request *rq, struct page *page, struct err *e);
+/* limit and cursor; before is NULL where cursors are names, else it becomes the number that the cursor is. The
+ * faults' code. */
+int page_read(struct request *rq, struct page *page, uint64_t *before, struct err *e);
 /* {"<name>": items, "next": next}, with a Link header; items is taken over, next NULL at the end. */
-int reply_page(const struct request *rq, struct reply *rp, const char *name, json_t *items, const struct page *page,
-		const char *next, struct err *e);
+int reply_page(const struct request *rq, struct reply *rp, const char *name, json_t *items,
+		const struct page *page, const char *next, struct err *e);
 
 /* A stored document's text as JSON; null when it is damaged. New. */
 json_t *stored_document(const char *text);

@@ -10,6 +10,7 @@
 
 #include "core/metrics.h"
 #include "server/api/document.h"
+#include "server/api/fit.h"
 #include "server/api/inline.h"
 #include "server/api/predict.h"
 #include "server/codec/json.h"
@@ -42,7 +43,8 @@ static int evaluation_begin(struct evaluation *v, struct version *version, struc
 	if (!(v->y = calloc(v->work->rows, outputs * sizeof *v->y))) return err_nomem(e);
 	if (encoder_column(model->targets, 0)->kind == COLUMN_CATEGORY) {
 		if (outputs > EVALUATE_CLASSES_MAX)
-			return err_set(e, ERR_RANGE, "a confusion matrix of %zu classes is more than an answer holds; %d are possible",
+			return err_set(e, ERR_RANGE,
+					"a confusion matrix of %zu classes is more than an answer holds; %d are possible",
 					outputs, EVALUATE_CLASSES_MAX);
 		return confusion_new(&v->confusion, outputs, e);
 	}
@@ -70,7 +72,8 @@ static void evaluate_batch(struct evaluation *v, size_t n)
 	if (v->confusion) confusion_add(v->confusion, scores, v->y, n);
 	for (size_t i = 0; v->regression && i < n; i++)
 		for (size_t j = 0; j < outputs; j++)
-			regression_add(&v->regression[j], encoder_number(model->targets, j, scores[i * outputs + j]),
+			regression_add(&v->regression[j],
+					encoder_number(model->targets, j, scores[i * outputs + j]),
 					encoder_number(model->targets, j, v->y[i * outputs + j]));
 }
 
@@ -91,7 +94,8 @@ static int evaluate_group(struct evaluation *v, const struct source *source, siz
 	return 0;
 }
 
-static int evaluate_dataset(struct evaluation *v, struct store *store, const char *name, struct err *e)
+static int evaluate_dataset(struct evaluation *v, struct store *store, const char *name,
+		struct faults *faults, struct err *e)
 {
 	struct store_revision revision = { 0 };
 	struct source *source = NULL;
@@ -99,6 +103,9 @@ static int evaluate_dataset(struct evaluation *v, struct store *store, const cha
 	int rc;
 
 	if ((rc = store->dataset_get(store, name, &revision, e))) goto out;
+	if ((rc = fit_columns(&revision, v->model->inputs, v->model->targets, "/dataset", faults, e)) ||
+			(rc = faults_result(faults, e)))
+		goto out;
 	if ((rc = source_new(&source, store, &revision, v->model->inputs, v->model->targets, e))) goto out;
 	if (!(use = malloc(revision.rows))) {
 		rc = err_nomem(e);
@@ -121,7 +128,8 @@ out:
 
 /* ---- rows that were sent ---- */
 
-static int evaluate_pairs(struct evaluation *v, struct rows *const readers[2], struct faults *faults, struct err *e)
+static int evaluate_pairs(
+		struct evaluation *v, struct rows *const readers[2], struct faults *faults, struct err *e)
 {
 	for (;;) {
 		size_t inputs, targets;
@@ -185,7 +193,8 @@ static void put_classes(json_t *out, const struct evaluation *v)
 		json_array_append_new(classes, class_document(v, i));
 		json_array_append_new(labels, json_string(target->values[i]));
 		for (size_t j = 0; j < target->values_count; j++)
-			json_array_append_new(row, json_integer((json_int_t)confusion_count(v->confusion, i, j)));
+			json_array_append_new(
+					row, json_integer((json_int_t)confusion_count(v->confusion, i, j)));
 		json_array_append_new(counts, row);
 	}
 	json_put(out, "per_class", classes);
@@ -219,8 +228,10 @@ static int reply_evaluation(struct reply *rp, const struct evaluation *v, uint64
 		return err_set(e, ERR_INVALID, "there are no rows with a target to evaluate");
 	}
 	json_put(metrics, "loss", json_number(v->loss_sum / (double)v->rows));
-	if (v->confusion) json_put(metrics, "accuracy", json_number(confusion_accuracy(v->confusion)));
-	else put_errors(metrics, v);
+	if (v->confusion)
+		json_put(metrics, "accuracy", json_number(confusion_accuracy(v->confusion)));
+	else
+		put_errors(metrics, v);
 	json_put(out, "metrics", metrics);
 	json_put(out, "rows", json_integer((json_int_t)v->rows));
 	if (v->confusion) put_classes(out, v);
@@ -237,9 +248,11 @@ static void read_body(struct scan_value body, struct scan_value said[MEMBERS], s
 {
 	members_read(body, members, said, "", faults);
 	if (said[MEMBER_DATASET].at && said[MEMBER_DATA].at)
-		faults_add(faults, ERR_INVALID, "/data", "goes without \"dataset\": name one or send the other");
+		faults_add(faults, ERR_INVALID, "/data",
+				"goes without \"dataset\": name one or send the other");
 	if (!said[MEMBER_DATASET].at && !said[MEMBER_DATA].at && !faults->count)
-		faults_add(faults, ERR_MISSING_FIELD, "", "needs \"dataset\", or \"data\" with \"inputs\" and \"targets\"");
+		faults_add(faults, ERR_MISSING_FIELD, "",
+				"needs \"dataset\", or \"data\" with \"inputs\" and \"targets\"");
 	if (said[MEMBER_DATASET].at && scan_kind(said[MEMBER_DATASET]) != '"')
 		faults_add(faults, ERR_INVALID, "/dataset", "must be a data set's name");
 }
@@ -256,7 +269,7 @@ static int evaluate_rows(struct evaluation *v, struct app *app, const struct sca
 		return err_set(e, ERR_NOT_FOUND, "there is no data set with so long a name");
 	n = scan_string(said[MEMBER_DATASET], &text, room);
 	snprintf(name, sizeof name, "%.*s", (int)n, text);
-	return evaluate_dataset(v, app->store, name, e);
+	return evaluate_dataset(v, app->store, name, faults, e);
 }
 
 int evaluate(struct request *rq, struct reply *rp, struct err *e)

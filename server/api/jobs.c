@@ -47,11 +47,13 @@ static void put_live(json_t *out, const struct app *app, const struct store_job 
 	json_put(out, "metrics", training_metrics(point, counts_hits(&request), live.validates));
 	json_put(out, "best", training_best(point, &request));
 	json_put(out, "eta_seconds",
-			point->epoch ? json_number(point->seconds / (double)point->epoch * (double)(job->epochs - point->epoch)) :
-				       json_null());
+			point->epoch ? json_number(point->seconds / (double)point->epoch *
+						       (double)(job->epochs - point->epoch))
+				     : json_null());
 	json_put(out, "samples_per_second",
-			point->seconds > 0 ? json_number((double)live.rows * (double)point->epoch / point->seconds) :
-					     json_null());
+			point->seconds > 0 ? json_number((double)live.rows * (double)point->epoch /
+							     point->seconds)
+					   : json_null());
 }
 
 static void put_ended(json_t *out, const struct store_job *job)
@@ -65,7 +67,8 @@ static void put_ended(json_t *out, const struct store_job *job)
 	json_put(out, "metrics", stored_document(job->metrics));
 	json_put(out, "best", stored_document(job->best));
 	json_put(out, "eta_seconds", job_state_ended(job->state) ? json_integer(0) : json_null());
-	json_put(out, "samples_per_second", job->samples_per_second > 0 ? json_number(job->samples_per_second) : json_null());
+	json_put(out, "samples_per_second",
+			job->samples_per_second > 0 ? json_number(job->samples_per_second) : json_null());
 }
 
 json_t *job_document(const struct app *app, const struct store_job *job)
@@ -76,8 +79,10 @@ json_t *job_document(const struct app *app, const struct store_job *job)
 	json_put(out, "model", json_string(job->model));
 	json_put(out, "kind", json_string(job->kind));
 	json_put(out, "state", json_string(job_state_name(job->state)));
-	if (job->state == JOB_RUNNING) put_live(out, app, job, config);
-	else put_ended(out, job);
+	if (job->state == JOB_RUNNING)
+		put_live(out, app, job, config);
+	else
+		put_ended(out, job);
 	json_put(out, "created_at", json_time(job->created_ms));
 	json_put(out, "started_at", json_time(job->started_ms));
 	json_put(out, "finished_at", json_time(job->finished_ms));
@@ -120,6 +125,7 @@ int job_list(struct request *rq, struct reply *rp, struct err *e)
 	struct store_job *found = NULL;
 	json_t *items;
 	struct page page;
+	uint64_t before = 0;
 	char next[24];
 	size_t count = 0;
 	int rc;
@@ -127,9 +133,10 @@ int job_list(struct request *rq, struct reply *rp, struct err *e)
 	if (!faults) return err_nomem(e);
 	if (state && (filter.state = job_state_find(state)) == JOB_STATES)
 		faults_add(faults, ERR_INVALID, "?state",
-				"must be queued, running, paused, succeeded, failed or cancelled, not \"%.64s\"", state);
-	if ((rc = page_read(rq, &page, e))) return rc;
-	filter.before = (int64_t)strtoull(page.after, NULL, 10);
+				"must be queued, running, paused, succeeded, failed or cancelled, not \"%.64s\"",
+				state);
+	if ((rc = page_read(rq, &page, &before, e))) return rc;
+	filter.before = (int64_t)before;
 	filter.limit = page.limit + 1;
 	if ((rc = app->store->job_list(app->store, &filter, &found, &count, e))) return rc;
 	items = json_array();
@@ -148,7 +155,8 @@ struct job_patch_said {
 	const json_t *priority;
 };
 
-static void read_patch(const json_t *document, struct job_patch_said *said, int *priority, struct faults *faults)
+static void read_patch(
+		const json_t *document, struct job_patch_said *said, int *priority, struct faults *faults)
 {
 	static const struct field rows[] = {
 		{ "note", FIELD_STRING, offsetof(struct job_patch_said, note), 0, 0, false, false },
@@ -160,7 +168,8 @@ static void read_patch(const json_t *document, struct job_patch_said *said, int 
 
 	fields_read(document, rows, said, "", faults);
 	if (!said->priority || !field_value(said->priority, &range, &value, "/priority", faults)) return;
-	if (value != floor(value)) faults_add(faults, ERR_INVALID, "/priority", "must be a whole number, not %.9g", value);
+	if (value != floor(value))
+		faults_add(faults, ERR_INVALID, "/priority", "must be a whole number, not %.9g", value);
 	*priority = (int)value;
 }
 

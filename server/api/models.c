@@ -12,12 +12,13 @@
 #include "server/api/document.h"
 #include "server/codec/json.h"
 
-#define FORCE_WAIT_MS  10
-#define FORCE_WAITS    500 /* for jobs that were told to stop */
+#define FORCE_WAIT_MS 10
+#define FORCE_WAITS   500 /* for jobs that were told to stop */
 
 /* ---- documents ---- */
 
-int model_definition(const struct store_model *stored, struct definition *out, json_t **document, struct err *e)
+int model_definition(
+		const struct store_model *stored, struct definition *out, json_t **document, struct err *e)
 {
 	struct faults faults = { 0 };
 	int rc;
@@ -42,7 +43,8 @@ json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t input
 	if (count) {
 		params = json_object();
 		for (size_t i = 0; i < count; i++)
-			json_put(params, layer->activation->params[i].name, json_real(layer->activation_params[i]));
+			json_put(params, layer->activation->params[i].name,
+					json_real(layer->activation_params[i]));
 		json_put(out, "activation_parameters", params);
 	}
 	json_put(out, "bias", json_boolean(layer->bias));
@@ -56,8 +58,8 @@ json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t input
 
 json_t *version_status(uint64_t number)
 {
-	return json_pack("{s:o,s:s,s:{s:s,s:s}}", "version", json_id((int64_t)number), "state", "AVAILABLE", "status",
-			"error_code", "OK", "error_message", "");
+	return json_pack("{s:o,s:s,s:{s:s,s:s}}", "version", json_id((int64_t)number), "state", "AVAILABLE",
+			"status", "error_code", "OK", "error_message", "");
 }
 
 /* The latest version and those that labels point to, the newest first. */
@@ -102,7 +104,8 @@ static void put_layers(json_t *out, const struct definition *d)
 
 static int model_document(const struct store_model *model, json_t **out, struct err *e)
 {
-	static const char *const copied[] = { "dataset", "target", "inputs", "outputs", "normalize", "missing", "seed" };
+	static const char *const copied[] = { "dataset", "target", "inputs", "outputs", "normalize",
+		"missing", "seed" };
 	struct definition d;
 	json_t *resolved = NULL, *labels, *warnings;
 	int rc = model_definition(model, &d, &resolved, e);
@@ -164,19 +167,23 @@ int sources_read(const json_t *columns, struct definition_source **out, size_t *
 		values = json_object_get(column, "values");
 		*to = (struct definition_source){
 			.name = json_string_value(json_object_get(column, "name")),
-			.kind = strcmp(json_string_value(json_object_get(column, "type")), "number") ? COLUMN_CATEGORY :
-												       COLUMN_NUMBER,
+			.kind = strcmp(json_string_value(json_object_get(column, "type")), "number")
+						? COLUMN_CATEGORY
+						: COLUMN_NUMBER,
 			.missing = (uint64_t)json_integer_value(json_object_get(column, "missing")),
 			.distinct = (uint64_t)json_integer_value(json_object_get(column, "distinct")),
 			.integers = json_is_true(json_object_get(column, "integers")),
 			.values_listed = values && json_array_size(values) ==
-					(size_t)json_integer_value(json_object_get(column, "distinct")),
+								   (size_t)json_integer_value(json_object_get(
+										   column, "distinct")),
 		};
 		*count = i + 1;
+		to->empty = to->kind == COLUMN_NUMBER ? json_is_null(json_object_get(column, "min"))
+						      : !json_array_size(values);
 		if (!json_array_size(values)) continue;
 		if (!(to->values = calloc(json_array_size(values), sizeof *to->values))) return err_nomem(e);
-		json_array_foreach(values, j, value)
-			to->values[j] = (char *)json_string_value(json_object_get(value, "value"));
+		json_array_foreach(values, j, value) to->values[j] =
+				(char *)json_string_value(json_object_get(value, "value"));
 		to->values_count = json_array_size(values);
 	}
 	return 0;
@@ -190,8 +197,8 @@ void sources_free(struct definition_source *sources, size_t count)
 }
 
 /* Inputs, outputs and layers from the data set that the definition names. */
-static int resolve_from_dataset(struct app *app, struct definition *d, json_t *warnings, struct faults *faults,
-		struct err *e)
+static int resolve_from_dataset(
+		struct app *app, struct definition *d, json_t *warnings, struct faults *faults, struct err *e)
 {
 	struct store_revision revision = { 0 };
 	struct definition_source *sources = NULL;
@@ -211,6 +218,20 @@ out:
 	return rc;
 }
 
+/* Weights, gradient and two moments must find room. */
+static void check_memory(const struct app *app, const struct definition *d, struct faults *faults)
+{
+	size_t parameters;
+
+	if (net_count_parameters(definition_input_width(d), d->layers, d->layers_count, &parameters, NULL))
+		return;
+	if (parameters <= app->memory_bytes / (4 * sizeof(real))) return;
+	faults_add(faults, ERR_RANGE, "/layers",
+			"%zu parameters need %.0f MiB of memory to be trained, and the daemon may take %.0f; see --memory-budget",
+			parameters, (double)parameters * 4 * sizeof(real) / 1048576,
+			(double)app->memory_bytes / 1048576);
+}
+
 /* 200 or 409 when the name is taken, with *done set. */
 static int check_taken(struct app *app, const char *name, const char *sent, bool *done, struct err *e)
 {
@@ -220,8 +241,9 @@ static int check_taken(struct app *app, const char *name, const char *sent, bool
 	*done = !rc;
 	if (rc == ERR_NOT_FOUND) return 0;
 	if (!rc && strcmp(model.sent, sent))
-		rc = err_set(e, ERR_CONFLICT, "the model %s is there with another definition; delete it first, or take another "
-					      "name",
+		rc = err_set(e, ERR_CONFLICT,
+				"the model %s is there with another definition; delete it first, or take another "
+				"name",
 				name);
 	store_model_clear(&model);
 	return rc;
@@ -238,9 +260,10 @@ static int create(struct request *rq, const char *sent, struct definition *d, js
 	json_put(resolved, "warnings", json_incref(warnings));
 	text = resolved ? json_text(resolved, false) : NULL;
 	if (text && metadata)
-		rc = app->store->model_create(app->store, request_param(rq, "model"), sent, text, d->description, metadata,
-				outcome, e);
-	else rc = err_nomem(e);
+		rc = app->store->model_create(app->store, request_param(rq, "model"), sent, text,
+				d->description, metadata, outcome, e);
+	else
+		rc = err_nomem(e);
 	json_decref(resolved);
 	free(text);
 	free(metadata);
@@ -268,8 +291,11 @@ int model_put(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = check_taken(app, name, sent, &done, e))) goto out;
 	if (!done) {
 		definition_read(document, false, &d, faults);
-		if (d.dataset && !d.inputs && !d.outputs && d.target) rc = resolve_from_dataset(app, &d, warnings, faults, e);
-		else definition_finish(&d, 0, faults);
+		if (d.dataset && !d.inputs && !d.outputs && d.target)
+			rc = resolve_from_dataset(app, &d, warnings, faults, e);
+		else
+			definition_finish(&d, 0, faults);
+		if (!rc && !faults->count) check_memory(app, &d, faults);
 		if (rc || (rc = faults_result(faults, e))) goto out;
 		if ((rc = create(rq, sent, &d, warnings, &outcome, e))) goto out;
 	}
@@ -300,14 +326,17 @@ int model_list(struct request *rq, struct reply *rp, struct err *e)
 	size_t count = 0;
 	int rc;
 
-	if ((rc = page_read(rq, &page, e))) return rc;
-	if ((rc = app->store->model_list(app->store, page.after, page.limit + 1, &found, &count, e))) return rc;
+	if ((rc = page_read(rq, &page, NULL, e))) return rc;
+	if ((rc = app->store->model_list(app->store, page.after, page.limit + 1, &found, &count, e)))
+		return rc;
 	items = json_array();
 	for (size_t i = 0; i < count && i < page.limit && !rc; i++)
 		if (!(rc = model_document(&found[i], &item, e))) json_array_append_new(items, item);
-	if (rc) json_decref(items);
+	if (rc)
+		json_decref(items);
 	else
-		rc = reply_page(rq, rp, "models", items, &page, count > page.limit ? found[page.limit - 1].name : NULL, e);
+		rc = reply_page(rq, rp, "models", items, &page,
+				count > page.limit ? found[page.limit - 1].name : NULL, e);
 	for (size_t i = 0; i < count; i++)
 		store_model_clear(&found[i]);
 	free(found);
@@ -333,7 +362,8 @@ int model_patch(struct request *rq, struct reply *rp, struct err *e)
 		rc = err_nomem(e);
 		goto out;
 	}
-	if (!(rc = app->store->model_update(app->store, request_param(rq, "model"), patch.description, metadata, e)))
+	if (!(rc = app->store->model_update(
+			      app->store, request_param(rq, "model"), patch.description, metadata, e)))
 		rc = reply_model(rq, rp, e);
 out:
 	free(metadata);
@@ -360,7 +390,8 @@ static int cancel_jobs(struct app *app, const char *model, struct err *e)
 			for (size_t k = 0; k < count; k++) {
 				enum job_state state;
 
-				if (!found[k].cancel_requested) app->store->job_cancel(app->store, found[k].id, &state, NULL);
+				if (!found[k].cancel_requested)
+					app->store->job_cancel(app->store, found[k].id, &state, NULL);
 				jobs_cancel(app->jobs, found[k].id);
 				store_job_clear(&found[k]);
 			}
@@ -369,7 +400,9 @@ static int cancel_jobs(struct app *app, const char *model, struct err *e)
 			left += count;
 		}
 	}
-	return left ? err_set(e, ERR_CONFLICT, "a job on %s was cancelled and is still stopping; try again", model) : 0;
+	return left ? err_set(e, ERR_CONFLICT, "a job on %s was cancelled and is still stopping; try again",
+				      model)
+		    : 0;
 }
 
 int model_delete(struct request *rq, struct reply *rp, struct err *e)

@@ -189,9 +189,12 @@ static int respond(struct request *rq, struct reply *rp, const struct verb *verb
 	if ((rc = scan_check(rq->body.data, rq->body.size, &body, e))) return rc;
 	if ((rc = predict_version(rq, &version, e))) return rc;
 	find_rows(verb, body, &asked, &scratch->faults);
-	if ((rc = faults_result(&scratch->faults, e)) || (rc = check_verb(verb, version_model(version), e))) goto out;
-	if (!rq->may_wait && worth_a_thread(version_model(version), &asked)) rc = ERR_WOULD_BLOCK;
-	else rc = answer(scratch, version, &asked, &rp->body, e);
+	if ((rc = faults_result(&scratch->faults, e)) || (rc = check_verb(verb, version_model(version), e)))
+		goto out;
+	if (!rq->may_wait && worth_a_thread(version_model(version), &asked))
+		rc = ERR_WOULD_BLOCK;
+	else
+		rc = answer(scratch, version, &asked, &rp->body, e);
 out:
 	version_put(version);
 	return rc;

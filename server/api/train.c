@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "server/api/document.h"
+#include "server/api/fit.h"
 #include "server/api/inline.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
@@ -30,6 +31,7 @@ struct order {
 	struct store_model stored;
 	struct definition definition;
 	json_t *resolved;
+	struct encoder *inputs, *targets; /* unfitted */
 	struct store_revision revision;
 	bool inline_data;
 };
@@ -43,7 +45,8 @@ static int read_body(struct order *o, const struct request *rq, struct err *e)
 	int rc = scan_check(rq->body.data, rq->body.size, &o->body, e);
 
 	if (rc) return rc;
-	if (scan_kind(o->body) != '{') return json_read(o->body.at, (size_t)(o->body.end - o->body.at), &o->document, e);
+	if (scan_kind(o->body) != '{')
+		return json_read(o->body.at, (size_t)(o->body.end - o->body.at), &o->document, e);
 	buffer_text(&rest, "{");
 	for (struct scan_iter i = scan_begin(o->body); scan_next(&i);) {
 		if (rest.size > 1) buffer_text(&rest, ",");
@@ -52,7 +55,8 @@ static int read_body(struct order *o, const struct request *rq, struct err *e)
 		if (scan_equals(i.key, "data")) {
 			o->data = i.value;
 			buffer_text(&rest, "true");
-		} else buffer_add(&rest, i.value.at, (size_t)(i.value.end - i.value.at));
+		} else
+			buffer_add(&rest, i.value.at, (size_t)(i.value.end - i.value.at));
 	}
 	buffer_text(&rest, "}");
 	rc = buffer_ok(&rest) ? json_read(rest.data, rest.size, &o->document, e) : err_nomem(e);
@@ -104,13 +108,13 @@ static int add_rows(struct order *o, struct rows *const readers[2], const struct
 	free(row);
 	if (rc || o->faults->count) return rc;
 	if (more_x != more_y)
-		faults_add(o->faults, ERR_INVALID, "/data", "has more rows of %s than of %s", inline_names[more_y],
-				inline_names[!more_y]);
+		faults_add(o->faults, ERR_INVALID, "/data", "has more rows of %s than of %s",
+				inline_names[more_y], inline_names[!more_y]);
 	return 0;
 }
 
-static int store_rows(struct order *o, const struct scan_value half[2], const struct encoder *const encoders[2],
-		struct err *e)
+static int store_rows(struct order *o, const struct scan_value half[2],
+		const struct encoder *const encoders[2], struct err *e)
 {
 	struct rows *readers[2] = { NULL, NULL };
 	struct upload upload = { 0 };
@@ -121,10 +125,12 @@ static int store_rows(struct order *o, const struct scan_value half[2], const st
 	size_t size = (size_t)(o->data.end - o->data.at);
 	int rc;
 
-	if ((rc = upload_begin(&upload, o->app->store, e)) || (rc = make_table(o, encoders, &upload, &table, e))) goto out;
+	if ((rc = upload_begin(&upload, o->app->store, e)) ||
+			(rc = make_table(o, encoders, &upload, &table, e)))
+		goto out;
 	for (int h = 0; h < 2; h++)
-		if ((rc = rows_new(&readers[h], e)) ||
-				(rc = rows_begin(readers[h], encoders[h], half[h], inline_pointers[h], o->faults, e)))
+		if ((rc = rows_new(&readers[h], e)) || (rc = rows_begin(readers[h], encoders[h], half[h],
+									inline_pointers[h], o->faults, e)))
 			goto out;
 	if ((rc = add_rows(o, readers, encoders, table, e)) || (rc = faults_result(o->faults, e))) goto out;
 	if ((rc = table_end(table, e))) goto out;
@@ -142,85 +148,12 @@ out:
 
 static int take_inline(struct order *o, struct err *e)
 {
-	struct scan_value half[2] = { { NULL, NULL }, { NULL, NULL } };
-	struct encoder *inputs = NULL, *targets = NULL;
+	struct scan_value half[2];
 	int rc;
 
 	inline_halves(o->data, half, o->faults);
 	if ((rc = faults_result(o->faults, e))) return rc;
-	if (!(rc = definition_encoder(&o->definition, ENCODER_INPUTS, &inputs, e)) &&
-			!(rc = definition_encoder(&o->definition, ENCODER_TARGETS, &targets, e)))
-		rc = store_rows(o, half, (const struct encoder *const[]){ inputs, targets }, e);
-	encoder_free(inputs);
-	encoder_free(targets);
-	return rc;
-}
-
-/* ---- do the data fit the model? ---- */
-
-static const struct definition_source *find_source(const struct definition_source *sources, size_t count,
-		const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(sources[i].name, name)) return &sources[i];
-	return NULL;
-}
-
-static bool has_value(const struct definition_column *column, const char *value)
-{
-	for (size_t i = 0; i < column->values_count; i++)
-		if (!strcmp(column->values[i], value)) return true;
-	return false;
-}
-
-static void check_column(struct order *o, const struct definition_column *column, bool target,
-		const struct definition_source *source)
-{
-	const char *dataset = o->request.dataset ? o->request.dataset : "the data";
-	const char *at = o->request.dataset ? "/dataset" : "/data";
-
-	if (!source) {
-		faults_add(o->faults, ERR_INVALID, at, "%s has no column \"%.64s\", which the model needs", dataset,
-				column->name);
-		return;
-	}
-	if (column->kind == COLUMN_NUMBER && source->kind == COLUMN_CATEGORY)
-		faults_add(o->faults, ERR_INVALID, at, "the column \"%.64s\" of %s holds words, and the model needs "
-							      "numbers",
-				column->name, dataset);
-	if (!target && source->missing && o->definition.missing == MISSING_ERROR)
-		faults_add(o->faults, ERR_INVALID, at,
-				"the column \"%.64s\" of %s has %llu missing cells, and the model says \"missing\":\"error\"",
-				column->name, dataset, (unsigned long long)source->missing);
-	if (target && source->missing == o->revision.rows)
-		faults_add(o->faults, ERR_INVALID, at, "the target \"%.64s\" of %s has no values at all", column->name,
-				dataset);
-	if (!target || column->kind != COLUMN_CATEGORY) return;
-	for (size_t i = 0; i < source->values_count; i++)
-		if (!has_value(column, source->values[i]))
-			faults_add(o->faults, ERR_INVALID, at, "the target \"%.64s\" of %s has the value \"%.64s\", which is "
-								      "none of the model's classes",
-					column->name, dataset, source->values[i]);
-}
-
-static int check_columns(struct order *o, struct err *e)
-{
-	const struct definition *d = &o->definition;
-	struct definition_source *sources = NULL;
-	json_t *columns = NULL;
-	size_t count = 0;
-	int rc;
-
-	if ((rc = json_read_stored(o->revision.columns, &columns, e))) return rc;
-	if (!(rc = sources_read(columns, &sources, &count, e))) {
-		for (size_t i = 0; i < d->inputs_count; i++)
-			check_column(o, &d->inputs[i], false, find_source(sources, count, d->inputs[i].name));
-		for (size_t i = 0; i < d->outputs_count; i++)
-			check_column(o, &d->outputs[i], true, find_source(sources, count, d->outputs[i].name));
-	}
-	sources_free(sources, count);
-	json_decref(columns);
-	return rc;
+	return store_rows(o, half, (const struct encoder *const[]){ o->inputs, o->targets }, e);
 }
 
 /* ---- what the job is ---- */
@@ -233,11 +166,14 @@ static int choose_version(struct order *o, char from[24], struct err *e)
 	if (!strcmp(o->request.from, "scratch")) return 0;
 	if (!strcmp(o->request.from, "latest")) {
 		if (!o->stored.latest_version)
-			return err_set(e, ERR_NO_VERSION, "model %s has no version to go on from; leave \"from\" out", o->model);
+			return err_set(e, ERR_NO_VERSION,
+					"model %s has no version to go on from; leave \"from\" out",
+					o->model);
 		snprintf(from, 24, "%llu", (unsigned long long)o->stored.latest_version);
 		o->request.from = from;
 	}
-	rc = o->app->store->version_get(o->app->store, o->model, strtoull(o->request.from, NULL, 10), &version, e);
+	rc = o->app->store->version_get(
+			o->app->store, o->model, strtoull(o->request.from, NULL, 10), &version, e);
 	store_version_clear(&version);
 	return rc;
 }
@@ -247,7 +183,8 @@ static int check_memory(struct order *o, struct err *e)
 	size_t need = training_bytes(&o->definition, &o->request, o->revision.rows);
 
 	if (need <= o->app->jobs_memory_bytes) return 0;
-	return err_set(e, ERR_RANGE, "this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
+	return err_set(e, ERR_RANGE,
+			"this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
 			(double)need / 1048576, (double)o->app->jobs_memory_bytes / 1048576);
 }
 
@@ -259,20 +196,27 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	train_request_read(o->document, false, &o->request, o->faults);
 	if ((rc = store->model_get(store, o->model, &o->stored, e))) return rc;
 	if ((rc = model_definition(&o->stored, &o->definition, &o->resolved, e))) return rc;
-	if (o->request.dataset && (rc = store->dataset_get(store, o->request.dataset, &o->revision, e))) return rc;
-	if ((rc = choose_version(o, from, e))) return rc;
+	if (o->request.dataset && (rc = store->dataset_get(store, o->request.dataset, &o->revision, e)))
+		return rc;
+	if (!o->faults->count && (rc = choose_version(o, from, e))) return rc;
 	if (!o->request.core.loss) {
 		o->request.core.loss = o->definition.loss;
-		memcpy(o->request.core.loss_params, o->definition.loss_params, sizeof o->definition.loss_params);
+		memcpy(o->request.core.loss_params, o->definition.loss_params,
+				sizeof o->definition.loss_params);
 	}
 	definition_check_loss(&o->definition, o->request.core.loss, o->faults);
+	if ((rc = definition_encoder(&o->definition, ENCODER_INPUTS, &o->inputs, e)) ||
+			(rc = definition_encoder(&o->definition, ENCODER_TARGETS, &o->targets, e)))
+		return rc;
 	if (o->data.at && !o->request.dataset && !o->faults->count) {
 		if ((rc = take_inline(o, e))) return rc;
 		o->inline_data = true;
 	}
 	if (o->revision.columns) {
 		train_request_resolve(&o->request, o->revision.rows, o->app->threads, o->faults);
-		if ((rc = check_columns(o, e))) return rc;
+		if ((rc = fit_columns(&o->revision, o->inputs, o->targets,
+				     o->inline_data ? "/data" : "/dataset", o->faults, e)))
+			return rc;
 	}
 	if ((rc = faults_result(o->faults, e))) return rc;
 	return check_memory(o, e);
@@ -283,8 +227,13 @@ static int submit(struct order *o, struct reply *rp, struct err *e)
 	struct store *store = o->app->store;
 	json_t *config = train_request_document(&o->request);
 	char *text = config ? json_text(config, false) : NULL;
-	struct store_job_new job = { .model = o->model, .kind = "train", .dataset = o->request.dataset, .config = text,
-		.note = o->request.note, .revision = o->revision.id, .epochs = o->request.core.epochs };
+	struct store_job_new job = { .model = o->model,
+		.kind = "train",
+		.dataset = o->request.dataset,
+		.config = text,
+		.note = o->request.note,
+		.revision = o->revision.id,
+		.epochs = o->request.core.epochs };
 	struct store_job made = { 0 };
 	int64_t id;
 	int rc;
@@ -306,7 +255,9 @@ out:
 
 int model_train(struct request *rq, struct reply *rp, struct err *e)
 {
-	struct order o = { .app = rq->app, .faults = request_faults(rq), .model = request_param(rq, "model") };
+	struct order o = {
+		.app = rq->app, .faults = request_faults(rq), .model = request_param(rq, "model")
+	};
 	char from[24];
 	int rc;
 
@@ -314,6 +265,8 @@ int model_train(struct request *rq, struct reply *rp, struct err *e)
 	if (!(rc = read_body(&o, rq, e)) && !(rc = prepare(&o, from, e))) rc = submit(&o, rp, e);
 	/* Inline data that no job pins. */
 	if (rc && o.inline_data) o.app->store->upload_abort(o.app->store, o.revision.id);
+	encoder_free(o.inputs);
+	encoder_free(o.targets);
 	definition_clear(&o.definition);
 	store_revision_clear(&o.revision);
 	store_model_clear(&o.stored);

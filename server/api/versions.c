@@ -53,19 +53,21 @@ int version_list(struct request *rq, struct reply *rp, struct err *e)
 	char next[24];
 	json_t *items;
 	struct page page;
+	uint64_t before = 0;
 	size_t count = 0;
 	int rc;
 
-	if ((rc = page_read(rq, &page, e))) return rc;
+	if ((rc = page_read(rq, &page, &before, e))) return rc;
 	rc = app->store->model_get(app->store, name, &model, e);
 	store_model_clear(&model);
 	if (rc) return rc;
-	if ((rc = app->store->version_list(app->store, name, strtoull(page.after, NULL, 10), page.limit + 1, &found, &count, e)))
+	if ((rc = app->store->version_list(app->store, name, before, page.limit + 1, &found, &count, e)))
 		return rc;
 	items = json_array();
 	for (size_t i = 0; i < count && i < page.limit; i++)
 		json_array_append_new(items, version_document(&found[i]));
-	if (count > page.limit) snprintf(next, sizeof next, "%llu", (unsigned long long)found[page.limit - 1].number);
+	if (count > page.limit)
+		snprintf(next, sizeof next, "%llu", (unsigned long long)found[page.limit - 1].number);
 	rc = reply_page(rq, rp, "versions", items, &page, count > page.limit ? next : NULL, e);
 	for (size_t i = 0; i < count; i++)
 		store_version_clear(&found[i]);
@@ -102,10 +104,13 @@ static void read_numbers(const json_t *list, size_t n, real *out, const char *po
 	json_array_foreach((json_t *)list, i, item)
 	{
 		if (!json_is_number(item))
-			faults_add(faults, ERR_INVALID, pointer_index(at, pointer, i), "must be a number, not %s", json_kind(item));
+			faults_add(faults, ERR_INVALID, pointer_index(at, pointer, i),
+					"must be a number, not %s", json_kind(item));
 		else if (!isfinite((float)json_number_value(item)))
-			faults_add(faults, ERR_RANGE, pointer_index(at, pointer, i), "is too large for a float32");
-		else out[i] = (real)json_number_value(item);
+			faults_add(faults, ERR_RANGE, pointer_index(at, pointer, i),
+					"is too large for a float32");
+		else
+			out[i] = (real)json_number_value(item);
 	}
 }
 
@@ -119,7 +124,8 @@ static const struct field layer_fields[] = {
 };
 
 /* One layer's weights [units][inputs] and biases into the network. */
-static void read_layer(const json_t *document, struct net *net, size_t i, const char *pointer, struct faults *faults)
+static void read_layer(
+		const json_t *document, struct net *net, size_t i, const char *pointer, struct faults *faults)
 {
 	const struct layer *layer = net_layer(net, i);
 	struct layer_weights said = { 0 };
@@ -129,16 +135,20 @@ static void read_layer(const json_t *document, struct net *net, size_t i, const 
 
 	fields_read(document, layer_fields, &said, pointer, faults);
 	pointer_join(weights_at, pointer, "weights");
-	if (!weights || !biases) faults_add(faults, ERR_NOMEM, pointer, "out of memory");
+	if (!weights || !biases)
+		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
 	else if (!json_is_array(said.weights) || json_array_size(said.weights) != layer->spec.units)
-		faults_add(faults, ERR_INVALID, weights_at, "must be [units][inputs], %zu arrays of %zu numbers",
-				layer->spec.units, layer->inputs);
+		faults_add(faults, ERR_INVALID, weights_at,
+				"must be [units][inputs], %zu arrays of %zu numbers", layer->spec.units,
+				layer->inputs);
 	else
 		for (size_t j = 0; j < layer->spec.units; j++)
-			read_numbers(json_array_get(said.weights, j), layer->inputs, weights + j * layer->inputs,
-					pointer_index(at, weights_at, j), faults);
+			read_numbers(json_array_get(said.weights, j), layer->inputs,
+					weights + j * layer->inputs, pointer_index(at, weights_at, j),
+					faults);
 	pointer_join(at, pointer, "biases");
-	if (layer->spec.bias && said.biases && biases) read_numbers(said.biases, layer->spec.units, biases, at, faults);
+	if (layer->spec.bias && said.biases && biases)
+		read_numbers(said.biases, layer->spec.units, biases, at, faults);
 	if (!layer->spec.bias && said.biases) faults_add(faults, ERR_INVALID, at, "this layer has no biases");
 	if (weights && biases) net_set_layer(net, i, weights, layer->spec.bias ? biases : NULL);
 	free(weights);
@@ -160,12 +170,13 @@ static void read_weights(const json_t *document, struct net *net, struct faults 
 
 	fields_read(document, version_fields, &said, "", faults);
 	if (!said.layers) {
-		faults_add(faults, ERR_MISSING_FIELD, "", "needs \"layers\", as in {\"layers\":[{\"weights\":[[…]],\"biases\":[…]}]}");
+		faults_add(faults, ERR_MISSING_FIELD, "",
+				"needs \"layers\", as in {\"layers\":[{\"weights\":[[…]],\"biases\":[…]}]}");
 		return;
 	}
 	if (!json_is_array(said.layers) || json_array_size(said.layers) != net_layers(net)) {
-		faults_add(faults, ERR_INVALID, "/layers", "must be an array of %zu layers, the output layer included",
-				net_layers(net));
+		faults_add(faults, ERR_INVALID, "/layers",
+				"must be an array of %zu layers, the output layer included", net_layers(net));
 		return;
 	}
 	for (size_t i = 0; i < net_layers(net); i++)
@@ -244,10 +255,13 @@ static void read_label(const json_t *document, uint64_t *number, struct faults *
 
 	fields_read(document, label_fields, &said, "", faults);
 	if (faults->count) return;
-	if (!said.version) faults_add(faults, ERR_MISSING_FIELD, "", "needs \"version\", as in {\"version\":\"2\"}");
-	else if (!*said.version || strlen(said.version) > 18 || strspn(said.version, "0123456789") != strlen(said.version))
+	if (!said.version)
+		faults_add(faults, ERR_MISSING_FIELD, "", "needs \"version\", as in {\"version\":\"2\"}");
+	else if (!*said.version || strlen(said.version) > 18 ||
+			strspn(said.version, "0123456789") != strlen(said.version))
 		faults_add(faults, ERR_INVALID, "/version", "must be a version's digits, as in \"2\"");
-	else *number = strtoull(said.version, NULL, 10);
+	else
+		*number = strtoull(said.version, NULL, 10);
 }
 
 int label_put(struct request *rq, struct reply *rp, struct err *e)
@@ -262,11 +276,16 @@ int label_put(struct request *rq, struct reply *rp, struct err *e)
 
 	if (!faults) return err_nomem(e);
 	if ((rc = request_document(rq, &document, e))) return rc;
-	if ((rc = name_check(label, "a label", e)) || (rc = app->store->model_get(app->store, model, &stored, e))) goto out;
+	if ((rc = name_check(label, "a label", e)) ||
+			(rc = app->store->model_get(app->store, model, &stored, e)))
+		goto out;
 	read_label(document, &number, faults);
-	if ((rc = faults_result(faults, e)) || (rc = app->store->label_set(app->store, model, label, number, e))) goto out;
+	if ((rc = faults_result(faults, e)) ||
+			(rc = app->store->label_set(app->store, model, label, number, e)))
+		goto out;
 	registry_forget(app->registry, model);
-	rc = reply_document(rp, json_pack("{s:s,s:o}", "label", label, "version", json_id((int64_t)number)), e);
+	rc = reply_document(
+			rp, json_pack("{s:s,s:o}", "label", label, "version", json_id((int64_t)number)), e);
 out:
 	store_model_clear(&stored);
 	json_decref(document);

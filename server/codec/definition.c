@@ -16,7 +16,8 @@ int name_check(const char *name, const char *what, struct err *e)
 
 	if (n && n <= 64 && !strchr("._-", name[0]) && strspn(name, allowed) == n) return 0;
 	return err_set(e, ERR_NAME,
-			"%s is 1 to 64 letters, digits, dots, underscores and dashes of ASCII, a letter or digit first", what);
+			"%s is 1 to 64 letters, digits, dots, underscores and dashes of ASCII, a letter or digit first",
+			what);
 }
 
 static void columns_clear(struct definition_column *columns, size_t count)
@@ -56,7 +57,8 @@ static void read_values(const json_t *values, struct definition_column *column, 
 	size_t i;
 
 	if (!json_is_array(values) || !json_array_size(values)) {
-		faults_add(faults, ERR_INVALID, pointer, "must be an array of the category's values, at least one");
+		faults_add(faults, ERR_INVALID, pointer,
+				"must be an array of the category's values, at least one");
 		return;
 	}
 	if (!(column->values = calloc(json_array_size(values), sizeof *column->values))) {
@@ -66,8 +68,8 @@ static void read_values(const json_t *values, struct definition_column *column, 
 	json_array_foreach(values, i, item)
 	{
 		if (!json_is_string(item)) {
-			faults_add(faults, ERR_INVALID, pointer_index(at, pointer, i), "must be a string, not %s",
-					json_kind(item));
+			faults_add(faults, ERR_INVALID, pointer_index(at, pointer, i),
+					"must be a string, not %s", json_kind(item));
 			return;
 		}
 		if (!(column->values[i] = strdup(json_string_value(item)))) return;
@@ -75,34 +77,41 @@ static void read_values(const json_t *values, struct definition_column *column, 
 	}
 }
 
+struct column_said {
+	const char *name, *type;
+	const json_t *values;
+};
+static const struct field column_fields[] = {
+	{ "name", FIELD_STRING, offsetof(struct column_said, name), 0, 0, false, false },
+	{ "type", FIELD_STRING, offsetof(struct column_said, type), 0, 0, false, false },
+	{ "values", FIELD_ANY, offsetof(struct column_said, values), 0, 0, false, false },
+	{ 0 },
+};
+
 static void read_column(const json_t *document, struct definition_column *column, const char *pointer,
 		struct faults *faults)
 {
-	struct {
-		const char *name, *type;
-		const json_t *values;
-	} said = { 0 };
-	static const struct field fields[] = {
-		{ "name", FIELD_STRING, 0, 0, 0, false, false },
-		{ "type", FIELD_STRING, sizeof(char *), 0, 0, false, false },
-		{ "values", FIELD_ANY, 2 * sizeof(char *), 0, 0, false, false },
-		{ 0 },
-	};
+	struct column_said said = { 0 };
 	char at[FAULT_POINTER_BYTES];
 
-	fields_read(document, fields, &said, pointer, faults);
+	fields_read(document, column_fields, &said, pointer, faults);
 	if (!json_is_object(document)) return;
-	if (said.name ? !*said.name : !json_object_get(document, "name"))
+	if (!json_object_get(document, "name") || (said.name && !*said.name))
 		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs a \"name\"");
+	if (!json_object_get(document, "type"))
+		faults_add(faults, ERR_MISSING_FIELD, pointer,
+				"needs a \"type\", \"number\" or \"category\"");
 	column->name = strdup(said.name ? said.name : "");
-	column->kind = said.values ? COLUMN_CATEGORY : COLUMN_NUMBER;
-	if (said.type && !strcmp(said.type, "category")) column->kind = COLUMN_CATEGORY;
-	else if (said.type && !strcmp(said.type, "number")) column->kind = COLUMN_NUMBER;
-	else if (said.type)
-		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "type"), "must be \"number\" or \"category\"");
-	if (said.values && column->kind == COLUMN_NUMBER)
-		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "values"), "a number has no list of values");
-	else if (said.values) read_values(said.values, column, pointer_join(at, pointer, "values"), faults);
+	if (said.type && !strcmp(said.type, "category"))
+		column->kind = COLUMN_CATEGORY;
+	else if (said.type && strcmp(said.type, "number"))
+		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "type"),
+				"must be \"number\" or \"category\"");
+	pointer_join(at, pointer, "values");
+	if (said.values && column->kind == COLUMN_CATEGORY)
+		read_values(said.values, column, at, faults);
+	else if (said.values)
+		faults_add(faults, ERR_INVALID, at, "a number has no list of values");
 	else if (column->kind == COLUMN_CATEGORY)
 		faults_add(faults, ERR_MISSING_FIELD, pointer, "a category needs its \"values\"");
 }
@@ -123,8 +132,8 @@ static void unnamed_columns(struct definition_column **columns, size_t *count, u
 	}
 }
 
-static void read_columns(const json_t *document, struct definition_column **columns, size_t *count, char letter,
-		const char *pointer, struct faults *faults)
+static void read_columns(const json_t *document, struct definition_column **columns, size_t *count,
+		char letter, const char *pointer, struct faults *faults)
 {
 	static const struct field units = { "", FIELD_UINT, 0, 1, NET_UNITS_MAX, false, false };
 	char at[FAULT_POINTER_BYTES];
@@ -147,7 +156,7 @@ static void read_columns(const json_t *document, struct definition_column **colu
 	}
 	*count = json_array_size(document);
 	json_array_foreach(document, i, item)
-		read_column(item, &(*columns)[i], pointer_index(at, pointer, i), faults);
+			read_column(item, &(*columns)[i], pointer_index(at, pointer, i), faults);
 }
 
 /* ---- layers ---- */
@@ -178,10 +187,11 @@ static void unknown_row(const char *kind, const char *name, const char *const *k
 	const char *meant = did_you_mean(name, known);
 
 	if (meant)
-		faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; did you mean \"%s\"?", kind, name, meant);
+		faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; did you mean \"%s\"?",
+				kind, name, meant);
 	else
-		faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; /v1/catalog lists what there is", kind,
-				name);
+		faults_add(faults, ERR_INVALID, pointer,
+				"there is no %s \"%.64s\"; /v1/catalog lists what there is", kind, name);
 }
 
 #define TABLE_ROWS_MAX 64
@@ -210,18 +220,21 @@ static const struct initializer *init_said(const char *name, const char *pointer
 	return NULL;
 }
 
-static void read_layer(const json_t *document, struct layer_spec *layer, const char *pointer, struct faults *faults)
+static void read_layer(
+		const json_t *document, struct layer_spec *layer, const char *pointer, struct faults *faults)
 {
 	struct layer_said said = { .bias = true, .activation = "relu" };
 	char at[FAULT_POINTER_BYTES];
 
-	if (json_is_number(document)) field_value(document, &layer_fields[0], &said.units, pointer, faults);
+	if (json_is_number(document))
+		field_value(document, &layer_fields[0], &said.units, pointer, faults);
 	else if (json_is_object(document)) {
 		fields_read(document, layer_fields, &said, pointer, faults);
 		if (!json_object_get(document, "units"))
 			faults_add(faults, ERR_MISSING_FIELD, pointer, "needs \"units\"");
 	} else {
-		faults_add(faults, ERR_INVALID, pointer, "must be a number of units, or an object with \"units\"");
+		faults_add(faults, ERR_INVALID, pointer,
+				"must be a number of units, or an object with \"units\"");
 	}
 	layer->units = said.units;
 	layer->activation = activation_said(said.activation, pointer_join(at, pointer, "activation"), faults);
@@ -230,7 +243,8 @@ static void read_layer(const json_t *document, struct layer_spec *layer, const c
 		named_params(said.parameters, layer->activation->params, layer->activation_params,
 				pointer_join(at, pointer, "activation_parameters"), NULL, faults);
 	else if (said.parameters)
-		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "activation_parameters"), "must be an object");
+		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "activation_parameters"),
+				"must be an object");
 	layer->bias = said.bias;
 	layer->init = said.init ? init_said(said.init, pointer_join(at, pointer, "init"), faults) : NULL;
 	layer->dropout = said.dropout;
@@ -238,7 +252,8 @@ static void read_layer(const json_t *document, struct layer_spec *layer, const c
 	layer->l2 = said.l2;
 }
 
-static void read_layers(const json_t *document, struct definition *d, const char *pointer, struct faults *faults)
+static void read_layers(
+		const json_t *document, struct definition *d, const char *pointer, struct faults *faults)
 {
 	size_t count = json_array_size(document), i;
 	char at[FAULT_POINTER_BYTES];
@@ -250,7 +265,8 @@ static void read_layers(const json_t *document, struct definition *d, const char
 		return;
 	}
 	if (count > NET_LAYERS_MAX - 1) {
-		faults_add(faults, ERR_RANGE, pointer, "has %zu layers; at most %d hidden layers are possible", count,
+		faults_add(faults, ERR_RANGE, pointer,
+				"has %zu layers; at most %d hidden layers are possible", count,
 				NET_LAYERS_MAX - 1);
 		return;
 	}
@@ -260,7 +276,7 @@ static void read_layers(const json_t *document, struct definition *d, const char
 	}
 	d->layers_count = count;
 	json_array_foreach(document, i, item)
-		read_layer(item, &d->layers[i], pointer_index(at, pointer, i), faults);
+			read_layer(item, &d->layers[i], pointer_index(at, pointer, i), faults);
 }
 
 /* ---- the whole ---- */
@@ -273,8 +289,10 @@ struct definition_said {
 	const json_t *warnings;
 };
 
-#define SAID(name, type, low, high) \
-	{ #name, type, offsetof(struct definition_said, name), low, high, false, false }
+#define SAID(name, type, low, high)                                                          \
+	{                                                                                    \
+#name, type, offsetof(struct definition_said, name), low, high, false, false \
+	}
 static const struct field stored_fields[] = {
 	SAID(output_l2, FIELD_REAL, 0, 1e6), /* in resolved documents only, as the next */
 	SAID(warnings, FIELD_ANY, 0, 0),
@@ -304,7 +322,8 @@ static void read_features(const json_t *features, struct definition *d, struct f
 	size_t i;
 
 	if (!json_is_array(features) || !json_array_size(features)) {
-		faults_add(faults, ERR_INVALID, "/features", "must be an array of column names, at least one");
+		faults_add(faults, ERR_INVALID, "/features",
+				"must be an array of column names, at least one");
 		return;
 	}
 	if (!(d->features = calloc(json_array_size(features), sizeof *d->features))) {
@@ -314,7 +333,8 @@ static void read_features(const json_t *features, struct definition *d, struct f
 	json_array_foreach(features, i, item)
 	{
 		if (!json_is_string(item)) {
-			faults_add(faults, ERR_INVALID, pointer_index(at, "/features", i), "must be a column's name");
+			faults_add(faults, ERR_INVALID, pointer_index(at, "/features", i),
+					"must be a column's name");
 			continue;
 		}
 		if (!(d->features[d->features_count] = strdup(json_string_value(item)))) return;
@@ -323,7 +343,8 @@ static void read_features(const json_t *features, struct definition *d, struct f
 }
 
 /* One of two or three words, by position in the list. */
-static unsigned read_word(const char *said, const char *const *words, const char *pointer, struct faults *faults)
+static unsigned read_word(
+		const char *said, const char *const *words, const char *pointer, struct faults *faults)
 {
 	if (!said) return 0;
 	for (unsigned i = 0; words[i]; i++)
@@ -357,17 +378,17 @@ static bool check_metadata(const json_t *metadata, struct faults *faults)
 		faults_add(faults, ERR_INVALID, "/metadata", "must be an object of strings");
 		return false;
 	}
-	json_object_foreach((json_t *)metadata, key, value)
-		if (!json_is_string(value))
-			faults_add(faults, ERR_INVALID, pointer_join(at, "/metadata", key), "must be a string, not %s",
-					json_kind(value));
+	json_object_foreach((json_t *)metadata, key, value) if (!json_is_string(value))
+			faults_add(faults, ERR_INVALID, pointer_join(at, "/metadata", key),
+					"must be a string, not %s", json_kind(value));
 	return true;
 }
 
 void definition_read_patch(const json_t *document, struct definition_patch *patch, struct faults *faults)
 {
 	static const struct field rows[] = {
-		{ "description", FIELD_STRING, offsetof(struct definition_patch, description), 0, 0, false, false },
+		{ "description", FIELD_STRING, offsetof(struct definition_patch, description), 0, 0, false,
+				false },
 		{ "metadata", FIELD_ANY, offsetof(struct definition_patch, metadata), 0, 0, false, false },
 		{ 0 },
 	};
@@ -377,7 +398,8 @@ void definition_read_patch(const json_t *document, struct definition_patch *patc
 }
 
 /* Which of the two forms is it, and is it whole? */
-static void check_form(const json_t *document, const struct definition_said *said, bool stored, struct faults *faults)
+static void check_form(const json_t *document, const struct definition_said *said, bool stored,
+		struct faults *faults)
 {
 	static const char *const of_dataset[] = { "dataset", "target", "features", "task", NULL };
 	char at[FAULT_POINTER_BYTES];
@@ -387,7 +409,8 @@ static void check_form(const json_t *document, const struct definition_said *sai
 			faults_add(faults, ERR_MISSING_FIELD, "",
 					"needs \"dataset\" and \"target\", or \"inputs\" and \"outputs\"");
 		else if (!said->target && !json_object_get(document, "target"))
-			faults_add(faults, ERR_MISSING_FIELD, "", "needs the \"target\", the column to predict");
+			faults_add(faults, ERR_MISSING_FIELD, "",
+					"needs the \"target\", the column to predict");
 		return;
 	}
 	if (!said->inputs) faults_add(faults, ERR_MISSING_FIELD, "", "needs \"inputs\" beside \"outputs\"");

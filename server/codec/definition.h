@@ -24,25 +24,25 @@ struct definition_column {
 	size_t values_count;
 };
 
-struct definition { /* zeroed is empty; owns everything: definition_clear */
-	char *dataset, *target;  /* names, NULL in the explicit form */
-	char **features;         /* chosen columns; NULL: all but the target */
+struct definition {             /* zeroed is empty; owns everything: definition_clear */
+	char *dataset, *target; /* names, NULL in the explicit form */
+	char **features;        /* chosen columns; NULL: all but the target */
 	size_t features_count;
-	bool classification;     /* "task":"classification" was said */
+	bool classification; /* "task":"classification" was said */
 	struct definition_column *inputs, *outputs;
 	size_t inputs_count, outputs_count;
 	bool layers_given;
 	struct layer_spec *layers; /* (layers_count); the last one is the output layer once resolved */
 	size_t layers_count;
-	char *output_activation;   /* as said, NULL: follows from the outputs */
-	double output_l2;          /* that of the default layers, 0 when layers are given */
-	const struct loss *loss;   /* NULL: follows from the outputs */
+	char *output_activation; /* as said, NULL: follows from the outputs */
+	double output_l2;        /* that of the default layers, 0 when layers are given */
+	const struct loss *loss; /* NULL: follows from the outputs */
 	double loss_params[PARAMS_MAX];
 	enum normalize normalize;
 	enum missing missing;
 	uint64_t seed;
-	char *description;  /* never NULL after reading */
-	json_t *metadata;   /* object of strings, never NULL after reading */
+	char *description; /* never NULL after reading */
+	json_t *metadata;  /* object of strings, never NULL after reading */
 };
 void definition_clear(struct definition *d);
 
@@ -61,6 +61,7 @@ struct definition_source {
 	const char *name;
 	enum column_kind kind;
 	uint64_t missing, distinct;
+	bool empty;         /* every cell is missing */
 	bool integers;      /* a number column of whole numbers only */
 	bool values_listed; /* values has them all */
 	char **values;      /* of a category, or of a number column with few values; NULL otherwise */
@@ -81,7 +82,8 @@ void definition_finish(struct definition *d, uint64_t rows, struct faults *fault
 json_t *definition_document(const struct definition *d);
 
 /* The pieces of a model as this definition says; each *out is new. */
-int definition_encoder(const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e);
+int definition_encoder(
+		const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e);
 int definition_net(const struct definition *d, struct net **out, struct err *e);
 /* Faults when the loss does not go with the outputs. definition is resolved. */
 void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults);

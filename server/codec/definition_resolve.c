@@ -9,7 +9,7 @@
 #include "server/codec/definition.h"
 #include "server/codec/json.h"
 
-#define CLASS_HINT_MAX      20    /* an integer target with at most this many values may be meant as classes */
+#define CLASS_HINT_MAX 20 /* an integer target with at most this many values may be meant as classes */
 
 /* Default network: one hidden layer, wide enough for the data and no wider than they can feed. Its penalty is that of
  * a Gaussian prior of fixed width on the weights (MacKay, 1992, "A practical Bayesian framework for backpropagation
@@ -22,8 +22,8 @@
 
 /* ---- columns of a data set ---- */
 
-static const struct definition_source *find_source(const struct definition_source *columns, size_t count,
-		const char *name)
+static const struct definition_source *find_source(
+		const struct definition_source *columns, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(columns[i].name, name)) return &columns[i];
@@ -56,7 +56,8 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Values stand in their natural order, so that the same data give the same classes however their rows lie. */
-static bool copy_column(const struct definition_source *from, enum column_kind kind, struct definition_column *to)
+static bool copy_column(
+		const struct definition_source *from, enum column_kind kind, struct definition_column *to)
 {
 	to->kind = kind;
 	if (!(to->name = strdup(from->name))) return false;
@@ -64,7 +65,8 @@ static bool copy_column(const struct definition_source *from, enum column_kind k
 	if (!(to->values = calloc(from->values_count, sizeof *to->values))) return false;
 	for (; to->values_count < from->values_count; to->values_count++)
 		if (!(to->values[to->values_count] = strdup(from->values[to->values_count]))) return false;
-	qsort(to->values, to->values_count, sizeof *to->values, from->kind == COLUMN_NUMBER ? by_value : by_text);
+	qsort(to->values, to->values_count, sizeof *to->values,
+			from->kind == COLUMN_NUMBER ? by_value : by_text);
 	return true;
 }
 
@@ -85,35 +87,54 @@ static void take_feature(struct definition *d, const struct definition_source *f
 {
 	struct definition_column *to = &d->inputs[d->inputs_count];
 
-	if (from->kind == COLUMN_CATEGORY && from->values_count && !from->values_listed) warn_of_unlisted(from, warnings);
-
-	if (from->kind == COLUMN_CATEGORY && !from->values_count)
-		faults_add(faults, ERR_INVALID, pointer, "the column \"%s\" has no values at all; leave it out with \"features\"",
+	if (from->empty)
+		faults_add(faults, ERR_INVALID, pointer,
+				"the column \"%.64s\" has no values at all; leave it out with \"features\"",
 				from->name);
-	else if (copy_column(from, from->kind, to)) d->inputs_count++;
-	else faults_add(faults, ERR_NOMEM, pointer, "out of memory");
+	else if (copy_column(from, from->kind, to))
+		d->inputs_count++;
+	else
+		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
+	if (from->kind == COLUMN_CATEGORY && from->values_count && !from->values_listed)
+		warn_of_unlisted(from, warnings);
+}
+
+/* The columns that "features" names, each once. */
+static void take_chosen(struct definition *d, const struct definition_source *columns, size_t count,
+		json_t *warnings, struct faults *faults)
+{
+	bool *taken = calloc(count + 1, sizeof *taken);
+	char at[FAULT_POINTER_BYTES];
+
+	for (size_t i = 0; taken && i < d->features_count; i++) {
+		const struct definition_source *from = find_source(columns, count, d->features[i]);
+
+		pointer_index(at, "/features", i);
+		if (!from)
+			unknown_column(columns, count, d->features[i], at, d->dataset, faults);
+		else if (!strcmp(d->features[i], d->target))
+			faults_add(faults, ERR_INVALID, at, "the target cannot be a feature too");
+		else if (taken[from - columns])
+			faults_add(faults, ERR_INVALID, at, "\"%.64s\" is there twice", from->name);
+		else
+			take_feature(d, from, at, warnings, faults);
+		if (from) taken[from - columns] = true;
+	}
+	if (!taken) faults_add(faults, ERR_NOMEM, "", "out of memory");
+	free(taken);
 }
 
 static void take_features(struct definition *d, const struct definition_source *columns, size_t count,
 		json_t *warnings, struct faults *faults)
 {
-	char at[FAULT_POINTER_BYTES];
-
-	if (!(d->inputs = calloc(count + d->features_count + 1, sizeof *d->inputs))) {
+	if (!(d->inputs = calloc(count + 1, sizeof *d->inputs))) {
 		faults_add(faults, ERR_NOMEM, "", "out of memory");
 		return;
 	}
+	if (d->features) take_chosen(d, columns, count, warnings, faults);
 	for (size_t i = 0; !d->features && i < count; i++)
-		if (strcmp(columns[i].name, d->target)) take_feature(d, &columns[i], "/dataset", warnings, faults);
-	for (size_t i = 0; i < d->features_count; i++) {
-		const struct definition_source *from = find_source(columns, count, d->features[i]);
-
-		pointer_index(at, "/features", i);
-		if (!from) unknown_column(columns, count, d->features[i], at, d->dataset, faults);
-		else if (!strcmp(d->features[i], d->target))
-			faults_add(faults, ERR_INVALID, at, "the target cannot be a feature too");
-		else take_feature(d, from, at, warnings, faults);
-	}
+		if (strcmp(columns[i].name, d->target))
+			take_feature(d, &columns[i], "/dataset", warnings, faults);
 	if (!d->inputs_count && !faults->count)
 		faults_add(faults, ERR_INVALID, "/dataset", "%s has no column beside the target", d->dataset);
 }
@@ -130,12 +151,14 @@ static void take_target(struct definition *d, const struct definition_source *fr
 	}
 	d->outputs_count = 1;
 	if (category && !from->values_listed)
-		faults_add(faults, ERR_RANGE, "/target", "\"%s\" has %llu distinct values, too many for classes", from->name,
+		faults_add(faults, ERR_RANGE, "/target",
+				"\"%s\" has %llu distinct values, too many for classes", from->name,
 				(unsigned long long)from->distinct);
 	else if (category && from->values_count < 2)
-		faults_add(faults, ERR_INVALID, "/target", "\"%s\" has %s; a classification needs at least two classes",
-				from->name, from->values_count ? "one class only" : "no values at all");
-	else if (!category && from->distinct == 0 && from->missing)
+		faults_add(faults, ERR_INVALID, "/target",
+				"\"%s\" has %s; a classification needs at least two classes", from->name,
+				from->values_count ? "one class only" : "no values at all");
+	else if (!category && from->empty)
 		faults_add(faults, ERR_INVALID, "/target", "\"%s\" has no values at all", from->name);
 	if (category || !from->integers || !from->values_listed || from->distinct > CLASS_HINT_MAX) return;
 	snprintf(text, sizeof text,
@@ -150,8 +173,10 @@ void definition_from_columns(struct definition *d, const struct definition_sourc
 {
 	const struct definition_source *target = find_source(columns, count, d->target);
 
-	if (target) take_target(d, target, warnings, faults);
-	else unknown_column(columns, count, d->target, "/target", d->dataset, faults);
+	if (target)
+		take_target(d, target, warnings, faults);
+	else
+		unknown_column(columns, count, d->target, "/target", d->dataset, faults);
 	take_features(d, columns, count, warnings, faults);
 	if (!faults->count) definition_finish(d, rows, faults);
 }
@@ -208,7 +233,9 @@ static void default_layer(struct definition *d, uint64_t rows)
 
 static void output_layer(struct definition *d, struct faults *faults)
 {
-	const char *name = d->output_activation ? d->output_activation : definition_classifies(d) ? "softmax" : "linear";
+	const char *name = d->output_activation       ? d->output_activation
+			   : definition_classifies(d) ? "softmax"
+						      : "linear";
 	struct layer_spec *layer = &d->layers[d->layers_count];
 
 	*layer = (struct layer_spec){ .units = definition_output_width(d), .bias = true, .l2 = d->output_l2 };
@@ -220,7 +247,8 @@ static void output_layer(struct definition *d, struct faults *faults)
 	params_fallback(layer->activation->params, layer->activation_params);
 	d->layers_count++;
 	if (layer->activation->whole_row && layer->units < 2)
-		faults_add(faults, ERR_INVALID, "/output_activation", "%s of a single output is always 1", name);
+		faults_add(faults, ERR_INVALID, "/output_activation", "%s of a single output is always 1",
+				name);
 }
 
 void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults)
@@ -263,7 +291,8 @@ static void check_columns(const struct definition *d, struct faults *faults)
 		faults_add(faults, rc, "/inputs", "%s", e.text);
 	for (size_t i = 0; encoder && i < d->outputs_count; i++)
 		if (encoder_find(encoder, d->outputs[i].name, strlen(d->outputs[i].name)) != SIZE_MAX)
-			faults_add(faults, ERR_INVALID, "/outputs", "\"%.64s\" is an input too", d->outputs[i].name);
+			faults_add(faults, ERR_INVALID, "/outputs", "\"%.64s\" is an input too",
+					d->outputs[i].name);
 	encoder_free(encoder);
 	encoder = NULL;
 	if ((rc = definition_encoder(d, ENCODER_TARGETS, &encoder, &e)))
@@ -279,7 +308,8 @@ void definition_finish(struct definition *d, uint64_t rows, struct faults *fault
 
 	if (faults->count) return;
 	if (definition_classifies(d) && d->outputs[0].values_count == 1) {
-		faults_add(faults, ERR_INVALID, "/outputs/0/values", "a classification needs at least two classes");
+		faults_add(faults, ERR_INVALID, "/outputs/0/values",
+				"a classification needs at least two classes");
 		return;
 	}
 	if (!d->layers && !(d->layers = calloc(2, sizeof *d->layers))) {
@@ -291,13 +321,15 @@ void definition_finish(struct definition *d, uint64_t rows, struct faults *fault
 	if (!faults->count) choose_loss(d, faults);
 	if (!faults->count) check_columns(d, faults);
 	if (faults->count) return;
-	if ((rc = net_count_parameters(definition_input_width(d), d->layers, d->layers_count, &parameters, &e)))
+	if ((rc = net_count_parameters(
+			     definition_input_width(d), d->layers, d->layers_count, &parameters, &e)))
 		faults_add(faults, rc, "/layers", "%s", e.text);
 }
 
 /* ---- the pieces ---- */
 
-int definition_encoder(const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e)
+int definition_encoder(
+		const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e)
 {
 	bool inputs = role == ENCODER_INPUTS;
 	const struct definition_column *columns = inputs ? d->inputs : d->outputs;
@@ -312,7 +344,8 @@ int definition_encoder(const struct definition *d, enum encoder_role role, struc
 		specs[i] = (struct column_spec){ columns[i].name, columns[i].kind,
 			(const char *const *)columns[i].values, columns[i].values_count };
 	/* Targets of an output that cannot leave its range (sigmoid) are in the users' units already. */
-	if (!inputs && (strcmp(d->layers[d->layers_count - 1].activation->name, "linear") || d->loss->target_min > -INFINITY))
+	if (!inputs && (strcmp(d->layers[d->layers_count - 1].activation->name, "linear") ||
+				       d->loss->target_min > -INFINITY))
 		normalize = NORMALIZE_NONE;
 	rc = encoder_new(out, specs, count, role, normalize, inputs ? d->missing : MISSING_ERROR, e);
 	free(specs);
@@ -334,7 +367,8 @@ static json_t *columns_document(const struct definition_column *columns, size_t 
 		json_t *column = json_object();
 
 		json_put(column, "name", json_string(columns[i].name));
-		json_put(column, "type", json_string(columns[i].kind == COLUMN_NUMBER ? "number" : "category"));
+		json_put(column, "type",
+				json_string(columns[i].kind == COLUMN_NUMBER ? "number" : "category"));
 		if (columns[i].kind == COLUMN_CATEGORY) {
 			json_t *values = json_array();
 
@@ -362,7 +396,8 @@ static json_t *layer_document(const struct layer_spec *layer)
 	json_put(out, "activation", json_string(layer->activation->name));
 	if (params_count(layer->activation->params))
 		json_put(out, "activation_parameters",
-				params_document(layer->activation->params, layer->activation_params, json_object()));
+				params_document(layer->activation->params, layer->activation_params,
+						json_object()));
 	json_put(out, "bias", json_boolean(layer->bias));
 	if (layer->init) json_put(out, "init", json_string(layer->init->name));
 	json_put(out, "dropout", json_real(layer->dropout));
@@ -387,8 +422,9 @@ json_t *definition_document(const struct definition *d)
 	json_put(out, "layers", layers);
 	json_put(out, "output_activation", json_string(last->activation->name));
 	if (last->l2 > 0) json_put(out, "output_l2", json_real(last->l2));
-	json_put(out, "loss", params_document(d->loss->params, d->loss_params,
-				      json_pack("{s:s}", "name", d->loss->name)));
+	json_put(out, "loss",
+			params_document(d->loss->params, d->loss_params,
+					json_pack("{s:s}", "name", d->loss->name)));
 	json_put(out, "normalize", json_string(normalizes[d->normalize]));
 	json_put(out, "missing", json_string(missings[d->missing]));
 	json_put(out, "seed", json_integer((json_int_t)d->seed));

@@ -10,7 +10,8 @@
 
 #define MEANT_LENGTH 64 /* longer names are not compared */
 
-struct fault *faults_add(struct faults *faults, enum err_code code, const char *pointer, const char *format, ...)
+struct fault *faults_add(
+		struct faults *faults, enum err_code code, const char *pointer, const char *format, ...)
 {
 	struct fault *fault;
 	va_list args;
@@ -41,8 +42,11 @@ static void describe_pointer(const char *pointer, char *out, size_t size)
 		size_t n = strcspn(++pointer, "/");
 		int index = n && strspn(pointer, "0123456789") >= n;
 
-		used += (size_t)snprintf(out + used, size - used, index ? "[%.*s]" : used ? ".%.*s" : "%.*s", (int)n,
-				pointer);
+		used += (size_t)snprintf(out + used, size - used,
+				index  ? "[%.*s]"
+				: used ? ".%.*s"
+				       : "%.*s",
+				(int)n, pointer);
 		pointer += n;
 	}
 	if (*pointer && used < size) snprintf(out + used, size - used, "%s", pointer);
@@ -63,8 +67,8 @@ int faults_result(const struct faults *faults, struct err *e)
 	else if (first->line)
 		snprintf(where, sizeof where, "line %llu", (unsigned long long)first->line);
 	if (others)
-		return err_set(e, first->code, "%s%s%s (and %zu more %s)", where, *where ? ": " : "", first->detail, others,
-				others == 1 ? "fault" : "faults");
+		return err_set(e, first->code, "%s%s%s (and %zu more %s)", where, *where ? ": " : "",
+				first->detail, others, others == 1 ? "fault" : "faults");
 	return err_set(e, first->code, "%s%s%s", where, *where ? ": " : "", first->detail);
 }
 

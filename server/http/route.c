@@ -28,16 +28,19 @@ int route_decode(const char *text, size_t n, bool plus_is_space, char *out, size
 			int low = i + 2 < n ? hex(text[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
-				return err_set(e, ERR_BAD_REQUEST, "the URL has a '%%' that is not followed by two hex digits");
+				return err_set(e, ERR_BAD_REQUEST,
+						"the URL has a '%%' that is not followed by two hex digits");
 			c = high * 16 + low;
 			i += 2;
 		} else if (c == '+' && plus_is_space) {
 			c = ' ';
 		}
 		if (c < 0x20 || c == 0x7F)
-			return err_set(e, ERR_BAD_REQUEST, "the URL contains a control character (0x%02X)", c);
+			return err_set(e, ERR_BAD_REQUEST, "the URL contains a control character (0x%02X)",
+					c);
 		if (used + 1 >= size)
-			return err_set(e, ERR_BAD_REQUEST, "a part of the URL is longer than %zu bytes", size - 1);
+			return err_set(e, ERR_BAD_REQUEST, "a part of the URL is longer than %zu bytes",
+					size - 1);
 		out[used++] = (char)c;
 	}
 	out[used] = 0;
@@ -58,7 +61,8 @@ static bool value_fits(const char *verb, size_t verb_length, struct segment give
 	if (given.length <= verb_length) return false;
 	value->text = given.text;
 	value->length = given.length - verb_length;
-	return !memcmp(given.text + value->length, verb, verb_length) && !memchr(value->text, ':', value->length);
+	return !memcmp(given.text + value->length, verb, verb_length) &&
+	       !memchr(value->text, ':', value->length);
 }
 
 /* Walks pattern and path together, and most rows end at the first characters that differ. */
@@ -79,7 +83,8 @@ static bool row_fits(const struct route *route, const char *path, size_t path_le
 		close = strchr(at, '}');
 		verb_end = close + 1 + strcspn(close + 1, "/");
 		given = (struct segment){ path, (size_t)(segment_end(path, end) - path) };
-		if (!value_fits(close + 1, (size_t)(verb_end - close - 1), given, &values[match->count])) return false;
+		if (!value_fits(close + 1, (size_t)(verb_end - close - 1), given, &values[match->count]))
+			return false;
 		match->names[match->count] = at + 1;
 		match->name_lengths[match->count++] = (size_t)(close - at - 1);
 		path += given.length;
@@ -101,22 +106,25 @@ static int decode_params(struct route_match *match, const struct segment *values
 	int rc;
 
 	for (size_t i = 0; i < match->count; i++) {
-		rc = route_decode(values[i].text, values[i].length, false, match->values[i], ROUTE_PARAM_BYTES, e);
+		rc = route_decode(values[i].text, values[i].length, false, match->values[i],
+				ROUTE_PARAM_BYTES, e);
 		if (rc) return rc;
 		if (strchr(match->values[i], '/'))
-			return err_set(e, ERR_BAD_REQUEST, "the URL has an encoded slash (%%2F) inside a name");
+			return err_set(e, ERR_BAD_REQUEST,
+					"the URL has an encoded slash (%%2F) inside a name");
 	}
 	return 0;
 }
 
 /* The methods of the rows that the path has. */
-static void list_methods(const struct route *routes, const char *path, size_t path_length, struct route_match *match,
-		char *allow, size_t allow_size)
+static void list_methods(const struct route *routes, const char *path, size_t path_length,
+		struct route_match *match, char *allow, size_t allow_size)
 {
 	struct segment values[ROUTE_PARAMS_MAX];
 
 	for (const struct route *route = routes; route->method; route++)
-		if (row_fits(route, path, path_length, values, match)) allow_add(allow, allow_size, route->method);
+		if (row_fits(route, path, path_length, values, match))
+			allow_add(allow, allow_size, route->method);
 	if (allow[0]) allow_add(allow, allow_size, "OPTIONS");
 }
 
@@ -129,7 +137,8 @@ int route_find(const struct route *routes, const char *method, const char *path,
 	allow[0] = 0;
 	match->route = NULL;
 	for (const struct route *route = routes; route->method; route++) {
-		if (strcmp(route->method, wanted) || !row_fits(route, path, path_length, values, match)) continue;
+		if (strcmp(route->method, wanted) || !row_fits(route, path, path_length, values, match))
+			continue;
 		match->route = route;
 		return decode_params(match, values, e);
 	}

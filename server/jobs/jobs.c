@@ -95,7 +95,8 @@ static int take_memory(struct run *run, struct err *e)
 	size_t need = training_size(run->training), budget = jobs->config.memory_bytes;
 
 	if (need > budget)
-		return err_set(e, ERR_RANGE, "this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
+		return err_set(e, ERR_RANGE,
+				"this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
 				(double)need / 1048576, (double)budget / 1048576);
 	pthread_mutex_lock(&jobs->lock);
 	while (jobs->memory_taken + need > budget && !atomic_load(&run->worker->stop)) {
@@ -124,7 +125,8 @@ static void give_memory(struct run *run)
 static void on_epoch(void *self, const struct train_point *point)
 {
 	struct run *run = self;
-	struct progress progress = { *point, training_rows(run->training), training_validates(run->training) };
+	struct progress progress = { *point, training_rows(run->training),
+		training_validates(run->training) };
 
 	progress_write(&run->worker->progress, &progress);
 	pthread_mutex_lock(&run->lock);
@@ -196,7 +198,8 @@ static int train(struct run *run, struct err *e)
 	bool done = false;
 	int rc = 0, flushed;
 
-	if (pthread_create(&thread, NULL, train_main, run)) return err_set(e, ERR_NOMEM, "no thread could be had");
+	if (pthread_create(&thread, NULL, train_main, run))
+		return err_set(e, ERR_NOMEM, "no thread could be had");
 	while (!done) {
 		struct timespec until = after_ms(JOBS_FLUSH_MS);
 
@@ -206,7 +209,8 @@ static int train(struct run *run, struct err *e)
 		if (done && run->rc == ERR_DIVERGED) record_divergence(run);
 		if (done) run->lost |= !curve_record_end(&run->recorder);
 		pthread_mutex_unlock(&run->lock);
-		if ((flushed = flush_curve(run, e)) && !rc) { /* the job is no longer ours, or the disk failed */
+		if ((flushed = flush_curve(run, e)) &&
+				!rc) { /* the job is no longer ours, or the disk failed */
 			rc = flushed;
 			atomic_store(&run->worker->stop, 1);
 		}
@@ -230,13 +234,16 @@ static int finish(struct run *run, const struct store_job_end *end, struct err *
 	uint64_t version;
 	int rc;
 
-	while ((rc = store->job_finish(store, end, &version, e)) && rc != ERR_CONFLICT && rc != ERR_NOT_FOUND) {
+	while ((rc = store->job_finish(store, end, &version, e)) && rc != ERR_CONFLICT &&
+			rc != ERR_NOT_FOUND) {
 		say(jobs, run->job.id, "could not be ended", e->text);
 		if (atomic_load(&jobs->ending)) return rc;
 		nanosleep(&pause, NULL);
 	}
-	if (rc) say(jobs, run->job.id, "could not be ended", e->text);
-	else registry_forget(jobs->config.registry, run->job.model);
+	if (rc)
+		say(jobs, run->job.id, "could not be ended", e->text);
+	else
+		registry_forget(jobs->config.registry, run->job.model);
 	return rc;
 }
 
@@ -245,7 +252,8 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 {
 	struct store *store = run->worker->jobs->config.store;
 	bool classifies = false;
-	struct store_version_new version = { .training = run->job.config, .engine = run->worker->jobs->config.engine->name };
+	struct store_version_new version = { .training = run->job.config,
+		.engine = run->worker->jobs->config.engine->name };
 	json_t *metrics, *dataset = training_dataset(run->training);
 	char *metrics_text = NULL, *dataset_text = NULL;
 	unsigned char *bytes = NULL;
@@ -253,7 +261,8 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 	int rc;
 
 	classifies = training_classifies(run->training);
-	metrics = training_metrics(training_point(run->training), classifies, training_validates(run->training));
+	metrics = training_metrics(
+			training_point(run->training), classifies, training_validates(run->training));
 	version.metrics = metrics_text = json_text(metrics, false);
 	version.dataset = dataset_text = json_text(dataset, false);
 	if (!metrics_text || !dataset_text) {
@@ -266,7 +275,8 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 	end.version = &version;
 	end.metrics = metrics_text;
 	if ((rc = finish(run, &end, e))) store->blob_discard(store, version.blob);
-	if (rc != ERR_NOT_FOUND) rc = 0; /* else it is not ours any more, or is found again at the next start */
+	if (rc != ERR_NOT_FOUND)
+		rc = 0; /* else it is not ours any more, or is found again at the next start */
 out:
 	json_decref(metrics);
 	json_decref(dataset);
@@ -309,8 +319,12 @@ static void end_run(struct run *run, int rc, struct err *e)
 {
 	struct jobs *jobs = run->worker->jobs;
 	bool stopped = atomic_load(&run->worker->stop) && (!rc || rc == ERR_STOPPED);
-	struct store_job_end end = { .id = run->job.id, .attempt = run->job.attempt, .state = JOB_SUCCEEDED,
-		.epoch = run->last.epoch, .step = run->last.step, .samples_per_second = samples_per_second(run) };
+	struct store_job_end end = { .id = run->job.id,
+		.attempt = run->job.attempt,
+		.state = JOB_SUCCEEDED,
+		.epoch = run->last.epoch,
+		.step = run->last.step,
+		.samples_per_second = samples_per_second(run) };
 	json_t *metrics = json_object(), *best = json_null();
 	char *metrics_text, *best_text;
 
@@ -346,7 +360,8 @@ static void end_run(struct run *run, int rc, struct err *e)
 static int prepare(struct run *run, struct err *e)
 {
 	struct worker *worker = run->worker;
-	struct training_needs needs = { worker->jobs->config.store, worker->jobs->config.engine, &worker->stop };
+	struct training_needs needs = { worker->jobs->config.store, worker->jobs->config.engine,
+		&worker->stop };
 	int rc;
 
 	if ((rc = training_new(&run->training, &needs, &run->job, e))) return rc;
@@ -403,8 +418,10 @@ static bool await_work(struct jobs *jobs, uint64_t *seen, bool trouble)
 
 	pthread_mutex_lock(&jobs->lock);
 	while (!atomic_load(&jobs->ending) && jobs->wakes == *seen)
-		if (!trouble) pthread_cond_wait(&jobs->wake, &jobs->lock);
-		else if (pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until)) break;
+		if (!trouble)
+			pthread_cond_wait(&jobs->wake, &jobs->lock);
+		else if (pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until))
+			break;
 	*seen = jobs->wakes;
 	pthread_mutex_unlock(&jobs->lock);
 	return !atomic_load(&jobs->ending);

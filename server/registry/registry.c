@@ -241,7 +241,8 @@ static int pick_number(
 	const char *label = key->pick == PICK_LABEL ? key->text : STABLE;
 
 	*number = 0;
-	if (key->pick == PICK_NUMBER && !key->text[strspn(key->text, "0123456789")]) *number = strtoull(key->text, NULL, 10);
+	if (key->pick == PICK_NUMBER && !key->text[strspn(key->text, "0123456789")])
+		*number = strtoull(key->text, NULL, 10);
 	for (size_t i = 0; i < model->labels_count && key->pick != PICK_NUMBER; i++)
 		if (!strcmp(model->labels[i].label, label)) *number = model->labels[i].version;
 	if (key->pick == PICK_LABEL && !*number)
