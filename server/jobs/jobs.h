@@ -39,7 +39,7 @@ void jobs_stop(struct jobs *jobs);
 void jobs_wake(struct jobs *jobs);
 /* Stops a running job, after the store noted the wish. Nothing when it does not run here. */
 void jobs_cancel(struct jobs *jobs, int64_t id);
-/* How far job `id` is; false when it does not run here. Takes no lock. */
+/* How far job `id` is, or was at its end until its worker takes another; false when no worker has it. Takes no lock. */
 bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out);
 
 #endif

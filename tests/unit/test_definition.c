@@ -1,69 +1,7 @@
-/* test_definition.c - definitions of models: both forms, every field, what follows from a data set, every fault, and
- * that the resolved document reads back as the same definition.
+/* test_definition.c - definitions of models: both forms, every field, what follows from a data set, and that the resolved
+ * document reads back as the same definition.
  */
-#include <stdio.h>
-#include <string.h>
-
-#include "server/codec/definition.h"
-#include "server/codec/json.h"
-#include "tests/unit/suite.h"
-
-#define EXPLICIT "\"inputs\":2,\"outputs\":1"
-
-static struct faults faults;
-static json_t *warnings; /* of the last resolving */
-
-/* A data set of 150 rows: two numbers, a category, classes of words, whole numbers that may be classes. */
-static char *color_values[] = { "red", "green", "blue" }, *species_values[] = { "virginica", "setosa" },
-	    *grade_values[] = { "10", "9", "2" }, *constant_values[] = { "one" };
-static const struct definition_source columns[] = {
-	{ "length", COLUMN_NUMBER, 0, 90, false, false, NULL, 0 },
-	{ "width", COLUMN_NUMBER, 3, 90, false, false, NULL, 0 },
-	{ "color", COLUMN_CATEGORY, 0, 3, false, true, color_values, 3 },
-	{ "species", COLUMN_CATEGORY, 0, 2, false, true, species_values, 2 },
-	{ "grade", COLUMN_NUMBER, 0, 3, true, true, grade_values, 3 },
-	{ "constant", COLUMN_CATEGORY, 0, 1, false, true, constant_values, 1 },
-	{ "street", COLUMN_CATEGORY, 0, 5000, false, false, color_values, 3 },
-	{ "empty", COLUMN_NUMBER, 150, 0, false, false, NULL, 0 },
-	{ "void", COLUMN_CATEGORY, 150, 0, false, true, NULL, 0 },
-};
-#define COLUMNS (sizeof columns / sizeof *columns)
-
-static json_t *json_of(const char *text)
-{
-	json_error_t why;
-	json_t *document = json_loads(text, JSON_DECODE_ANY, &why);
-
-	ck_assert_msg(document != NULL, "%s: %s", text, why.text);
-	return document;
-}
-
-static struct definition resolve(const char *text, bool stored)
-{
-	struct definition d;
-	json_t *document = json_of(text);
-
-	memset(&faults, 0, sizeof faults);
-	json_decref(warnings);
-	warnings = json_array();
-	definition_read(document, stored, &d, &faults);
-	json_decref(document); /* nothing is borrowed from it */
-	if (faults.count) return d;
-	if (d.inputs)
-		definition_finish(&d, 0, &faults);
-	else
-		definition_from_columns(&d, columns, COLUMNS, 150, warnings, &faults);
-	return d;
-}
-
-/* {"inputs":2,"outputs":1, …fields}, or from the data set: {"dataset":"d", …fields}. */
-static struct definition resolve_fields(const char *head, const char *fields)
-{
-	char text[1024];
-
-	snprintf(text, sizeof text, "{%s%s%s}", head, *fields ? "," : "", fields);
-	return resolve(text, false);
-}
+#include "tests/unit/definition_reading.h"
 
 /* A member of the resolved document by path of keys and indices: "layers/0/units". NULL: not there. New. */
 static char *shown(const struct definition *d, const char *path)
@@ -172,7 +110,7 @@ END_TEST
 START_TEST(named_columns)
 {
 	struct definition d = resolve(
-			"{\"inputs\":[{\"name\":\"height\"},{\"name\":\"hair\",\"values\":[\"b\",\"a\"]}],"
+			"{\"inputs\":[{\"name\":\"height\",\"type\":\"number\"},{\"name\":\"hair\",\"type\":\"category\",\"values\":[\"b\",\"a\"]}],"
 			"\"outputs\":[{\"name\":\"kind\",\"type\":\"category\",\"values\":[\"x\",\"y\",\"z\"]}]}",
 			false);
 
@@ -188,7 +126,7 @@ START_TEST(named_columns)
 	d.missing = MISSING_ERROR;
 	ck_assert_uint_eq(definition_input_width(&d), 1 + 2 + 1);
 	definition_clear(&d);
-	d = resolve("{\"inputs\":1,\"outputs\":[{\"name\":\"k\",\"values\":[\"n\",\"y\"]}],\"output_activation\":\"sigmoid\"}",
+	d = resolve("{\"inputs\":1,\"outputs\":[{\"name\":\"k\",\"type\":\"category\",\"values\":[\"n\",\"y\"]}],\"output_activation\":\"sigmoid\"}",
 			false);
 	shows(&d, "", "loss/name", "\"binary_cross_entropy\"");
 	definition_clear(&d);
@@ -259,151 +197,6 @@ START_TEST(whole_numbers_as_classes)
 }
 END_TEST
 
-START_TEST(every_fault)
-{
-	static const struct {
-		const char *head, *fields;
-		enum err_code code;
-		const char *pointer;
-	} cases[] = {
-		{ "", "", ERR_MISSING_FIELD, "" },
-		{ "\"inputs\":2", "", ERR_MISSING_FIELD, "" },
-		{ "\"outputs\":2", "", ERR_MISSING_FIELD, "" },
-		{ "\"dataset\":\"d\"", "", ERR_MISSING_FIELD, "" },
-		{ "\"dataset\":3", "\"target\":\"length\"", ERR_INVALID, "/dataset" },
-		{ "\"dataset\":\"d\"", "\"target\":3", ERR_INVALID, "/target" },
-		{ "\"dataset\":\"d\"", "\"target\":\"lengt\",\"features\":[\"width\"]", ERR_INVALID,
-				"/target" },
-		{ "\"dataset\":\"d\"", "\"target\":\"empty\",\"features\":[\"length\"]", ERR_INVALID,
-				"/target" },
-		{ "\"dataset\":\"d\"", "\"target\":\"void\",\"features\":[\"length\"]", ERR_INVALID,
-				"/target" },
-		{ "\"dataset\":\"d\"", "\"target\":\"constant\",\"features\":[\"length\"]", ERR_INVALID,
-				"/target" },
-		{ "\"dataset\":\"d\"", "\"target\":\"street\",\"features\":[\"length\"]", ERR_RANGE,
-				"/target" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"features\":\"width\"", ERR_INVALID,
-				"/features" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"features\":[]", ERR_INVALID, "/features" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"features\":[\"width\",3]", ERR_INVALID,
-				"/features/1" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"features\":[\"width\",\"w\"]", ERR_INVALID,
-				"/features/1" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"features\":[\"width\",\"length\"]",
-				ERR_INVALID, "/features/1" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"features\":[\"width\",\"width\"]",
-				ERR_INVALID, "/inputs" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"features\":[\"void\"]", ERR_INVALID,
-				"/features/0" },
-		{ "\"dataset\":\"d\"", "\"target\":\"length\",\"task\":\"guess\"", ERR_INVALID, "/task" },
-		{ EXPLICIT, "\"dataset\":\"d\"", ERR_INVALID, "/dataset" },
-		{ EXPLICIT, "\"target\":\"a\"", ERR_INVALID, "/target" },
-		{ EXPLICIT, "\"features\":[\"a\"]", ERR_INVALID, "/features" },
-		{ EXPLICIT, "\"task\":\"regression\"", ERR_INVALID, "/task" },
-		{ EXPLICIT, "\"layer\":[]", ERR_UNKNOWN_FIELD, "/layer" },
-		{ EXPLICIT, "\"output_l2\":0.1", ERR_UNKNOWN_FIELD, "/output_l2" }, /* ours alone */
-		{ EXPLICIT, "\"warnings\":[]", ERR_UNKNOWN_FIELD, "/warnings" },
-		{ EXPLICIT, "\"layers\":16", ERR_INVALID, "/layers" },
-		{ EXPLICIT, "\"layers\":[0]", ERR_RANGE, "/layers/0" },
-		{ EXPLICIT, "\"layers\":[4,-1]", ERR_RANGE, "/layers/1" },
-		{ EXPLICIT, "\"layers\":[1.5]", ERR_INVALID, "/layers/0" },
-		{ EXPLICIT, "\"layers\":[1000000000]", ERR_RANGE, "/layers/0" },
-		{ EXPLICIT, "\"layers\":[\"wide\"]", ERR_INVALID, "/layers/0" },
-		{ EXPLICIT, "\"layers\":[{}]", ERR_MISSING_FIELD, "/layers/0" },
-		{ EXPLICIT, "\"layers\":[{\"units\":\"4\"}]", ERR_INVALID, "/layers/0/units" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"unit\":4}]", ERR_UNKNOWN_FIELD, "/layers/0/unit" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"activation\":\"rleu\"}]", ERR_INVALID,
-				"/layers/0/activation" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"activation\":3}]", ERR_INVALID,
-				"/layers/0/activation" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"activation_parameters\":3}]", ERR_INVALID,
-				"/layers/0/activation_parameters" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"activation_parameters\":{\"slope\":1}}]",
-				ERR_UNKNOWN_FIELD, "/layers/0/activation_parameters/slope" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"bias\":1}]", ERR_INVALID, "/layers/0/bias" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"init\":\"random\"}]", ERR_INVALID, "/layers/0/init" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"dropout\":1}]", ERR_RANGE, "/layers/0/dropout" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"l1\":-1}]", ERR_RANGE, "/layers/0/l1" },
-		{ EXPLICIT, "\"layers\":[{\"units\":4,\"l2\":1e9}]", ERR_RANGE, "/layers/0/l2" },
-		{ EXPLICIT, "\"layers\":[1000000,1000000,1000000]", 0,
-				NULL }, /* eight TB, and nothing is allocated yet */
-		{ EXPLICIT, "\"output_activation\":\"step\"", ERR_INVALID, "/output_activation" },
-		{ EXPLICIT, "\"output_activation\":\"softmax\"", ERR_INVALID, "/output_activation" },
-		{ EXPLICIT, "\"loss\":\"cross_entropy\"", ERR_INVALID, "/loss" },
-		{ EXPLICIT, "\"loss\":\"msee\"", ERR_INVALID, "/loss" },
-		{ EXPLICIT, "\"loss\":{\"nam\":\"mse\"}", ERR_MISSING_FIELD, "/loss" },
-		{ EXPLICIT, "\"normalize\":\"max\"", ERR_INVALID, "/normalize" },
-		{ EXPLICIT, "\"missing\":\"zero\"", ERR_INVALID, "/missing" },
-		{ EXPLICIT, "\"seed\":-1", ERR_RANGE, "/seed" },
-		{ EXPLICIT, "\"description\":3", ERR_INVALID, "/description" },
-		{ EXPLICIT, "\"metadata\":[]", ERR_INVALID, "/metadata" },
-		{ EXPLICIT, "\"metadata\":{\"a\":1}", ERR_INVALID, "/metadata/a" },
-		{ "\"outputs\":1", "\"inputs\":0", ERR_RANGE, "/inputs" },
-		{ "\"outputs\":1", "\"inputs\":1.5", ERR_INVALID, "/inputs" },
-		{ "\"outputs\":1", "\"inputs\":10000000", ERR_RANGE, "/inputs" },
-		{ "\"outputs\":1", "\"inputs\":[]", ERR_INVALID, "/inputs" },
-		{ "\"outputs\":1", "\"inputs\":\"a\"", ERR_INVALID, "/inputs" },
-		{ "\"outputs\":1", "\"inputs\":[\"a\"]", ERR_INVALID, "/inputs/0" },
-		{ "\"outputs\":1", "\"inputs\":[{\"type\":\"number\"}]", ERR_MISSING_FIELD, "/inputs/0" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"\"}]", ERR_MISSING_FIELD, "/inputs/0" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":3}]", ERR_INVALID, "/inputs/0/name" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"a\",\"type\":\"text\"}]", ERR_INVALID,
-				"/inputs/0/type" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"a\",\"type\":\"category\"}]", ERR_MISSING_FIELD,
-				"/inputs/0" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"a\",\"type\":\"number\",\"values\":[\"b\"]}]",
-				ERR_INVALID, "/inputs/0/values" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"a\",\"values\":[]}]", ERR_INVALID,
-				"/inputs/0/values" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"a\",\"values\":[\"b\",3]}]", ERR_INVALID,
-				"/inputs/0/values/1" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"a\",\"values\":[\"b\",\"b\"]}]", ERR_INVALID,
-				"/inputs" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"a\"},{\"name\":\"a\"}]", ERR_INVALID, "/inputs" },
-		{ "\"outputs\":1", "\"inputs\":[{\"name\":\"y0\"}]", ERR_INVALID, "/outputs" },
-		{ "\"inputs\":1", "\"outputs\":[{\"name\":\"a\",\"values\":[\"b\"]}]", ERR_INVALID,
-				"/outputs/0/values" },
-		{ "\"inputs\":1", "\"outputs\":[{\"name\":\"a\",\"values\":[\"b\",\"c\"]},{\"name\":\"n\"}]",
-				ERR_INVALID, "/outputs" },
-	};
-
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct definition d = resolve_fields(cases[i].head, cases[i].fields);
-
-		ck_assert_msg(faults.count == !!cases[i].pointer, "%s %s: %zu faults", cases[i].head,
-				cases[i].fields, faults.count);
-		if (cases[i].pointer) ck_assert_str_eq(faults.items[0].pointer, cases[i].pointer);
-		ck_assert_msg(!cases[i].pointer || faults.items[0].code == cases[i].code, "%s %s: %s",
-				cases[i].head, cases[i].fields, faults.items[0].detail);
-		definition_clear(&d);
-	}
-}
-END_TEST
-
-START_TEST(many_layers_and_no_object)
-{
-	char text[30000] = "{" EXPLICIT ",\"layers\":[1";
-	struct definition d;
-
-	for (int i = 1; i < 10000; i++)
-		strcat(text, ",1");
-	strcat(text, "]}");
-	d = resolve(text, false);
-	ck_assert_uint_eq(faults.count, 1);
-	ck_assert_int_eq(faults.items[0].code, ERR_RANGE);
-	ck_assert_str_eq(faults.items[0].pointer, "/layers");
-	definition_clear(&d);
-	d = resolve("[]", false);
-	ck_assert_uint_eq(faults.count, 1);
-	ck_assert_str_eq(faults.items[0].pointer, "");
-	definition_clear(&d);
-	d = resolve_fields(EXPLICIT,
-			"\"seed\":-1,\"layers\":[0,{\"units\":2,\"bias\":3}],\"loss\":4"); /* all at once */
-	ck_assert_uint_eq(faults.count, 4);
-	definition_clear(&d);
-}
-END_TEST
-
 START_TEST(the_document_reads_back)
 {
 	static const char *const cases[] = {
@@ -416,7 +209,7 @@ START_TEST(the_document_reads_back)
 		"{\"dataset\":\"d\",\"target\":\"species\",\"features\":[\"color\",\"length\"]}",
 		"{\"dataset\":\"d\",\"target\":\"grade\",\"features\":[\"color\",\"length\"],\"task\":\"classification\"}",
 		"{\"dataset\":\"d\",\"target\":\"width\",\"features\":[\"species\"],\"layers\":[8,4]}",
-		"{\"inputs\":1,\"outputs\":[{\"name\":\"k\",\"values\":[\"n\",\"y\"]}],\"output_activation\":\"sigmoid\"}",
+		"{\"inputs\":1,\"outputs\":[{\"name\":\"k\",\"type\":\"category\",\"values\":[\"n\",\"y\"]}],\"output_activation\":\"sigmoid\"}",
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -465,31 +258,11 @@ START_TEST(patches)
 }
 END_TEST
 
-START_TEST(names)
-{
-	static const char *const good[] = { "a", "0", "iris-2.x_y", "A.B" }, *const bad[] = { "", ".", "..",
-		"_a", "-a", "a/b", "a b", "é", "a:b", "a\n" };
-	char longest[66];
-	struct err e;
-
-	memset(longest, 'a', 65);
-	longest[65] = 0;
-	ck_assert_int_eq(name_check(longest, "a name", &e), ERR_NAME);
-	longest[64] = 0;
-	ck_assert_int_eq(name_check(longest, "a name", &e), 0);
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		ck_assert_int_eq(name_check(good[i], "a name", &e), 0);
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		ck_assert_int_eq(name_check(bad[i], "a name", &e), ERR_NAME);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = { every_field_of_the_explicit_form, initializers,
 		words_beside_the_network, named_columns, from_a_dataset, all_columns_but_the_target,
-		whole_numbers_as_classes, every_fault, many_layers_and_no_object, the_document_reads_back,
-		patches, names, NULL };
+		whole_numbers_as_classes, the_document_reads_back, patches, NULL };
 
 	return suite_main("definition", tests, 10);
 }
