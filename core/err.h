@@ -42,6 +42,7 @@ enum err_code {
 	ERR_HOST,   /* a Host that is not ours */
 	ERR_ORIGIN, /* a page of another origin */
 	ERR_LENGTH, /* URL too long */
+	ERR_EXPECT, /* an expectation other than 100-continue */
 	ERR_CODES,
 };
 

@@ -37,7 +37,17 @@ static uint64_t bucket_epochs(uint64_t epoch)
 	return size;
 }
 
-/* NaN is neither low nor high, but a point that is not finite must not be merged away: it is the last of its run. */
+/* NaN is above everything, so that it is never merged away and hides no minimum. */
+static bool above(double a, double b)
+{
+	return isnan(a) ? !isnan(b) : a > b;
+}
+
+static bool below(double a, double b)
+{
+	return isnan(b) ? !isnan(a) : a < b;
+}
+
 static void open_bucket(struct curve_recorder *r, const struct train_point *point)
 {
 	r->low = r->high = r->val_low = r->val_high = *point;
@@ -46,10 +56,10 @@ static void open_bucket(struct curve_recorder *r, const struct train_point *poin
 
 static void widen_bucket(struct curve_recorder *r, const struct train_point *point)
 {
-	if (point->loss < r->low.loss) r->low = *point;
-	if (!(point->loss <= r->high.loss)) r->high = *point;
-	if (point->val_loss < r->val_low.val_loss) r->val_low = *point;
-	if (point->val_loss > r->val_high.val_loss) r->val_high = *point;
+	if (below(point->loss, r->low.loss)) r->low = *point;
+	if (above(point->loss, r->high.loss)) r->high = *point;
+	if (below(point->val_loss, r->val_low.val_loss)) r->val_low = *point;
+	if (above(point->val_loss, r->val_high.val_loss)) r->val_high = *point;
 }
 
 static int by_epoch(const void *a, const void *b)
@@ -184,10 +194,10 @@ static size_t keep_extremes(struct train_point *points, size_t from, size_t to, 
 	size_t keep[BUCKET_KEEPS] = { from, from, from, from };
 
 	for (size_t i = from; i < to; i++) {
-		if (points[i].loss < points[keep[0]].loss) keep[0] = i;
-		if (!(points[i].loss <= points[keep[1]].loss)) keep[1] = i;
-		if (points[i].val_loss < points[keep[2]].val_loss) keep[2] = i;
-		if (points[i].val_loss > points[keep[3]].val_loss) keep[3] = i;
+		if (below(points[i].loss, points[keep[0]].loss)) keep[0] = i;
+		if (above(points[i].loss, points[keep[1]].loss)) keep[1] = i;
+		if (below(points[i].val_loss, points[keep[2]].val_loss)) keep[2] = i;
+		if (above(points[i].val_loss, points[keep[3]].val_loss)) keep[3] = i;
 	}
 	qsort(keep, BUCKET_KEEPS, sizeof *keep, by_index);
 	for (size_t i = 0; i < BUCKET_KEEPS; i++)

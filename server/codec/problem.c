@@ -23,6 +23,7 @@ static const struct problem problems[ERR_CODES] = {
 	[ERR_TOO_LARGE] = { 413, "body-too-large", "Body too large" },
 	[ERR_LENGTH] = { 414, "url-too-long", "URL too long" },
 	[ERR_UNSUPPORTED] = { 415, "unsupported-media-type", "Unsupported media type" },
+	[ERR_EXPECT] = { 417, "expectation-failed", "Expectation failed" },
 	[ERR_HOST] = { 421, "misdirected-host", "Misdirected host" },
 	[ERR_INVALID] = { 422, "invalid-value", "Invalid value" },
 	[ERR_RANGE] = { 422, "out-of-range", "Out of range" },

@@ -64,9 +64,9 @@ static const struct route *get_row(
 	return match->route;
 }
 
-int conditional_guard(struct http_server *server, struct request *rq, struct err *e)
+/* The tag of what the path shows now; "" when there is nothing. A GET that fails otherwise fails the change. */
+static int present_etag(struct http_server *server, struct request *rq, char etag[ETAG_BYTES], struct err *e)
 {
-	const char *match = request_header(rq, "If-Match"), *none_match = request_header(rq, "If-None-Match");
 	struct request get = { .app = rq->app,
 		.method = "GET",
 		.url = rq->url,
@@ -74,19 +74,28 @@ int conditional_guard(struct http_server *server, struct request *rq, struct err
 		.may_wait = true,
 		.connection = rq->connection };
 	struct reply now = { 0 };
-	char etag[ETAG_BYTES] = "";
-	bool there, refused;
+	int rc = 0;
 
-	if ((!match && !none_match) || !get_row(server, rq, &get.match)) return 0;
-	there = !get.match.route->handler(&get, &now, e);
-	if (there) make_etag(&now, etag);
+	etag[0] = 0;
+	if (get_row(server, rq, &get.match)) rc = get.match.route->handler(&get, &now, e);
+	if (!rc && now.body.size) make_etag(&now, etag);
 	buffer_free(&now.body);
-	refused = (match && (!there || !list_has(match, etag, false))) ||
-		  (none_match && there && list_has(none_match, etag, true));
 	if (get.notes) get.notes_free(get.notes);
-	if (!refused) return 0;
-	return err_set(e, ERR_PRECONDITION,
-			there ? "the resource has changed: its ETag is %s now"
-			      : "the resource that If-Match guards is not there%s",
-			etag);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+int conditional_guard(struct http_server *server, struct request *rq, struct err *e)
+{
+	const char *match = request_header(rq, "If-Match"), *none_match = request_header(rq, "If-None-Match");
+	char etag[ETAG_BYTES];
+	int rc;
+
+	if (!match && !none_match) return 0;
+	if ((rc = present_etag(server, rq, etag, e))) return rc;
+	if (match && !etag[0])
+		return err_set(e, ERR_PRECONDITION, "the resource that If-Match guards is not there");
+	if ((match && !list_has(match, etag, false)) ||
+			(none_match && etag[0] && list_has(none_match, etag, true)))
+		return err_set(e, ERR_PRECONDITION, "the resource has changed: its ETag is %s now", etag);
+	return 0;
 }

@@ -26,6 +26,19 @@ static void reply_problem(struct exchange *x, int code, const struct err *e)
 	x->server->config.problem(&x->rq, &x->rp, code, e);
 }
 
+/* The path of a request target: one in absolute form ("http://host/path", RFC 9112, section 3.2.2) is served as its
+ * path; whose host it is, the Host header says. */
+static char *target_path(char *target)
+{
+	static char root[] = "/";
+	char *path;
+
+	if (strncasecmp(target, "http://", 7)) return target;
+	path = strpbrk(target + 7, "/?");
+	if (!path) return root;
+	return *path == '/' ? path : target;
+}
+
 void *exchange_begin(void *server, const char *url, struct MHD_Connection *connection)
 {
 	struct exchange *x = exchange_new(url);
@@ -34,7 +47,7 @@ void *exchange_begin(void *server, const char *url, struct MHD_Connection *conne
 	x->server = server;
 	x->connection = connection;
 	x->rq.app = x->server->config.app;
-	x->rq.url = x->url.data;
+	x->rq.url = target_path(x->url.data);
 	x->rq.path_length = strcspn(x->rq.url, "?");
 	x->rq.connection = connection;
 	x->raw_end = url + strlen(url);

@@ -53,7 +53,8 @@ struct exchange {
 struct exchange *exchange_new(const char *url);
 void exchange_free(struct exchange *x);
 
-/* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3). */
+/* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3);
+ * ERR_EXPECT. */
 int gate_check(const struct exchange *x, struct err *e);
 
 /* ETag, If-None-Match, If-Match. conditional_guard runs before a change, conditional_finish on every reply. */

@@ -80,6 +80,17 @@ static const char *url_fault(const struct exchange *x)
 	return is_cut(x) ? "the URL contains a NUL" : NULL;
 }
 
+/* RFC 9110, section 10.1.1. */
+static int check_expect(const struct request *rq, struct err *e)
+{
+	const char *expect = request_header(rq, "Expect");
+
+	if (!expect || !strcasecmp(expect, "100-continue")) return 0;
+	return err_set(e, ERR_EXPECT,
+			"Expect: %.64s is not met here; 100-continue is the only expectation that is",
+			expect);
+}
+
 int gate_check(const struct exchange *x, struct err *e)
 {
 	struct header_count count = { 0 };
@@ -95,6 +106,6 @@ int gate_check(const struct exchange *x, struct err *e)
 		count.fault = "there are both a Content-Length and a Transfer-Encoding header";
 	if (!count.fault && count.host > 1) count.fault = "there are two Host headers";
 	if (!count.fault && !count.host) count.fault = "there is no Host header";
-	if (!count.fault) return 0;
+	if (!count.fault) return check_expect(&x->rq, e);
 	return err_set(e, ERR_BAD_REQUEST, "%s", count.fault);
 }

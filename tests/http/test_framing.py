@@ -55,3 +55,19 @@ def test_a_sentence_survives_what_it_quotes(c, path):
     refused = c.request("GET", path, status=(404, 422))
     assert refused["detail"] == refused["error"]
     assert "there is no" in refused["detail"] or "limit" in refused["detail"]
+
+
+@pytest.mark.parametrize("target, status", [("/livez", 200), ("/nothing", 404), ("", 404)])
+def test_an_absolute_target_is_its_path(daemon, target, status):
+    """What a client sends that takes us for a proxy (RFC 9112, section 3.2.2) was not found."""
+    with Raw(daemon.port) as raw:
+        answer = raw.send(f"GET http://127.0.0.1:{daemon.port}{target} HTTP/1.1\r\n{HOST}\r\n").all()
+    assert statuses(answer) == [status]
+
+
+@pytest.mark.parametrize("expectation, wanted", [("tea", [417]), ("100-continue", [200])])
+def test_an_expectation_that_nobody_meets(daemon, expectation, wanted):
+    """It was served as if nothing had been expected."""
+    with Raw(daemon.port) as raw:
+        answer = raw.send(f"GET /livez HTTP/1.1\r\n{HOST}Expect: {expectation}\r\n\r\n").all()
+    assert [status for status in statuses(answer) if status != 100] == wanted

@@ -126,6 +126,39 @@ START_TEST(an_end_within_a_bucket)
 }
 END_TEST
 
+/* A NaN that came first was below and above nothing, so that the lowest point after it was dropped. */
+START_TEST(a_nan_hides_no_minimum)
+{
+	static const double losses[] = { NAN, 0.3, 0.1, 0.2 };
+	struct curve_recorder r = { 0 };
+	struct curve curve = { 0 };
+
+	for (size_t i = 0; i < 4; i++) {
+		struct train_point point = point_at(1000000 + i);
+
+		point.loss = losses[i];
+		point.val_loss = NAN;
+		ck_assert(curve_record(&r, &point));
+	}
+	ck_assert(curve_record_end(&r));
+	ck_assert_uint_eq(r.count, 2);
+	ck_assert(isnan(r.points[0].loss));
+	ck_assert_double_eq(r.points[1].loss, 0.1);
+	curve_recorder_free(&r);
+
+	curve.points = calloc(40, sizeof *curve.points);
+	for (curve.count = 0; curve.count < 40; curve.count++) {
+		curve.points[curve.count] = point_at(curve.count + 1);
+		curve.points[curve.count].val_loss = NAN;
+		curve.points[curve.count].loss = curve.count == 1 ? NAN : curve.count == 20 ? 0.001 : 1;
+	}
+	curve_thin(&curve, 6);
+	ck_assert(isnan(curve.points[1].loss));
+	ck_assert_double_eq(curve.points[2].loss, 0.001);
+	curve_clear(&curve);
+}
+END_TEST
+
 /* ---- blocks ---- */
 
 #define POINTS 100
@@ -296,7 +329,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { early_epochs_are_all_kept, ten_million_epochs, an_end_within_a_bucket,
-		blocks, thinning, thinning_keeps_extremes, texts, NULL };
+		a_nan_hides_no_minimum, blocks, thinning, thinning_keeps_extremes, texts, NULL };
 
 	return suite_main("curve", tests, 60);
 }
