@@ -19,12 +19,13 @@
 
 extern char **environ;
 
-#define STOP_SECONDS   9  /* 10 are promised */
-#define DRAIN_SECONDS  3  /* for requests at work; the rest is for jobs and the store */
-#define IDLE_SECONDS   75 /* a connection without traffic; above the usual 60 of proxies */
-#define POOL_THREADS   16 /* that may wait for the disk */
-#define REGISTRY_SHARE 4  /* one part in so many of the memory budget */
-#define JOBS_SHARE     2
+#define STOP_SECONDS    9  /* 10 are promised */
+#define DRAIN_SECONDS   3  /* for requests at work; the rest is for jobs and the store */
+#define IDLE_SECONDS    75 /* a connection without traffic; above the usual 60 of proxies */
+#define POOL_THREADS    16 /* that may wait for the disk */
+#define REGISTRY_SHARE  4  /* one part in so many of the memory budget */
+#define DOCUMENTS_SHARE 8
+#define JOBS_SHARE      2
 
 /* ---- starting ---- */
 
@@ -195,6 +196,7 @@ static int serve(const struct config *config)
 	app->connections_max = config->max_connections;
 	app->memory_bytes = config->memory_budget_bytes;
 	app->jobs_memory_bytes = config->memory_budget_bytes / JOBS_SHARE;
+	app->documents_bytes_max = config->memory_budget_bytes / DOCUMENTS_SHARE;
 	app->body_bytes = config->max_body_bytes;
 	app->upload_bytes = config->max_upload_bytes;
 	if ((rc = log_start(&app->log, (enum log_format)config->log_format, (enum log_level)config->log_level,

@@ -25,6 +25,8 @@ struct app { /* borrows everything; request.app */
 	const struct gemm_engine *engine;
 	unsigned loops, workers, threads, connections_max;
 	uint64_t memory_bytes, jobs_memory_bytes, body_bytes, upload_bytes;
+	uint64_t documents_bytes_max;     /* of the trees of all JSON bodies together */
+	_Atomic uint64_t documents_bytes; /* that they take now */
 	int64_t started_ms;
 	atomic_bool stopping;
 };

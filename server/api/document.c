@@ -8,18 +8,74 @@
 #include "server/codec/json.h"
 #include "server/codec/problem.h"
 
-struct faults *request_faults(struct request *rq)
+#define DOCUMENT_COST \
+	24 /* bytes of a tree for a byte of its text, at the worst: an array of small integers */
+
+/* What is kept with a request until it ends. */
+struct notes {
+	struct faults faults;
+	struct app *app;
+	uint64_t charged; /* of app->documents_bytes */
+};
+
+static void notes_free(void *self)
 {
-	if (!rq->notes) {
-		rq->notes = calloc(1, sizeof(struct faults));
-		rq->notes_free = free;
-	}
-	return rq->notes;
+	struct notes *notes = self;
+
+	atomic_fetch_sub(&notes->app->documents_bytes, notes->charged);
+	free(notes);
 }
 
-int request_document(const struct request *rq, json_t **out, struct err *e)
+static struct notes *request_notes(struct request *rq)
 {
-	return json_read(rq->body.data, rq->body.size, out, e);
+	struct notes *notes = rq->notes;
+
+	if (notes || !(notes = calloc(1, sizeof *notes))) return notes;
+	notes->app = rq->app;
+	rq->notes = notes;
+	rq->notes_free = notes_free;
+	return notes;
+}
+
+struct faults *request_faults(struct request *rq)
+{
+	struct notes *notes = request_notes(rq);
+
+	return notes ? &notes->faults : NULL;
+}
+
+static int charge(struct notes *notes, uint64_t size, struct err *e)
+{
+	struct app *app = notes->app;
+	uint64_t bytes = size * DOCUMENT_COST;
+
+	if (bytes > app->documents_bytes_max)
+		return err_set(e, ERR_TOO_LARGE,
+				"a JSON document of %.1f MiB would take %.0f MiB of memory, and all together may take %.0f; send "
+				"less, or give the daemon more with --memory-budget",
+				(double)size / 1048576, (double)bytes / 1048576,
+				(double)app->documents_bytes_max / 1048576);
+	if (atomic_fetch_add(&app->documents_bytes, bytes) + bytes > app->documents_bytes_max) {
+		atomic_fetch_sub(&app->documents_bytes, bytes);
+		return err_set(e, ERR_BUSY, "other documents take the memory that this one needs; try again");
+	}
+	notes->charged += bytes;
+	return 0;
+}
+
+int request_json(struct request *rq, const char *text, size_t size, json_t **out, struct err *e)
+{
+	struct notes *notes = request_notes(rq);
+	int rc;
+
+	*out = NULL;
+	if (!notes) return err_nomem(e);
+	return (rc = charge(notes, size, e)) ? rc : json_read(text, size, out, e);
+}
+
+int request_document(struct request *rq, json_t **out, struct err *e)
+{
+	return request_json(rq, rq->body.data, rq->body.size, out, e);
 }
 
 int reply_document(struct reply *rp, json_t *document, struct err *e)
@@ -131,7 +187,7 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 {
 	const struct route *route = rq->match.route;
 	struct problem problem = problem_of(code, route && (route->flags & ROUTE_DIALECT));
-	const struct faults *faults = rq->notes;
+	const struct faults *faults = rq->notes ? &((const struct notes *)rq->notes)->faults : NULL;
 	struct faults query = { 0 };
 	json_t *document;
 

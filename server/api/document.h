@@ -15,8 +15,12 @@
  * memory. */
 struct faults *request_faults(struct request *rq);
 
-/* The body; *out is new. ERR_JSON, ERR_DUPLICATE_KEY, ERR_NOMEM. */
-int request_document(const struct request *rq, json_t **out, struct err *e);
+/* The body as a document; *out is new. A tree is many times its text: it is charged to the memory that documents may
+ * take together, until the request ends. ERR_JSON, ERR_DUPLICATE_KEY, ERR_NOMEM; ERR_TOO_LARGE: it alone would take
+ * more; ERR_BUSY: others do just now. */
+int request_document(struct request *rq, json_t **out, struct err *e);
+/* The same of a text that belongs to the request. */
+int request_json(struct request *rq, const char *text, size_t size, json_t **out, struct err *e);
 
 /* Takes the document over. ERR_NOMEM also when it is NULL. */
 int reply_document(struct reply *rp, json_t *document, struct err *e);

@@ -39,14 +39,13 @@ struct order {
 /* ---- the body ---- */
 
 /* {"epochs":5,"data":{…}} becomes {"epochs":5,"data":true}. */
-static int read_body(struct order *o, const struct request *rq, struct err *e)
+static int read_body(struct order *o, struct request *rq, struct err *e)
 {
 	struct buffer rest = { 0 };
 	int rc = scan_check(rq->body.data, rq->body.size, &o->body, e);
 
 	if (rc) return rc;
-	if (scan_kind(o->body) != '{')
-		return json_read(o->body.at, (size_t)(o->body.end - o->body.at), &o->document, e);
+	if (scan_kind(o->body) != '{') return request_document(rq, &o->document, e);
 	buffer_text(&rest, "{");
 	for (struct scan_iter i = scan_begin(o->body); scan_next(&i);) {
 		if (rest.size > 1) buffer_text(&rest, ",");
@@ -59,7 +58,7 @@ static int read_body(struct order *o, const struct request *rq, struct err *e)
 			buffer_add(&rest, i.value.at, (size_t)(i.value.end - i.value.at));
 	}
 	buffer_text(&rest, "}");
-	rc = buffer_ok(&rest) ? json_read(rest.data, rest.size, &o->document, e) : err_nomem(e);
+	rc = buffer_ok(&rest) ? request_json(rq, rest.data, rest.size, &o->document, e) : err_nomem(e);
 	buffer_free(&rest);
 	return rc;
 }

@@ -1,0 +1,36 @@
+"""Memory that requests may take: a JSON tree is many times its text, so large documents are refused before they are one."""
+
+
+def test_a_document_too_large_for_the_budget(start):
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client()
+    small = {"inputs": 2, "outputs": 1, "layers": [2], "description": "x" * 1000}
+    large = {**small, "description": "x" * 1_000_000}
+    for _ in range(3):  # what is refused or has ended takes nothing
+        refused = c.put("/v1/models/large", large, status=413)
+        assert "--memory-budget" in refused.sentence()
+        c.put("/v1/models/small", small, status=(200, 201))
+    assert start().client().put("/v1/models/large", large, status=201)
+
+
+def test_inline_data_are_no_document(start):
+    """They are read without a tree and are not charged for one."""
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client()
+    c.put("/v1/models/m", {"inputs": 2, "outputs": 1, "layers": [2]})
+    rows = [[i, i + 1] for i in range(40_000)]
+    body = {"data": {"inputs": rows, "targets": [i[0] for i in rows]}, "epochs": 1}
+    c.ended(c.post("/v1/models/m:train", body, status=202)["id"])
+
+
+def test_a_network_and_a_training_too_large_for_the_budget(start):
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client()
+    refused = c.put("/v1/models/m", {"inputs": 1, "outputs": 1, "layers": [3000, 3000]}, status=422)
+    assert refused.pointers() == ["/layers"] and "--memory-budget" in refused.sentence()
+    c.put("/v1/models/m", {"inputs": 1, "outputs": 1, "layers": [2000, 2000]})
+    data = {"data": {"inputs": [[1], [2]], "targets": [1, 2]}, "epochs": 1}
+    refused = c.post("/v1/models/m:train", data, status=422)
+    assert refused.code == "out-of-range" and "--memory-budget" in refused.sentence()
+    c.put("/v1/models/n", {"inputs": 1, "outputs": 1, "layers": [500, 500]})
+    c.ended(c.post("/v1/models/n:train", data, status=202)["id"])
