@@ -241,19 +241,22 @@ END_TEST
 START_TEST(patches)
 {
 	struct definition_patch patch = { 0 };
-	json_t *document = json_of("{\"description\":\"a\",\"metadata\":{\"b\":\"c\"}}");
+	json_t *document = json_of("{\"description\":\"a\",\"metadata\":{\"b\":\"c\"}}"),
+	       *nothing = json_of("{}"),
+	       *wrong = json_of("{\"metadata\":{\"b\":1},\"layers\":[],\"description\":null}");
 
 	definition_read_patch(document, &patch, &faults);
 	ck_assert_uint_eq(faults.count, 0);
 	ck_assert_str_eq(patch.description, "a");
 	ck_assert_uint_eq(json_object_size(patch.metadata), 1);
 	patch = (struct definition_patch){ 0 };
-	definition_read_patch(json_of("{}"), &patch, &faults);
+	definition_read_patch(nothing, &patch, &faults);
 	ck_assert_ptr_null(patch.description);
 	ck_assert_ptr_null(patch.metadata);
-	definition_read_patch(json_of("{\"metadata\":{\"b\":1},\"layers\":[],\"description\":null}"), &patch,
-			&faults);
+	definition_read_patch(wrong, &patch, &faults);
 	ck_assert_uint_eq(faults.count, 3);
+	json_decref(nothing);
+	json_decref(wrong);
 	json_decref(document);
 }
 END_TEST

@@ -24,16 +24,25 @@ static const struct field table[] = {
 
 static struct faults faults;
 
+/* Documents live until the test's process ends, as what is read borrows from them. */
+static json_t *keep(json_t *document)
+{
+	static json_t *kept;
+
+	if (!kept) kept = json_array();
+	ck_assert_int_eq(json_array_append_new(kept, document), 0);
+	return document;
+}
+
 static json_t *json_of(const char *text)
 {
 	json_error_t why;
 	json_t *document = json_loads(text, JSON_DECODE_ANY, &why);
 
 	ck_assert_msg(document != NULL, "%s: %s", text, why.text);
-	return document;
+	return keep(document);
 }
 
-/* The document lives until the test's process ends, as strings of the target do. */
 static struct target reads(const char *text)
 {
 	struct target to = { .whole = 7, .real = 0.5, .text = "as before" };

@@ -28,6 +28,7 @@ static const struct {
 	{ ERR_TOO_LARGE, 413, "body-too-large" },
 	{ ERR_LENGTH, 414, "url-too-long" },
 	{ ERR_UNSUPPORTED, 415, "unsupported-media-type" },
+	{ ERR_EXPECT, 417, "expectation-failed" },
 	{ ERR_HOST, 421, "misdirected-host" },
 	{ ERR_INVALID, 422, "invalid-value" },
 	{ ERR_RANGE, 422, "out-of-range" },

@@ -205,6 +205,29 @@ START_TEST(changes_are_seen_once_forgotten)
 }
 END_TEST
 
+/* A version comes while another is being loaded: what was loaded is served, and not kept. */
+static int (*blob_read)(struct store *s, int64_t blob, struct store_bytes *out, struct err *e);
+
+static int publish_meanwhile(struct store *s, int64_t blob, struct store_bytes *out, struct err *why)
+{
+	s->blob_read = blob_read;
+	publish("m", 2, 2);
+	registry_forget(registry, "m");
+	return blob_read(s, blob, out, why);
+}
+
+START_TEST(a_change_while_loading)
+{
+	begin(BUDGET);
+	make_model("m", 1, 2);
+	blob_read = store->blob_read;
+	store->blob_read = publish_meanwhile;
+	picks("m", PICK_DEFAULT, "", 1);
+	picks("m", PICK_DEFAULT, "", 2);
+	finish();
+}
+END_TEST
+
 START_TEST(a_damaged_version)
 {
 	size_t size;
@@ -346,8 +369,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { which_version, who_must_not_wait, one_version_is_there_once,
-		changes_are_seen_once_forgotten, a_damaged_version, the_longest_unused_gives_way,
-		readers_while_versions_come, a_thread_has_its_own_memory, NULL };
+		changes_are_seen_once_forgotten, a_change_while_loading, a_damaged_version,
+		the_longest_unused_gives_way, readers_while_versions_come, a_thread_has_its_own_memory,
+		NULL };
 
 	return suite_main("registry", tests, 60);
 }

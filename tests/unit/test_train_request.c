@@ -10,14 +10,23 @@
 
 static struct faults faults;
 
-/* Documents live until the test's process ends, as strings of the request do. */
+/* Documents live until the test's process ends, as what is read borrows from them. */
+static json_t *keep(json_t *document)
+{
+	static json_t *kept;
+
+	if (!kept) kept = json_array();
+	ck_assert_int_eq(json_array_append_new(kept, document), 0);
+	return document;
+}
+
 static json_t *json_of(const char *text)
 {
 	json_error_t why;
 	json_t *document = json_loads(text, JSON_DECODE_ANY, &why);
 
 	ck_assert_msg(document != NULL, "%s: %s", text, why.text);
-	return document;
+	return keep(document);
 }
 
 static struct train_request reads(const char *text)
@@ -46,13 +55,18 @@ static struct train_request resolves(const char *fields, uint64_t rows, unsigned
 	return r;
 }
 
-/* A field as the config of a job shows it. */
+/* A field as the config of a job shows it; borrowed. */
 static const char *shown(const struct train_request *r, const char *field)
 {
-	json_t *document = train_request_document(r), *value = json_object_get(document, field);
+	json_t *value = json_object_get(keep(train_request_document(r)), field);
+	char *text;
+	json_t *copy;
 
 	ck_assert_msg(value != NULL, "the config has no %s", field);
-	return json_text(value, false);
+	text = json_text(value, false);
+	copy = keep(json_string(text));
+	free(text);
+	return json_string_value(copy);
 }
 
 START_TEST(every_field_is_kept)
@@ -331,16 +345,14 @@ START_TEST(the_config_reads_back)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		for (size_t j = 0; j < sizeof rows / sizeof *rows; j++) {
 			struct train_request r = resolves(cases[i], rows[j], 3), again;
-			json_t *document = train_request_document(&r), *twice;
+			json_t *document = keep(train_request_document(&r)), *twice;
 
 			ck_assert_uint_eq(faults.count, 0);
 			train_request_read(document, true, &again, &faults);
 			ck_assert_msg(!faults.count, "%s", faults.items[0].detail);
 			same_request(&r, &again);
-			twice = train_request_document(&again);
+			twice = keep(train_request_document(&again));
 			ck_assert(json_equal(document, twice));
-			json_decref(document);
-			json_decref(twice);
 		}
 }
 END_TEST
@@ -353,7 +365,7 @@ START_TEST(the_config_of_inline_data)
 	ck_assert_ptr_null(r.dataset);
 	train_request_resolve(&r, 4, 1, &faults);
 	ck_assert_str_eq(shown(&r, "dataset"), "null");
-	train_request_read(train_request_document(&r), true, &again, &faults);
+	train_request_read(keep(train_request_document(&r)), true, &again, &faults);
 	ck_assert_uint_eq(faults.count, 0);
 	same_request(&r, &again);
 }
