@@ -257,8 +257,8 @@ static int create(struct request *rq, const char *sent, struct definition *d, js
 	char *text, *metadata = json_text(d->metadata, false);
 	int rc;
 
-	json_put(resolved, "warnings", json_incref(warnings));
-	text = resolved ? json_text(resolved, false) : NULL;
+	text = resolved && json_put(resolved, "warnings", json_incref(warnings)) ? json_text(resolved, false)
+										 : NULL;
 	if (text && metadata)
 		rc = app->store->model_create(app->store, request_param(rq, "model"), sent, text,
 				d->description, metadata, outcome, e);

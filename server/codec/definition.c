@@ -47,6 +47,15 @@ void definition_clear(struct definition *d)
 	*d = (struct definition){ 0 };
 }
 
+/* A copy that a fault answers for when there is no memory for it. NULL of NULL. */
+static char *copy_text(const char *text, struct faults *faults)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy) faults_add(faults, ERR_NOMEM, "", "out of memory");
+	return copy;
+}
+
 /* ---- columns ---- */
 
 static void read_values(const json_t *values, struct definition_column *column, const char *pointer,
@@ -72,7 +81,7 @@ static void read_values(const json_t *values, struct definition_column *column, 
 					"must be a string, not %s", json_kind(item));
 			return;
 		}
-		if (!(column->values[i] = strdup(json_string_value(item)))) return;
+		if (!(column->values[i] = copy_text(json_string_value(item), faults))) return;
 		column->values_count++;
 	}
 }
@@ -101,7 +110,7 @@ static void read_column(const json_t *document, struct definition_column *column
 	if (!json_object_get(document, "type"))
 		faults_add(faults, ERR_MISSING_FIELD, pointer,
 				"needs a \"type\", \"number\" or \"category\"");
-	column->name = strdup(said.name ? said.name : "");
+	column->name = copy_text(said.name ? said.name : "", faults);
 	if (said.type && !strcmp(said.type, "category"))
 		column->kind = COLUMN_CATEGORY;
 	else if (said.type && strcmp(said.type, "number"))
@@ -128,7 +137,7 @@ static void unnamed_columns(struct definition_column **columns, size_t *count, u
 	}
 	for (*count = 0; *count < n; ++*count) {
 		snprintf(name, sizeof name, "%c%zu", letter, *count);
-		if (!((*columns)[*count].name = strdup(name))) return;
+		if (!((*columns)[*count].name = copy_text(name, faults))) return;
 	}
 }
 
@@ -337,7 +346,7 @@ static void read_features(const json_t *features, struct definition *d, struct f
 					"must be a column's name");
 			continue;
 		}
-		if (!(d->features[d->features_count] = strdup(json_string_value(item)))) return;
+		if (!(d->features[d->features_count] = copy_text(json_string_value(item), faults))) return;
 		d->features_count++;
 	}
 }
@@ -421,11 +430,6 @@ static void check_form(const json_t *document, const struct definition_said *sai
 					"goes with a dataset, not with \"inputs\" and \"outputs\"");
 }
 
-static char *copy_or_null(const char *text)
-{
-	return text ? strdup(text) : NULL;
-}
-
 void definition_read(const json_t *document, bool stored, struct definition *d, struct faults *faults)
 {
 	static const char *const tasks[] = { "", "classification", "regression", NULL };
@@ -435,13 +439,13 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 
 	*d = (struct definition){ 0 };
 	fields_read(document, stored ? stored_fields : definition_fields, &said, "", faults);
-	d->description = strdup(said.description ? said.description : "");
-	d->metadata = json_object();
+	d->description = copy_text(said.description ? said.description : "", faults);
+	if (!(d->metadata = json_object())) faults_add(faults, ERR_NOMEM, "", "out of memory");
 	if (!json_is_object(document)) return;
 	check_form(document, &said, stored, faults);
-	d->dataset = copy_or_null(said.dataset);
-	d->target = copy_or_null(said.target);
-	d->output_activation = copy_or_null(said.output_activation);
+	d->dataset = copy_text(said.dataset, faults);
+	d->target = copy_text(said.target, faults);
+	d->output_activation = copy_text(said.output_activation, faults);
 	d->seed = said.seed;
 	d->output_l2 = said.output_l2;
 	d->normalize = read_word(said.normalize, normalizes, "/normalize", faults);
@@ -454,6 +458,7 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	if (said.loss) read_loss(said.loss, d, faults);
 	if (said.metadata && check_metadata(said.metadata, faults)) {
 		json_decref(d->metadata);
-		d->metadata = json_deep_copy(said.metadata);
+		if (!(d->metadata = json_deep_copy(said.metadata)))
+			faults_add(faults, ERR_NOMEM, "", "out of memory");
 	}
 }

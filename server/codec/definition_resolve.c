@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/codec/definition.h"
+#include "server/codec/fields.h"
 #include "server/codec/json.h"
 
 #define CLASS_HINT_MAX 20 /* an integer target with at most this many values may be meant as classes */
@@ -359,74 +360,80 @@ int definition_net(const struct definition *d, struct net **out, struct err *e)
 
 /* ---- the document ---- */
 
-static json_t *columns_document(const struct definition_column *columns, size_t count)
+static json_t *values_document(const struct definition_column *column)
 {
-	json_t *list = json_array();
+	json_t *out = json_array();
+	bool whole = out != NULL;
 
-	for (size_t i = 0; list && i < count; i++) {
-		json_t *column = json_object();
-
-		json_put(column, "name", json_string(columns[i].name));
-		json_put(column, "type",
-				json_string(columns[i].kind == COLUMN_NUMBER ? "number" : "category"));
-		if (columns[i].kind == COLUMN_CATEGORY) {
-			json_t *values = json_array();
-
-			for (size_t j = 0; j < columns[i].values_count; j++)
-				json_array_append_new(values, json_string(columns[i].values[j]));
-			json_put(column, "values", values);
-		}
-		json_array_append_new(list, column);
-	}
-	return list;
+	for (size_t i = 0; whole && i < column->values_count; i++)
+		whole = json_append(out, json_string(column->values[i]));
+	return json_whole(out, whole);
 }
 
-static json_t *params_document(const struct param params[PARAMS_MAX], const double *values, json_t *to)
+static json_t *columns_document(const struct definition_column *columns, size_t count)
 {
-	for (size_t i = 0; i < params_count(params); i++)
-		json_put(to, params[i].name, json_real(values[i]));
-	return to;
+	json_t *out = json_array();
+	bool whole = out != NULL;
+
+	for (size_t i = 0; whole && i < count; i++) {
+		json_t *column = json_object();
+		bool number = columns[i].kind == COLUMN_NUMBER;
+
+		whole &= json_put(column, "name", json_string(columns[i].name));
+		whole &= json_put(column, "type", json_string(number ? "number" : "category"));
+		if (!number) whole &= json_put(column, "values", values_document(&columns[i]));
+		whole &= json_append(out, column);
+	}
+	return json_whole(out, whole);
 }
 
 static json_t *layer_document(const struct layer_spec *layer)
 {
+	const struct activation *activation = layer->activation;
 	json_t *out = json_object();
+	bool whole = json_put(out, "units", json_integer((json_int_t)layer->units));
 
-	json_put(out, "units", json_integer((json_int_t)layer->units));
-	json_put(out, "activation", json_string(layer->activation->name));
-	if (params_count(layer->activation->params))
-		json_put(out, "activation_parameters",
-				params_document(layer->activation->params, layer->activation_params,
-						json_object()));
-	json_put(out, "bias", json_boolean(layer->bias));
-	if (layer->init) json_put(out, "init", json_string(layer->init->name));
-	json_put(out, "dropout", json_real(layer->dropout));
-	json_put(out, "l1", json_real(layer->l1));
-	json_put(out, "l2", json_real(layer->l2));
-	return out;
+	whole &= json_put(out, "activation", json_string(activation->name));
+	if (params_count(activation->params))
+		whole &= json_put(out, "activation_parameters",
+				named_document(NULL, activation->params, layer->activation_params));
+	whole &= json_put(out, "bias", json_boolean(layer->bias));
+	if (layer->init) whole &= json_put(out, "init", json_string(layer->init->name));
+	whole &= json_put(out, "dropout", json_real(layer->dropout));
+	whole &= json_put(out, "l1", json_real(layer->l1));
+	whole &= json_put(out, "l2", json_real(layer->l2));
+	return json_whole(out, whole);
+}
+
+/* The hidden ones. */
+static json_t *layers_document(const struct definition *d)
+{
+	json_t *out = json_array();
+	bool whole = out != NULL;
+
+	for (size_t i = 0; whole && i + 1 < d->layers_count; i++)
+		whole = json_append(out, layer_document(&d->layers[i]));
+	return json_whole(out, whole);
 }
 
 json_t *definition_document(const struct definition *d)
 {
 	static const char *const normalizes[] = { "standard", "minmax", "none" };
 	static const char *const missings[] = { "mean", "error" };
-	json_t *out = json_object(), *layers = json_array();
 	const struct layer_spec *last = &d->layers[d->layers_count - 1];
+	json_t *out = json_object();
+	bool whole = out != NULL;
 
-	if (d->dataset) json_put(out, "dataset", json_string(d->dataset));
-	if (d->target) json_put(out, "target", json_string(d->target));
-	json_put(out, "inputs", columns_document(d->inputs, d->inputs_count));
-	json_put(out, "outputs", columns_document(d->outputs, d->outputs_count));
-	for (size_t i = 0; i + 1 < d->layers_count; i++)
-		json_array_append_new(layers, layer_document(&d->layers[i]));
-	json_put(out, "layers", layers);
-	json_put(out, "output_activation", json_string(last->activation->name));
-	if (last->l2 > 0) json_put(out, "output_l2", json_real(last->l2));
-	json_put(out, "loss",
-			params_document(d->loss->params, d->loss_params,
-					json_pack("{s:s}", "name", d->loss->name)));
-	json_put(out, "normalize", json_string(normalizes[d->normalize]));
-	json_put(out, "missing", json_string(missings[d->missing]));
-	json_put(out, "seed", json_integer((json_int_t)d->seed));
-	return out;
+	if (d->dataset) whole &= json_put(out, "dataset", json_string(d->dataset));
+	if (d->target) whole &= json_put(out, "target", json_string(d->target));
+	whole &= json_put(out, "inputs", columns_document(d->inputs, d->inputs_count));
+	whole &= json_put(out, "outputs", columns_document(d->outputs, d->outputs_count));
+	whole &= json_put(out, "layers", layers_document(d));
+	whole &= json_put(out, "output_activation", json_string(last->activation->name));
+	if (last->l2 > 0) whole &= json_put(out, "output_l2", json_real(last->l2));
+	whole &= json_put(out, "loss", named_document(d->loss->name, d->loss->params, d->loss_params));
+	whole &= json_put(out, "normalize", json_string(normalizes[d->normalize]));
+	whole &= json_put(out, "missing", json_string(missings[d->missing]));
+	whole &= json_put(out, "seed", json_integer((json_int_t)d->seed));
+	return json_whole(out, whole);
 }

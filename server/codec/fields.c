@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/codec/json.h"
+
 #define FIELDS_MAX 64
 
 const char *json_kind(const json_t *value)
@@ -194,4 +196,14 @@ void named_params(const json_t *value, const struct param params[PARAMS_MAX], do
 		else
 			unknown_fault(key, known, pointer, faults);
 	}
+}
+
+json_t *named_document(const char *name, const struct param params[PARAMS_MAX], const double *values)
+{
+	json_t *out = json_object();
+	bool whole = !name || json_put(out, "name", json_string(name));
+
+	for (size_t i = 0; i < params_count(params); i++)
+		whole &= json_put(out, params[i].name, json_real(values[i]));
+	return json_whole(out, whole);
 }

@@ -44,6 +44,9 @@ bool named_read(const json_t *value, const char **name, const char *pointer, str
 void named_params(const json_t *value, const struct param params[PARAMS_MAX], double out[PARAMS_MAX],
 		const char *pointer, const char *what, struct faults *faults);
 
+/* What named_read and named_params read: {"name": …, parameters}; name NULL: the parameters alone. New; NULL: no memory. */
+json_t *named_document(const char *name, const struct param params[PARAMS_MAX], const double *values);
+
 /* "a JSON object", "a number", …: what a value is, for sentences. */
 const char *json_kind(const json_t *value);
 

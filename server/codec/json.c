@@ -144,6 +144,7 @@ char *json_text(const json_t *document, bool sorted)
 {
 	struct buffer out = { 0 };
 
+	if (!document) return NULL;
 	write_value(document, &out, sorted);
 	buffer_add(&out, "", 1);
 	if (buffer_ok(&out)) return out.data;
@@ -154,6 +155,18 @@ char *json_text(const json_t *document, bool sorted)
 bool json_put(json_t *object, const char *key, json_t *value)
 {
 	return value && !json_object_set_new_nocheck(object, key, value);
+}
+
+bool json_append(json_t *array, json_t *value)
+{
+	return value && !json_array_append_new(array, value);
+}
+
+json_t *json_whole(json_t *document, bool whole)
+{
+	if (whole) return document;
+	json_decref(document);
+	return NULL;
 }
 
 json_t *json_number(double value)

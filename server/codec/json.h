@@ -23,11 +23,16 @@ int json_read_stored(const char *text, json_t **out, struct err *e);
 /* Appends the compact text of a document: keys as they were put in, numbers with as few digits as read back to the
  * same double. */
 void json_write(const json_t *document, struct buffer *out);
-/* The same as a string, new (free); sorted: keys in order, for comparing. NULL: no memory. */
+/* The same as a string, new (free); sorted: keys in order, for comparing. NULL: no memory, or no document. */
 char *json_text(const json_t *document, bool sorted);
 
 /* Sets key to value (a new reference, taken over) and tells whether both were there. */
 bool json_put(json_t *object, const char *key, json_t *value);
+
+/* Appends value (taken over) and tells whether both were there. */
+bool json_append(json_t *array, json_t *value);
+/* The document, or NULL (and it is given back) when something of it could not be had: what is stored is whole. */
+json_t *json_whole(json_t *document, bool whole);
 
 /* A finite number, or null for one that is not. New. */
 json_t *json_number(double value);

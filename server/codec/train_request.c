@@ -272,27 +272,18 @@ void train_request_resolve(
 
 /* ---- writing ---- */
 
-static json_t *named_document(const char *name, const struct param params[PARAMS_MAX], const double *values)
-{
-	json_t *out = json_object();
-
-	json_put(out, "name", json_string(name));
-	for (size_t i = 0; i < params_count(params); i++)
-		json_put(out, params[i].name, json_real(values[i]));
-	return out;
-}
-
 static json_t *stopping_document(const struct train_request *r)
 {
 	json_t *out;
+	bool whole;
 
 	if (!r->stopping) return json_null();
 	out = json_object();
-	json_put(out, "monitor", json_string(r->monitor));
-	json_put(out, "patience", json_integer((json_int_t)r->core.patience));
-	json_put(out, "min_delta", json_real(r->core.min_delta));
-	json_put(out, "restore_best", json_boolean(r->core.restore_best));
-	return out;
+	whole = json_put(out, "monitor", json_string(r->monitor));
+	whole &= json_put(out, "patience", json_integer((json_int_t)r->core.patience));
+	whole &= json_put(out, "min_delta", json_real(r->core.min_delta));
+	whole &= json_put(out, "restore_best", json_boolean(r->core.restore_best));
+	return json_whole(out, whole);
 }
 
 json_t *train_request_document(const struct train_request *r)
@@ -316,7 +307,5 @@ json_t *train_request_document(const struct train_request *r)
 			r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
 	whole &= json_put(out, "early_stopping", stopping_document(r));
 	whole &= json_put(out, "from", json_string(r->from));
-	if (whole) return out;
-	json_decref(out);
-	return NULL;
+	return json_whole(out, whole);
 }

@@ -334,8 +334,11 @@ static void end_run(struct run *run, int rc, struct err *e)
 				training_validates(run->training));
 		best = training_best(&run->last, training_request(run->training));
 	}
-	end.metrics = metrics_text = json_text(metrics, false);
-	end.best = best_text = json_text(best, false);
+	metrics_text = json_text(metrics, false);
+	best_text = json_text(best, false);
+	end.metrics = metrics_text ? metrics_text
+				   : "{}"; /* the end of a job is worth more than its figures */
+	end.best = best_text ? best_text : "null";
 	stopped = stopped && (rc || run->result.stop == TRAIN_STOPPED);
 	if (stopped && atomic_load(&jobs->ending)) {
 		if (jobs->config.store->job_requeue(jobs->config.store, run->job.id, run->job.attempt, e))

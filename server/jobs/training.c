@@ -458,34 +458,38 @@ json_t *training_dataset(const struct training *t)
 {
 	const struct store_revision *revision = &t->revision;
 	json_t *out = json_object();
+	bool whole = json_put(out, "name", revision->dataset ? json_string(revision->dataset) : json_null());
 
-	json_put(out, "name", revision->dataset ? json_string(revision->dataset) : json_null());
-	json_put(out, "revision", json_id((int64_t)revision->number));
-	json_put(out, "sha256", json_string(revision->sha256));
-	json_put(out, "rows", json_integer((json_int_t)revision->rows));
-	return out;
+	whole &= json_put(out, "revision", json_id((int64_t)revision->number));
+	whole &= json_put(out, "sha256", json_string(revision->sha256));
+	whole &= json_put(out, "rows", json_integer((json_int_t)revision->rows));
+	return json_whole(out, whole);
 }
 
 json_t *training_metrics(const struct train_point *point, bool classifies, bool validates)
 {
 	json_t *out = json_object();
+	bool whole = out != NULL;
 
 	if (!point->epoch) return out;
-	json_put(out, "loss", json_number(point->loss));
-	if (validates) json_put(out, "val_loss", json_number(point->val_loss));
-	json_put(out, classifies ? "accuracy" : "mae", json_number(point->metric));
-	if (validates) json_put(out, classifies ? "val_accuracy" : "val_mae", json_number(point->val_metric));
-	return out;
+	whole &= json_put(out, "loss", json_number(point->loss));
+	if (validates) whole &= json_put(out, "val_loss", json_number(point->val_loss));
+	whole &= json_put(out, classifies ? "accuracy" : "mae", json_number(point->metric));
+	if (validates)
+		whole &= json_put(
+				out, classifies ? "val_accuracy" : "val_mae", json_number(point->val_metric));
+	return json_whole(out, whole);
 }
 
 json_t *training_best(const struct train_point *point, const struct train_request *request)
 {
 	bool of_validation = request->split > 0 && !request->core.monitor_training;
 	json_t *out;
+	bool whole;
 
 	if (!point->best_epoch) return json_null();
 	out = json_object();
-	json_put(out, "epoch", json_integer((json_int_t)point->best_epoch));
-	json_put(out, of_validation ? "val_loss" : "loss", json_number(point->best_loss));
-	return out;
+	whole = json_put(out, "epoch", json_integer((json_int_t)point->best_epoch));
+	whole &= json_put(out, of_validation ? "val_loss" : "loss", json_number(point->best_loss));
+	return json_whole(out, whole);
 }

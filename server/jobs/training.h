@@ -50,7 +50,7 @@ int training_write(const struct training *training, unsigned char **bytes, size_
 /* name, revision, sha256 and rows of the data, new. */
 json_t *training_dataset(const struct training *training);
 
-/* loss, and accuracy or mae, with val_ beside them; new. */
+/* loss, and accuracy or mae, with val_ beside them; new, as the next and the one before: NULL when there is no memory. */
 json_t *training_metrics(const struct train_point *point, bool classifies, bool validates);
 /* {"epoch","val_loss"} of the best epoch so far, or null; new. */
 json_t *training_best(const struct train_point *point, const struct train_request *request);
