@@ -1,11 +1,11 @@
 /* curve.c - loss curves. See curve.h. Which columns a curve has is one table, read by both writers. */
 #include "server/codec/curve.h"
 
-#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/codec/little.h"
 #include "server/codec/number.h"
 
 /* ---- growing lists of points ---- */
@@ -100,20 +100,6 @@ void curve_recorder_free(struct curve_recorder *r)
 
 /* ---- blocks ---- */
 
-static void put_u64(unsigned char *to, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(to, &value, sizeof value);
-}
-
-static uint64_t get_u64(const unsigned char *from)
-{
-	uint64_t value;
-
-	memcpy(&value, from, sizeof value);
-	return le64toh(value);
-}
-
 #define STORED_REALS 6
 
 static void point_reals(const struct train_point *p, double out[STORED_REALS])
@@ -138,10 +124,10 @@ int curve_encode(const struct train_point *points, size_t count, unsigned char *
 
 		point_reals(&points[i], reals);
 		memcpy(bits, reals, sizeof bits);
-		put_u64(to, points[i].epoch);
-		put_u64(to + 8, points[i].step);
+		put64(to, points[i].epoch);
+		put64(to + 8, points[i].step);
 		for (size_t j = 0; j < STORED_REALS; j++)
-			put_u64(to + 16 + 8 * j, bits[j]);
+			put64(to + 16 + 8 * j, bits[j]);
 	}
 	return 0;
 }
@@ -151,12 +137,12 @@ int curve_decode(struct curve *curve, const unsigned char *data, size_t size, ui
 {
 	if (size % CURVE_POINT_BYTES) return err_set(e, ERR_CORRUPT, "a block of a stored curve is damaged");
 	for (; size; data += CURVE_POINT_BYTES, size -= CURVE_POINT_BYTES) {
-		struct train_point point = { .epoch = get_u64(data), .step = get_u64(data + 8) };
+		struct train_point point = { .epoch = get64(data), .step = get64(data + 8) };
 		double reals[STORED_REALS];
 
 		if (point.epoch < from || point.epoch > to) continue;
 		for (size_t j = 0; j < STORED_REALS; j++) {
-			uint64_t bits = get_u64(data + 16 + 8 * j);
+			uint64_t bits = get64(data + 16 + 8 * j);
 
 			memcpy(&reals[j], &bits, sizeof bits);
 		}

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/codec/little.h"
 #include "server/codec/number_powers.h"
 
 #define DIGITS_MAX    19  /* 10^19 - 1 fits 64 bits */
@@ -56,17 +57,6 @@ static inline bool is_digit(char c)
 	return (unsigned char)(c - '0') < 10;
 }
 
-static inline uint64_t load8(const char *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof word);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
-}
-
 /* How many of the word's bytes, from the first, are digits. Adding 0x46 sets the top bit of a byte above '9',
  * taking 0x30 that of one below '0'; a carry disturbs only bytes after one that is flagged already. */
 static inline unsigned leading_digits(uint64_t word)
@@ -94,7 +84,7 @@ static inline const char *read_digits(const char *p, const char *end, uint64_t *
 	static const uint32_t tens[9] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000 };
 
 	while (end - p >= 8) {
-		uint64_t word = load8(p);
+		uint64_t word = get64(p);
 		unsigned n = leading_digits(word);
 
 		if (!n) return p;

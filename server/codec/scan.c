@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "server/codec/json.h"
+#include "server/codec/little.h"
 #include "server/utf8.h"
 
 #define EACH(byte) (0x0101010101010101u * (byte)) /* the byte in all eight places */
@@ -34,17 +35,6 @@ static const char *fail(struct check *check, const char *at, const char *why)
 }
 
 /* ---- eight bytes at a time ---- */
-
-static inline uint64_t load8(const char *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof word);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
-}
 
 /* The masks below have the top bit of a byte set that is looked for; a borrow or carry may set others, but only
  * behind the first. */
@@ -101,7 +91,7 @@ static inline const char *check_digits(const struct check *check, const char *p)
 	p++;
 	if (p == check->end || !is_digit(*p)) return p;
 	while (check->end - p >= 8) {
-		uint64_t marks = mark_nondigits(load8(p));
+		uint64_t marks = mark_nondigits(get64(p));
 
 		if (marks) return p + first_mark(marks);
 		p += 8;
@@ -195,7 +185,7 @@ static const char *check_string(struct check *check, const char *p)
 		unsigned char c;
 
 		if (check->end - p >= 8) {
-			uint64_t marks = mark_special(load8(p));
+			uint64_t marks = mark_special(get64(p));
 
 			p += marks ? first_mark(marks) : 8;
 			if (!marks) continue;
@@ -315,7 +305,7 @@ static const char *skip_string(const char *at, const char *end)
 {
 	for (at++;;) {
 		if (end - at >= 8) {
-			uint64_t word = load8(at), marks = mark_equal(word, '"') | mark_equal(word, '\\');
+			uint64_t word = get64(at), marks = mark_equal(word, '"') | mark_equal(word, '\\');
 
 			at += marks ? first_mark(marks) : 8;
 			if (!marks) continue;
@@ -331,7 +321,7 @@ static const char *skip_container(const char *at, const char *end)
 
 	for (;;) {
 		if (end - at >= 8) {
-			uint64_t marks = mark_structure(load8(at));
+			uint64_t marks = mark_structure(get64(at));
 
 			at += marks ? first_mark(marks) : 8;
 			if (!marks) continue;

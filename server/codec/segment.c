@@ -10,13 +10,13 @@
  */
 #include "server/codec/segment.h"
 
-#include <endian.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/size.h"
+#include "server/codec/little.h"
 #include "server/codec/number.h"
 
 #define ROWS_AT      4          /* of the header */
@@ -37,44 +37,6 @@ static const size_t widths[KINDS] = {
 
 static const double powers[POWERS] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
 	1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-
-/* ---- little-endian elements ---- */
-
-static void put32(unsigned char *to, uint32_t value)
-{
-	value = htole32(value);
-	memcpy(to, &value, sizeof value);
-}
-
-static uint32_t get32(const unsigned char *from)
-{
-	uint32_t value;
-
-	memcpy(&value, from, sizeof value);
-	return le32toh(value);
-}
-
-static void put64(unsigned char *to, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(to, &value, sizeof value);
-}
-
-static uint64_t get64(const unsigned char *from)
-{
-	uint64_t value;
-
-	memcpy(&value, from, sizeof value);
-	return le64toh(value);
-}
-
-static uint32_t get16(const unsigned char *from)
-{
-	uint16_t value;
-
-	memcpy(&value, from, sizeof value);
-	return le16toh(value);
-}
 
 /* ---- writing ---- */
 
