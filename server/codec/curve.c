@@ -69,27 +69,39 @@ static int by_epoch(const void *a, const void *b)
 	return (x->epoch > y->epoch) - (x->epoch < y->epoch);
 }
 
-bool curve_record_end(struct curve_recorder *r)
+static bool make_ready(struct curve_recorder *r, const struct train_point *point)
+{
+	r->ready = point->epoch;
+	return add_point(&r->points, &r->count, &r->capacity, point);
+}
+
+static bool close_bucket(struct curve_recorder *r)
 {
 	struct train_point kept[] = { r->low, r->high, r->val_low, r->val_high };
 	const size_t count = sizeof kept / sizeof *kept;
 
 	if (!r->bucket_end) return true;
+	r->bucket_end = 0;
 	qsort(kept, count, sizeof *kept, by_epoch);
 	for (size_t i = 0; i < count; i++)
 		if (!i || kept[i].epoch != kept[i - 1].epoch)
-			if (!add_point(&r->points, &r->count, &r->capacity, &kept[i])) return false;
-	r->bucket_end = 0;
+			if (!make_ready(r, &kept[i])) return false;
 	return true;
 }
 
 bool curve_record(struct curve_recorder *r, const struct train_point *point)
 {
+	r->latest = *point;
 	if (r->bucket_end)
 		widen_bucket(r, point);
 	else
 		open_bucket(r, point);
-	return point->epoch < r->bucket_end || curve_record_end(r);
+	return point->epoch < r->bucket_end || close_bucket(r);
+}
+
+bool curve_record_end(struct curve_recorder *r)
+{
+	return close_bucket(r) && (r->latest.epoch == r->ready || make_ready(r, &r->latest));
 }
 
 void curve_recorder_free(struct curve_recorder *r)

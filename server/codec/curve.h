@@ -26,10 +26,12 @@ struct curve_recorder {             /* zeroed is empty; new: curve_recorder_free
 	size_t count, capacity;
 	struct train_point low, high, val_low, val_high; /* of the open bucket */
 	uint64_t bucket_end;                             /* the open bucket's last epoch; 0: none is open */
+	struct train_point latest;
+	uint64_t ready; /* the epoch of the last point that was ready */
 };
 /* False: no memory. */
 bool curve_record(struct curve_recorder *recorder, const struct train_point *point);
-/* The open bucket joins the points that are ready: at the end. */
+/* At the end: the open bucket and the very last point join the points that are ready. */
 bool curve_record_end(struct curve_recorder *recorder);
 void curve_recorder_free(struct curve_recorder *recorder);
 

@@ -351,15 +351,21 @@ static void read_features(const json_t *features, struct definition *d, struct f
 	}
 }
 
-/* One of two or three words, by position in the list. */
+/* One of the words of a list, by its position; nothing said is the first. An empty word cannot be said. */
 static unsigned read_word(
 		const char *said, const char *const *words, const char *pointer, struct faults *faults)
 {
+	char list[128] = "";
+	size_t used = 0;
+
 	if (!said) return 0;
 	for (unsigned i = 0; words[i]; i++)
-		if (!strcmp(words[i], said)) return i;
-	faults_add(faults, ERR_INVALID, pointer, "must be \"%s\" or \"%s\"%s%s%s", words[0], words[1],
-			words[2] ? " or \"" : "", words[2] ? words[2] : "", words[2] ? "\"" : "");
+		if (*words[i] && !strcmp(words[i], said)) return i;
+	for (unsigned i = 0; words[i] && used < sizeof list; i++)
+		if (*words[i])
+			used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
+					used ? " or " : "", words[i]);
+	faults_add(faults, ERR_INVALID, pointer, "must be %s", list);
 	return 0;
 }
 
@@ -450,7 +456,7 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	d->output_l2 = said.output_l2;
 	d->normalize = read_word(said.normalize, normalizes, "/normalize", faults);
 	d->missing = read_word(said.missing, missings, "/missing", faults);
-	if (said.task) d->classification = read_word(said.task, tasks + 1, "/task", faults) == 0;
+	d->task = read_word(said.task, tasks, "/task", faults);
 	if (said.features) read_features(said.features, d, faults);
 	if (said.inputs) read_columns(said.inputs, &d->inputs, &d->inputs_count, 'x', "/inputs", faults);
 	if (said.outputs) read_columns(said.outputs, &d->outputs, &d->outputs_count, 'y', "/outputs", faults);

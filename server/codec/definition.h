@@ -24,11 +24,14 @@ struct definition_column {
 	size_t values_count;
 };
 
+/* What "task" said; TASK_OPEN: the target's column decides. */
+enum definition_task { TASK_OPEN, TASK_CLASSIFICATION, TASK_REGRESSION };
+
 struct definition {             /* zeroed is empty; owns everything: definition_clear */
 	char *dataset, *target; /* names, NULL in the explicit form */
 	char **features;        /* chosen columns; NULL: all but the target */
 	size_t features_count;
-	bool classification; /* "task":"classification" was said */
+	enum definition_task task;
 	struct definition_column *inputs, *outputs;
 	size_t inputs_count, outputs_count;
 	bool layers_given;

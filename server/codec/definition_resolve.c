@@ -143,7 +143,7 @@ static void take_features(struct definition *d, const struct definition_source *
 static void take_target(struct definition *d, const struct definition_source *from, json_t *warnings,
 		struct faults *faults)
 {
-	bool category = from->kind == COLUMN_CATEGORY || d->classification;
+	bool category = from->kind == COLUMN_CATEGORY || d->task == TASK_CLASSIFICATION;
 	char text[256];
 
 	if (!(d->outputs = calloc(1, sizeof *d->outputs)) || !copy_column(from, category, d->outputs)) {
@@ -151,7 +151,10 @@ static void take_target(struct definition *d, const struct definition_source *fr
 		return;
 	}
 	d->outputs_count = 1;
-	if (category && !from->values_listed)
+	if (d->task == TASK_REGRESSION && category)
+		faults_add(faults, ERR_INVALID, "/task",
+				"\"%.64s\" holds words, and a regression predicts numbers", from->name);
+	else if (category && !from->values_listed)
 		faults_add(faults, ERR_RANGE, "/target",
 				"\"%s\" has %llu distinct values, too many for classes", from->name,
 				(unsigned long long)from->distinct);
@@ -161,7 +164,9 @@ static void take_target(struct definition *d, const struct definition_source *fr
 				from->values_count ? "one class only" : "no values at all");
 	else if (!category && from->empty)
 		faults_add(faults, ERR_INVALID, "/target", "\"%s\" has no values at all", from->name);
-	if (category || !from->integers || !from->values_listed || from->distinct > CLASS_HINT_MAX) return;
+	if (category || d->task != TASK_OPEN || !from->integers || !from->values_listed ||
+			from->distinct > CLASS_HINT_MAX)
+		return;
 	snprintf(text, sizeof text,
 			"the target \"%.64s\" has %llu distinct whole numbers and is predicted as a number; if they are "
 			"classes, say \"task\":\"classification\"",

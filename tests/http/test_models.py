@@ -266,3 +266,14 @@ def test_what_is_not_there(c, fresh):
 def test_an_integer_target_with_many_values_warns_of_nothing(c, fresh):
     c.csv(fresh, table(["x", "y"], [(i, i) for i in range(40)]))
     assert c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "y"})["warnings"] == []
+
+
+def test_a_regression_that_is_said(c, fresh):
+    """It was accepted and then ignored: a word target made a classification, a number one the warning all the same."""
+    c.csv(fresh, table(["x", "grade", "word"], [(i, i % 3, "ab"[i % 2]) for i in range(40)]))
+    body = {"dataset": fresh, "target": "grade", "features": ["x"]}
+    assert c.put(f"/v1/models/{fresh}-open", body)["warnings"]
+    said = c.put(f"/v1/models/{fresh}-said", {**body, "task": "regression"})
+    assert said["warnings"] == [] and said["outputs"] == [{"name": "grade", "type": "number"}]
+    refused = c.put(f"/v1/models/{fresh}-word", {**body, "target": "word", "task": "regression"}, status=422)
+    assert refused.pointers() == ["/task"]

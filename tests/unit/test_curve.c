@@ -141,7 +141,7 @@ START_TEST(a_nan_hides_no_minimum)
 		ck_assert(curve_record(&r, &point));
 	}
 	ck_assert(curve_record_end(&r));
-	ck_assert_uint_eq(r.count, 2);
+	ck_assert_uint_eq(r.count, 3); /* and the last */
 	ck_assert(isnan(r.points[0].loss));
 	ck_assert_double_eq(r.points[1].loss, 0.1);
 	curve_recorder_free(&r);
@@ -156,6 +156,27 @@ START_TEST(a_nan_hides_no_minimum)
 	ck_assert(isnan(curve.points[1].loss));
 	ck_assert_double_eq(curve.points[2].loss, 0.001);
 	curve_clear(&curve);
+}
+END_TEST
+
+/* Merged away where it was neither lowest nor highest, so that a curve ended before its job. */
+START_TEST(the_last_epoch_stays)
+{
+	for (uint64_t epochs = 1000000; epochs < 1000300; epochs++) {
+		struct curve_recorder r = { 0 };
+
+		for (uint64_t epoch = 999000; epoch <= epochs; epoch++) {
+			struct train_point point = point_at(epoch);
+
+			point.loss = point.val_loss = epoch % 2 ? 0.4 : 0.6;
+			if (epoch == epochs) point.loss = point.val_loss = 0.5;
+			ck_assert(curve_record(&r, &point));
+		}
+		ck_assert(curve_record_end(&r));
+		ck_assert_uint_eq(r.points[r.count - 1].epoch, epochs);
+		ck_assert_uint_lt(r.points[r.count - 2].epoch, epochs);
+		curve_recorder_free(&r);
+	}
 }
 END_TEST
 
@@ -329,7 +350,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { early_epochs_are_all_kept, ten_million_epochs, an_end_within_a_bucket,
-		a_nan_hides_no_minimum, blocks, thinning, thinning_keeps_extremes, texts, NULL };
+		a_nan_hides_no_minimum, the_last_epoch_stays, blocks, thinning, thinning_keeps_extremes,
+		texts, NULL };
 
 	return suite_main("curve", tests, 60);
 }
