@@ -177,7 +177,8 @@ void curve_clear(struct curve *curve)
 
 /* ---- thinning ---- */
 
-#define BUCKET_KEEPS 4 /* lowest and highest of loss and of val_loss */
+#define BUCKET_KEEPS \
+	4 /* lowest and highest of loss and of val_loss; half of them where there is no validation */
 
 static int by_index(const void *a, const void *b)
 {
@@ -197,6 +198,8 @@ static size_t keep_extremes(struct train_point *points, size_t from, size_t to, 
 		if (below(points[i].val_loss, points[keep[2]].val_loss)) keep[2] = i;
 		if (above(points[i].val_loss, points[keep[3]].val_loss)) keep[3] = i;
 	}
+	for (size_t i = 2; i < BUCKET_KEEPS; i++)
+		if (isnan(points[keep[i]].val_loss)) keep[i] = keep[0]; /* there is no validation */
 	qsort(keep, BUCKET_KEEPS, sizeof *keep, by_index);
 	for (size_t i = 0; i < BUCKET_KEEPS; i++)
 		if (!i || keep[i] != keep[i - 1]) points[at++] = points[keep[i]];
@@ -210,7 +213,7 @@ void curve_thin(struct curve *curve, size_t max)
 
 	if (curve->count <= max || max < 2) return;
 	last = curve->points[curve->count - 1];
-	buckets = (max - 2) / BUCKET_KEEPS;
+	buckets = (max - 2) / (isnan(curve->points[0].val_loss) ? BUCKET_KEEPS / 2 : BUCKET_KEEPS);
 	for (size_t i = 0; i < buckets; i++)
 		at = keep_extremes(curve->points, 1 + inner * i / buckets, 1 + inner * (i + 1) / buckets, at);
 	curve->points[at++] = last;
