@@ -9,7 +9,7 @@
 #include "core/real.h"
 
 struct initializer {
-	const char *name; /* glorot_, he_, lecun_ (uniform and normal), orthogonal, zeros */
+	const char *name; /* glorot_uniform, glorot_normal, he_uniform, he_normal, zeros */
 	const char *formula;
 	const char *source;
 	/* Fills weights (inputs, units), drawn from (seed, RNG_WEIGHTS, layer). */
