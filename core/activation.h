@@ -15,10 +15,11 @@ struct activation {
 	const char *formula, *derivative; /* for people, in ASCII with unicode Greek where it helps */
 	const char *range;                /* of the output, as an interval: "(0, 1)" */
 	bool nonlinear;
-	bool differentiable; /* continuously, everywhere */
+	bool differentiable; /* continuously, everywhere, with the parameters' defaults */
 	const char *source;
 	struct param params[PARAMS_MAX];
 	bool whole_row; /* a unit's activation depends on its whole row (softmax) */
+	bool flat;      /* f' is 0 wherever it exists (step): nothing can be learnt through it */
 
 	/* a = f(z). z and a may be the same memory. */
 	void (*forward)(const real *z, real *a, size_t rows, size_t units, const double *params);

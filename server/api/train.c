@@ -204,6 +204,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 				sizeof o->definition.loss_params);
 	}
 	definition_check_loss(&o->definition, o->request.core.loss, o->faults);
+	definition_check_trainable(&o->definition, o->faults);
 	if ((rc = definition_encoder(&o->definition, ENCODER_INPUTS, &o->inputs, e)) ||
 			(rc = definition_encoder(&o->definition, ENCODER_TARGETS, &o->targets, e)))
 		return rc;

@@ -90,6 +90,8 @@ int definition_encoder(
 int definition_net(const struct definition *d, struct net **out, struct err *e);
 /* Faults when the loss does not go with the outputs. definition is resolved. */
 void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults);
+/* Faults at the layers whose activation is flat: such a model predicts, with weights by hand, and cannot learn. */
+void definition_check_trainable(const struct definition *d, struct faults *faults);
 /* Width of the encoded inputs; outputs likewise. */
 size_t definition_input_width(const struct definition *d);
 size_t definition_output_width(const struct definition *d);

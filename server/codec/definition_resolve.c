@@ -270,6 +270,22 @@ void definition_check_loss(const struct definition *d, const struct loss *loss, 
 				loss->joint_activation, output->name);
 }
 
+void definition_check_trainable(const struct definition *d, struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+
+	for (size_t i = 0; i < d->layers_count; i++) {
+		const char *pointer = i + 1 < d->layers_count ? pointer_index(at, "/layers", i) : "";
+		const char *field = i + 1 < d->layers_count ? "activation" : "output_activation";
+
+		if (d->layers[i].activation->flat)
+			faults_add(faults, ERR_INVALID, pointer_join(at, pointer, field),
+					"the model has \"%s\" here: its derivative is 0, so there is nothing to "
+					"learn from; choose another, as sigmoid, or make a version by hand",
+					d->layers[i].activation->name);
+	}
+}
+
 static void choose_loss(struct definition *d, struct faults *faults)
 {
 	const char *output = d->layers[d->layers_count - 1].activation->name, *name = "mse";

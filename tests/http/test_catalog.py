@@ -11,6 +11,12 @@ FUNCTIONS = {  # value, derivative
     "relu": (lambda x: max(0, x), lambda x: float(x > 0)),
     "sigmoid": (lambda x: 1 / (1 + math.exp(-x)), lambda x: math.exp(-x) / (1 + math.exp(-x)) ** 2),
     "tanh": (math.tanh, lambda x: 1 - math.tanh(x) ** 2),
+    "elu": (lambda x: x if x > 0 else math.expm1(x), lambda x: 1 if x > 0 else math.exp(x)),
+    "gelu": (lambda x: x * math.erfc(-x / 2 ** .5) / 2,
+             lambda x: math.erfc(-x / 2 ** .5) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
+    "softplus": (lambda x: math.log1p(math.exp(x)), lambda x: 1 / (1 + math.exp(-x))),
+    "exponential": (math.exp, math.exp),
+    "step": (lambda x: float(x >= 0), lambda x: 0),
 }
 
 
@@ -24,7 +30,9 @@ def names(entries):
 
 
 def test_what_is_there(catalog):
-    assert names(catalog["activations"]) >= {"linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax"}
+    assert names(catalog["activations"]) >= {
+        "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "sigmoid", "hard_sigmoid", "tanh",
+        "softsign", "softmax", "exponential", "step"}
     assert names(catalog["losses"]) >= {"mse", "cross_entropy", "binary_cross_entropy"}
     assert names(catalog["optimizers"]) >= {"sgd", "momentum", "adam"}
     assert names(catalog["initializers"]) >= {"glorot_uniform", "glorot_normal", "he_uniform", "he_normal"}
@@ -45,6 +53,7 @@ def test_what_is_said(catalog):
     by_name = {a["name"]: a for a in catalog["activations"]}
     assert by_name["linear"]["nonlinear"] is False and by_name["tanh"]["nonlinear"] is True
     assert by_name["relu"]["differentiable"] is False and by_name["tanh"]["differentiable"] is True
+    assert by_name["step"]["differentiable"] is False and by_name["gelu"]["differentiable"] is True
     assert by_name["sigmoid"]["range"] == "(0, 1)" and by_name["tanh"]["range"] == "(-1, 1)"
     for loss in catalog["losses"]:
         assert {"derivative", "range", "differentiable"} <= set(loss)

@@ -9,8 +9,12 @@
 #include "tests/unit/engine.h"
 #include "tests/unit/suite.h"
 
-#define ULPS         2.0 /* what realmath.h promises */
-#define ULPS_SIGMOID 3.0
+#define ULPS             2.0
+#define ULPS_SIGMOID     3.0
+#define ULPS_EXPM1       4.0
+#define ULPS_EXP         7.0 /* a square, which doubles what is wrong with the root */
+#define ULPS_NORMAL      10.0
+#define ULPS_NORMAL_TAIL 100.0 /* x^2/2 itself is rounded: an error of 36 * 6e-8 of e^(-x^2/2) at x = -12 */
 
 /* How many units in the last place `got` is away from `want`. */
 static double ulps(float got, double want)
@@ -37,12 +41,24 @@ static double sigmoid(double x)
 	return 1 / (1 + exp(-x));
 }
 
+static double normal_below(double x)
+{
+	return 0.5 * erfc(-x / sqrt(2));
+}
+
 START_TEST(transcendentals_are_exact_to_a_few_ulps)
 {
 	ck_assert_double_le(worst(real_exp_negative, exp, -86.9f, 0, 2000000), ULPS);
 	ck_assert_double_le(worst(real_tanh, tanh, -12, 12, 2000000), ULPS);
 	ck_assert_double_le(worst(real_tanh, tanh, -1e-3f, 1e-3f, 100000), ULPS);
 	ck_assert_double_le(worst(real_sigmoid, sigmoid, -86, 30, 2000000), ULPS_SIGMOID);
+	ck_assert_double_le(worst(real_log1p_unit, log1p, 0, 1, 1000000), ULPS);
+	ck_assert_double_le(worst(real_log1p_unit, log1p, 0, 1e-6f, 100000), ULPS);
+	ck_assert_double_le(worst(real_expm1_negative, expm1, -86, 0, 2000000), ULPS_EXPM1);
+	ck_assert_double_le(worst(real_expm1_negative, expm1, -1e-3f, 0, 100000), ULPS_EXPM1);
+	ck_assert_double_le(worst(real_exp, exp, -86.9f, 88.7f, 2000000), ULPS_EXP);
+	ck_assert_double_le(worst(real_normal_below, normal_below, -4, 12, 2000000), ULPS_NORMAL);
+	ck_assert_double_le(worst(real_normal_below, normal_below, -12, -4, 1000000), ULPS_NORMAL_TAIL);
 }
 END_TEST
 
@@ -60,6 +76,14 @@ START_TEST(transcendentals_at_the_ends)
 	ck_assert(real_sigmoid(1e30f) == 1);
 	ck_assert(real_sigmoid(-1e30f) == 0);
 	ck_assert(isnan(real_sigmoid(NAN)));
+	ck_assert(real_exp(0) == 1 && real_exp(-1000) == 0);
+	ck_assert(isfinite(real_exp(88.72f)) && isinf(real_exp(88.73f)) && isinf(real_exp(1e4f)));
+	ck_assert(isnan(real_exp(NAN)));
+	ck_assert(real_expm1_negative(0) == 0 && real_expm1_negative(-1e30f) == -1);
+	ck_assert(isnan(real_expm1_negative(NAN)));
+	ck_assert(real_log1p_unit(0) == 0 && isnan(real_log1p_unit(NAN)));
+	ck_assert(real_normal_below(1e30f) == 1 && real_normal_below(-1e30f) == 0);
+	ck_assert(isnan(real_normal_below(NAN)));
 }
 END_TEST
 
@@ -144,7 +168,8 @@ END_TEST
 
 START_TEST(tables_are_complete)
 {
-	static const char *const names[] = { "linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax" };
+	static const char *const names[] = { "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
+		"softplus", "sigmoid", "hard_sigmoid", "tanh", "softsign", "softmax", "exponential", "step" };
 	static const char *const inits[] = { "glorot_uniform", "glorot_normal", "he_uniform", "he_normal",
 		"zeros" };
 
@@ -152,7 +177,7 @@ START_TEST(tables_are_complete)
 		ck_assert_ptr_nonnull(activation_find(names[i]));
 	for (size_t i = 0; i < sizeof inits / sizeof inits[0]; i++)
 		ck_assert_ptr_nonnull(init_find(inits[i]));
-	ck_assert_ptr_null(activation_find("gelu"));
+	ck_assert_ptr_null(activation_find("gelly"));
 	ck_assert_ptr_null(activation_find(""));
 	ck_assert_ptr_null(init_find("ones"));
 	for (size_t i = 0; activation_at(i); i++) {
