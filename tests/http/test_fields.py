@@ -161,15 +161,17 @@ def test_where_training_goes_on_from(c, tables, fresh):
 
 
 def test_every_parameter_of_every_optimizer(c, tables):
-    other = {"learning_rate": 0.0031, "momentum": 0.5, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.01}
+    other = {"learning_rate": 0.0031, "momentum": 0.5, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.01,
+             "weight_decay": 0.1}
     c.put("/v1/models/optimized", {"dataset": "plane", "target": "y", "layers": [4], "seed": 1})
     for optimizer in c.get("/v1/catalog")["optimizers"]:
         name = optimizer["name"]
         assert optimizer["parameters"][0]["name"] == "learning_rate"
-        plain = weights(c, "optimized", c.train("optimized", {**PLAIN, "optimizer": name}))
+        base = {"name": name, "learning_rate": 0.1}  # so long a step that lion's signs change
+        plain = weights(c, "optimized", c.train("optimized", {**PLAIN, "optimizer": base}))
         for parameter in optimizer["parameters"]:
             value = other.get(parameter["name"], parameter["default"] / 2)
-            job = c.train("optimized", {**PLAIN, "optimizer": {"name": name, parameter["name"]: value}})
+            job = c.train("optimized", {**PLAIN, "optimizer": {**base, parameter["name"]: value}})
             assert job["config"]["optimizer"][parameter["name"]] == value
             assert weights(c, "optimized", job) != plain, f"{name}: {parameter['name']} changes nothing"
 

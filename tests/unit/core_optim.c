@@ -98,18 +98,103 @@ START_TEST(ranges_give_the_same_bits)
 }
 END_TEST
 
-/* A dead unit's moments used to stay denormal for ever, which made every later step many times slower. */
+/* A dead unit's moments used to stay denormal for ever, which made every later step many times slower. Sums and
+ * maxima stay; what decays reaches 0. */
 START_TEST(moments_of_dead_units_reach_zero)
+{
+	for (size_t o = 0; optim_at(o); o++) {
+		static struct state s;
+		const char *name = optim_at(o)->name;
+
+		memset(&s, 0, sizeof s);
+		step(&s, name, (real[]){ 1e-3f }, 0, 1, 1, 0.01);
+		for (uint64_t number = 2; number < 100000; number++) {
+			step(&s, name, (real[]){ 0 }, 0, 1, number, 0.01);
+			for (size_t i = 0; i < optim_at(o)->moments; i++)
+				ck_assert_msg(fpclassify(s.moments[i][0]) != FP_SUBNORMAL, "%s", name);
+		}
+		if (strcmp(name, "adagrad") != 0) ck_assert_msg(s.moments[0][0] == 0, "%s", name);
+		ck_assert(isfinite(s.w[0]));
+	}
+}
+END_TEST
+
+/* A gradient whose square is denormal, and one that is not there at all, leave nothing denormal and move nothing
+ * to where it is not finite. */
+START_TEST(small_gradients)
+{
+	static const real gradients[] = { 0, 1e-42f, 1e-25f, 1e-20f, -1e-20f, 1e-15f };
+
+	for (size_t o = 0; optim_at(o); o++)
+		for (size_t i = 0; i < sizeof gradients / sizeof gradients[0]; i++) {
+			static struct state s;
+
+			memset(&s, 0, sizeof s);
+			for (uint64_t number = 1; number <= 10; number++)
+				step(&s, optim_at(o)->name, &gradients[i], 0, 1, number, 0.01);
+			ck_assert(isfinite(s.w[0]));
+			for (size_t m = 0; m < optim_at(o)->moments; m++)
+				ck_assert_msg(fpclassify(s.moments[m][0]) != FP_SUBNORMAL, "%s: %g",
+						optim_at(o)->name, (double)gradients[i]);
+		}
+}
+END_TEST
+
+/* Training ends with a reason when a number is no longer finite: no optimizer may swallow it. */
+START_TEST(nan_reaches_the_weight)
 {
 	for (size_t o = 0; optim_at(o); o++) {
 		static struct state s;
 
 		memset(&s, 0, sizeof s);
-		step(&s, optim_at(o)->name, (real[]){ 1e-3f }, 0, 1, 1, 0.01);
-		for (uint64_t number = 2; number < 3000; number++)
-			step(&s, optim_at(o)->name, (real[]){ 0 }, 0, 1, number, 0.01);
-		ck_assert_msg(s.moments[0][0] == 0, "%s", optim_at(o)->name);
-		ck_assert(isfinite(s.w[0]));
+		step(&s, optim_at(o)->name, (real[]){ NAN, 1 }, 0, 2, 1, 0.01);
+		ck_assert_msg(isnan(s.w[0]) && isfinite(s.w[1]) && s.w[1] < 0, "%s", optim_at(o)->name);
+	}
+}
+END_TEST
+
+START_TEST(nesterov_by_hand)
+{
+	struct state s = { .w = { 1 } };
+
+	step(&s, "nesterov", (real[]){ 2 }, 0, 1, 1, 0.1); /* v = 2, step 2 + 0.9 * 2 = 3.8 */
+	ck_assert_double_eq_tol((double)s.w[0], 0.62, 1e-7);
+	step(&s, "nesterov", (real[]){ 1 }, 0, 1, 2, 0.1); /* v = 2.8, step 1 + 0.9 * 2.8 = 3.52 */
+	ck_assert_double_eq_tol((double)s.w[0], 0.268, 1e-6);
+}
+END_TEST
+
+/* The sign of 0.9 m + 0.1 g: after g = 2 the mean 0.02 outweighs g = -0.1, and g = -1 outweighs it. */
+START_TEST(lion_by_hand)
+{
+	struct state s = { .w = { 1, 1 } };
+
+	step(&s, "lion", (real[]){ 2, 0 }, 0, 2, 1, 0.25);
+	ck_assert_double_eq((double)s.w[0], 0.75);
+	ck_assert_double_eq((double)s.w[1], 1);
+	step(&s, "lion", (real[]){ -0.1f, 0 }, 0, 2, 2, 0.25);
+	ck_assert_double_eq((double)s.w[0], 0.5);
+	step(&s, "lion", (real[]){ -1, 0 }, 0, 2, 3, 0.25);
+	ck_assert_double_eq((double)s.w[0], 0.75);
+}
+END_TEST
+
+/* A first step is the rate in whatever divides by the root of what it has just seen; rmsprop has seen a
+ * hundredth of it, radam waits for a variance it can trust. */
+START_TEST(first_steps_by_hand)
+{
+	static const struct {
+		const char *name;
+		double moved;
+	} cases[] = { { "adagrad", 0.1 }, { "rmsprop", 1 }, { "adam", 0.1 }, { "adamw", 0.1 },
+		{ "amsgrad", 0.1 }, { "adamax", 0.1 }, { "radam", 0.1 * 4 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct state s = { 0 };
+
+		step(&s, cases[i].name, (real[]){ 4 }, 0, 1, 1, 0.1);
+		ck_assert_msg(fabs((double)s.w[0] + cases[i].moved) < 1e-6, "%s: %g", cases[i].name,
+				(double)s.w[0]);
 	}
 }
 END_TEST
@@ -128,14 +213,15 @@ START_TEST(ranges_of_the_parameters)
 	}
 	ck_assert(!param_allows(&optim_find("adam")->params[1], 1));
 	ck_assert(!param_allows(&optim_find("momentum")->params[1], 1));
-	ck_assert_ptr_null(optim_find("adamw"));
+	ck_assert_ptr_null(optim_find("adamq"));
 }
 END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { sgd_by_hand, momentum_by_hand, adam_by_hand,
-		adam_epsilon_is_outside_the_root, ranges_give_the_same_bits, moments_of_dead_units_reach_zero,
+	const TTest *const tests[] = { sgd_by_hand, momentum_by_hand, adam_by_hand, nesterov_by_hand,
+		lion_by_hand, first_steps_by_hand, adam_epsilon_is_outside_the_root, small_gradients,
+		nan_reaches_the_weight, ranges_give_the_same_bits, moments_of_dead_units_reach_zero,
 		ranges_of_the_parameters, NULL };
 
 	return suite_main("core_optim", tests, 20);

@@ -1,0 +1,49 @@
+"""Every optimizer of the catalogue trains: with its defaults the loss falls, with a fitting rate iris is learnt."""
+import pytest
+
+EPOCHS = 30
+TRAIN = {"dataset": "iris", "epochs": EPOCHS, "batch_size": 8, "seed": 1, "validation": None, "early_stopping": None}
+RATES = {"sgd": 0.1, "adadelta": 3, "adagrad": 0.1, "lion": 0.003}  # 0.02 fits the others
+
+
+@pytest.fixture
+def optimizers(c):
+    return [o["name"] for o in c.get("/v1/catalog")["optimizers"]]
+
+
+@pytest.fixture
+def flower(c, iris, fresh):
+    c.put(f"/v1/models/{fresh}", {"dataset": iris, "target": "species", "layers": [8], "seed": 1})
+    return fresh
+
+
+def test_the_catalogue_has_them(optimizers):
+    assert set(optimizers) >= {"sgd", "momentum", "nesterov", "lion", "adagrad", "adadelta", "rmsprop", "adam", "adamw",
+                               "amsgrad", "adamax", "nadam", "radam"}
+
+
+def losses(c, job):
+    return c.get(f"/v1/jobs/{job['id']}/curve")["loss"]
+
+
+def test_the_loss_falls_with_the_defaults(c, flower, optimizers):
+    seen = set()
+    for name in optimizers:
+        loss = losses(c, c.train(flower, {**TRAIN, "optimizer": {"name": name}}))
+        assert loss[-1] < loss[len(loss) // 2] < loss[0], name
+        seen.add(tuple(loss))
+    assert len(seen) == len(optimizers), "each goes its own way"
+
+
+def test_iris_is_learnt(c, flower, optimizers):
+    for name in optimizers:
+        job = c.train(flower, {**TRAIN, "optimizer": {"name": name, "learning_rate": RATES.get(name, 0.02)}})
+        loss = losses(c, job)
+        assert loss[-1] < 0.25 and loss[-1] < loss[0] / 2, f"{name}: {loss[0]} to {loss[-1]}"
+
+
+def test_one_seed_one_result_at_any_number_of_threads(c, flower, optimizers):
+    for name in optimizers:
+        one, two = (c.train(flower, {**TRAIN, "epochs": 3, "threads": threads, "optimizer": name})
+                    for threads in (1, 2))
+        assert c.layers(flower, one["version"]) == c.layers(flower, two["version"]), name
