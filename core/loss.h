@@ -1,5 +1,6 @@
 /* loss.h - loss functions: one table of rows. y are the targets, a the outputs, z their weighted inputs; all
- * (B,O). A loss is a mean over rows (and over outputs, for mse), as value = sum over rows / rows.
+ * (B,O). A loss is a mean over rows, as value = sum over rows / rows; over outputs too, unless they are one
+ * distribution (cross_entropy, kl_divergence).
  *
  * Where a loss and an output activation have a stable joint form (softmax or sigmoid with cross entropy), the
  * row names that activation and its functions take z: no logarithm of a rounded probability, and
@@ -17,6 +18,8 @@
 
 enum loss_targets { LOSS_NUMBERS = 1, LOSS_CATEGORIES = 2 }; /* a set of bits */
 
+#define LOSS_OUTPUTS_MAX 2
+
 struct loss {
 	const char *name;
 	const char *formula, *derivative, *range;
@@ -25,7 +28,9 @@ struct loss {
 	struct param params[PARAMS_MAX];
 	unsigned targets; /* enum loss_targets that it can be used for */
 	double target_min,
-			target_max;   /* number targets outside are refused: [0,1] for binary_cross_entropy */
+			target_max; /* number targets outside are refused: [0,1] for binary_cross_entropy */
+	const char *outputs
+			[LOSS_OUTPUTS_MAX]; /* output activations it goes with, the first by default; none: all */
 	const char *joint_activation; /* NULL, or the activation that value and gradient are joint with */
 
 	/* The sum over the rows of each row's loss, in double. Where joint_activation is set and is the
@@ -39,6 +44,8 @@ struct loss {
 
 const struct loss *loss_at(size_t i); /* NULL past the end */
 const struct loss *loss_find(const char *name);
+/* Does the loss go with outputs of this activation? */
+bool loss_takes(const struct loss *loss, const char *output);
 /* True when loss has a joint form with this output activation. */
 bool loss_is_joint(const struct loss *loss, const struct activation *output);
 

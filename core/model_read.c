@@ -139,7 +139,8 @@ static void get_params(struct reader *r, const struct param params[PARAMS_MAX], 
 {
 	size_t count = (size_t)get_integer(r, 1);
 
-	if (count != params_count(params)) fault(r, "a wrong number of parameters");
+	params_fallback(params, values); /* of those that came after the file */
+	if (count > params_count(params)) fault(r, "a wrong number of parameters");
 	for (size_t i = 0; !r->rc && i < count; i++) {
 		values[i] = get_f64(r);
 		if (!param_allows(&params[i], values[i])) fault(r, "%s is out of its range", params[i].name);

@@ -1,8 +1,8 @@
 /* catalog_curve.c - samples of activations and losses, taken from the functions that train.
  *
  * An activation of a whole row (softmax) is shown as its first output beside a weighted input of 0. A loss of numbers
- * is shown over the output a, the target being 0; one of categories over the weighted input z of the right class,
- * beside 0 where there are others.
+ * is shown over the output a, the target being 0; one whose targets have a least value (of categories, of counts) with a target of 1, over
+ * the weighted input z where the loss is joint with its output activation, beside 0 where there are others.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ static struct sample sample_loss(const struct loss *loss, double x)
 	const struct activation *output =
 			loss->joint_activation ? activation_find(loss->joint_activation) : NULL;
 	double params[PARAMS_MAX], output_params[PARAMS_MAX];
-	real z[2] = { (real)x, 0 }, a[2] = { (real)x, 0 }, y[2] = { output ? 1 : 0, 0 }, dz[2];
+	real z[2] = { (real)x, 0 }, a[2] = { (real)x, 0 }, y[2] = { isfinite(loss->target_min) ? 1 : 0, 0 },
+	     dz[2];
 	size_t units = output && output->whole_row ? 2 : 1;
 	struct sample sample;
 

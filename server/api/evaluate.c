@@ -103,7 +103,7 @@ static int evaluate_dataset(struct evaluation *v, struct store *store, const cha
 	int rc;
 
 	if ((rc = store->dataset_get(store, name, &revision, e))) goto out;
-	if ((rc = fit_columns(&revision, v->model->inputs, v->model->targets, "/dataset", faults, e)) ||
+	if ((rc = fit_columns(&revision, v->model->inputs, v->model->targets, NULL, "/dataset", faults, e)) ||
 			(rc = faults_result(faults, e)))
 		goto out;
 	if ((rc = source_new(&source, store, &revision, v->model->inputs, v->model->targets, e))) goto out;

@@ -1,6 +1,8 @@
 /* fit.c - do the columns of a stored data set fit a model? See fit.h. */
 #include "server/api/fit.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ struct fit {
 	size_t count;
 	const char **names; /* (count), which the index borrows */
 	struct names *index;
+	const struct loss *loss; /* NULL: targets may be any numbers */
 	struct faults *faults;
 };
 
@@ -25,6 +28,19 @@ static void check_classes(struct fit *fit, const struct encoder *targets, size_t
 			faults_add(fit->faults, ERR_INVALID, fit->pointer,
 					"the target \"%.64s\" of %s has the value \"%.64s\", which is none of the model's classes",
 					source->name, fit->dataset, source->values[j]);
+}
+
+static void check_range(struct fit *fit, const struct definition_source *source)
+{
+	const struct loss *loss = fit->loss;
+	char upper[48] = "";
+
+	if (source->min >= loss->target_min && source->max <= loss->target_max) return;
+	if (isfinite(loss->target_max)) snprintf(upper, sizeof upper, " and at most %g", loss->target_max);
+	faults_add(fit->faults, ERR_INVALID, fit->pointer,
+			"the target \"%.64s\" of %s has values from %g to %g; the loss %s needs at least %g%s",
+			source->name, fit->dataset, source->min, source->max, loss->name, loss->target_min,
+			upper);
 }
 
 static void check_column(struct fit *fit, const struct encoder *encoder, size_t i)
@@ -52,6 +68,8 @@ static void check_column(struct fit *fit, const struct encoder *encoder, size_t 
 				column->name, fit->dataset, (unsigned long long)source->missing);
 	else if (target && column->kind == COLUMN_CATEGORY)
 		check_classes(fit, encoder, i, source);
+	else if (target && fit->loss)
+		check_range(fit, source);
 }
 
 static int index_sources(struct fit *fit, struct err *e)
@@ -68,10 +86,12 @@ static int index_sources(struct fit *fit, struct err *e)
 }
 
 int fit_columns(const struct store_revision *revision, const struct encoder *inputs,
-		const struct encoder *targets, const char *pointer, struct faults *faults, struct err *e)
+		const struct encoder *targets, const struct loss *loss, const char *pointer,
+		struct faults *faults, struct err *e)
 {
 	struct fit fit = { .dataset = revision->dataset ? revision->dataset : "the data",
 		.pointer = pointer,
+		.loss = loss,
 		.faults = faults };
 	json_t *columns = NULL;
 	int rc;

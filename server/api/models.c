@@ -172,6 +172,8 @@ int sources_read(const json_t *columns, struct definition_source **out, size_t *
 						: COLUMN_NUMBER,
 			.missing = (uint64_t)json_integer_value(json_object_get(column, "missing")),
 			.distinct = (uint64_t)json_integer_value(json_object_get(column, "distinct")),
+			.min = json_number_value(json_object_get(column, "min")),
+			.max = json_number_value(json_object_get(column, "max")),
 			.integers = json_is_true(json_object_get(column, "integers")),
 			.values_listed = values && json_array_size(values) ==
 								   (size_t)json_integer_value(json_object_get(

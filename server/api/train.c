@@ -214,7 +214,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	}
 	if (o->revision.columns) {
 		train_request_resolve(&o->request, o->revision.rows, o->app->threads, o->faults);
-		if ((rc = fit_columns(&o->revision, o->inputs, o->targets,
+		if ((rc = fit_columns(&o->revision, o->inputs, o->targets, o->request.core.loss,
 				     o->inline_data ? "/data" : "/dataset", o->faults, e)))
 			return rc;
 	}

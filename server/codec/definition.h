@@ -64,6 +64,7 @@ struct definition_source {
 	const char *name;
 	enum column_kind kind;
 	uint64_t missing, distinct;
+	double min, max;    /* of a number column that is not empty */
 	bool empty;         /* every cell is missing */
 	bool integers;      /* a number column of whole numbers only */
 	bool values_listed; /* values has them all */

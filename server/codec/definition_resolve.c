@@ -9,6 +9,7 @@
 #include "server/codec/definition.h"
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
+#include "server/utf8.h"
 
 #define CLASS_HINT_MAX 20 /* an integer target with at most this many values may be meant as classes */
 
@@ -71,8 +72,15 @@ static bool copy_column(
 	return true;
 }
 
+/* A name may have been cut within a character, which jansson would refuse. */
+static void warn(char *text, json_t *warnings, struct faults *faults)
+{
+	utf8_mend(text);
+	if (!json_append(warnings, json_string(text))) faults_add(faults, ERR_NOMEM, "", "out of memory");
+}
+
 /* The values that a description lists are the most frequent ones; the others share the slot of unknown values. */
-static void warn_of_unlisted(const struct definition_source *from, json_t *warnings)
+static void warn_of_unlisted(const struct definition_source *from, json_t *warnings, struct faults *faults)
 {
 	char text[256];
 
@@ -80,24 +88,20 @@ static void warn_of_unlisted(const struct definition_source *from, json_t *warni
 			"the column \"%.64s\" has %llu distinct values; the %zu most frequent are inputs of their own, the "
 			"others share one",
 			from->name, (unsigned long long)from->distinct, from->values_count);
-	json_array_append_new(warnings, json_string(text));
+	warn(text, warnings, faults);
 }
 
 static void take_feature(struct definition *d, const struct definition_source *from, const char *pointer,
 		json_t *warnings, struct faults *faults)
 {
-	struct definition_column *to = &d->inputs[d->inputs_count];
-
 	if (from->empty)
 		faults_add(faults, ERR_INVALID, pointer,
 				"the column \"%.64s\" has no values at all; leave it out with \"features\"",
 				from->name);
-	else if (copy_column(from, from->kind, to))
-		d->inputs_count++;
-	else
+	else if (!copy_column(from, from->kind, &d->inputs[d->inputs_count++]))
 		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
 	if (from->kind == COLUMN_CATEGORY && from->values_count && !from->values_listed)
-		warn_of_unlisted(from, warnings);
+		warn_of_unlisted(from, warnings, faults);
 }
 
 /* The columns that "features" names, each once. */
@@ -146,11 +150,11 @@ static void take_target(struct definition *d, const struct definition_source *fr
 	bool category = from->kind == COLUMN_CATEGORY || d->task == TASK_CLASSIFICATION;
 	char text[256];
 
-	if (!(d->outputs = calloc(1, sizeof *d->outputs)) || !copy_column(from, category, d->outputs)) {
+	d->outputs_count = (d->outputs = calloc(1, sizeof *d->outputs)) != NULL;
+	if (!d->outputs || !copy_column(from, category, d->outputs)) {
 		faults_add(faults, ERR_NOMEM, "/target", "out of memory");
 		return;
 	}
-	d->outputs_count = 1;
 	if (d->task == TASK_REGRESSION && category)
 		faults_add(faults, ERR_INVALID, "/task",
 				"\"%.64s\" holds words, and a regression predicts numbers", from->name);
@@ -171,7 +175,7 @@ static void take_target(struct definition *d, const struct definition_source *fr
 			"the target \"%.64s\" has %llu distinct whole numbers and is predicted as a number; if they are "
 			"classes, say \"task\":\"classification\"",
 			from->name, (unsigned long long)from->distinct);
-	json_array_append_new(warnings, json_string(text));
+	warn(text, warnings, faults);
 }
 
 void definition_from_columns(struct definition *d, const struct definition_source *columns, size_t count,
@@ -237,9 +241,16 @@ static void default_layer(struct definition *d, uint64_t rows)
 	d->layers_count = 1;
 }
 
+static unsigned output_targets(const struct definition *d)
+{
+	return definition_classifies(d) ? LOSS_CATEGORIES : LOSS_NUMBERS;
+}
+
 static void output_layer(struct definition *d, struct faults *faults)
 {
+	const char *suits = d->loss && d->loss->targets & output_targets(d) ? d->loss->outputs[0] : NULL;
 	const char *name = d->output_activation       ? d->output_activation
+			   : suits                    ? suits
 			   : definition_classifies(d) ? "softmax"
 						      : "linear";
 	struct layer_spec *layer = &d->layers[d->layers_count];
@@ -260,14 +271,16 @@ static void output_layer(struct definition *d, struct faults *faults)
 void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults)
 {
 	const struct activation *output = d->layers[d->layers_count - 1].activation;
-	unsigned targets = definition_classifies(d) ? LOSS_CATEGORIES : LOSS_NUMBERS;
+	const char *other = loss->outputs[LOSS_OUTPUTS_MAX - 1];
+	unsigned targets = output_targets(d);
 
 	if (!(loss->targets & targets))
 		faults_add(faults, ERR_INVALID, "/loss", "%s is for %s outputs", loss->name,
 				targets == LOSS_NUMBERS ? "category" : "number");
-	else if (loss->joint_activation && strcmp(loss->joint_activation, output->name))
-		faults_add(faults, ERR_INVALID, "/loss", "%s needs %s outputs; here they are %s", loss->name,
-				loss->joint_activation, output->name);
+	else if (!loss_takes(loss, output->name))
+		faults_add(faults, ERR_INVALID, "/loss", "%s needs %s%s%s outputs; here they are %s",
+				loss->name, loss->outputs[0], other ? " or " : "", other ? other : "",
+				output->name);
 }
 
 void definition_check_trainable(const struct definition *d, struct faults *faults)

@@ -96,7 +96,8 @@ static double loss_of(const struct task *task, const struct train_data *data, si
 
 	OK(net_work_new(&work, task->net, data->rows, false, test_engine(), NULL, &e), e);
 	net_forward(task->net, work, data->x, data->rows, &y);
-	loss = net_loss(task->net, work, data->y, data->rows, task->config.loss, NULL) / (double)data->rows;
+	loss = net_loss(task->net, work, data->y, data->rows, task->config.loss, task->config.loss_params) /
+	       (double)data->rows;
 	*hits = metrics_hits(y, data->y, data->rows, CLASSES);
 	net_work_free(work);
 	return loss;
