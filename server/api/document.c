@@ -8,9 +8,6 @@
 #include "server/codec/json.h"
 #include "server/codec/problem.h"
 
-#define DOCUMENT_COST \
-	24 /* bytes of a tree for a byte of its text, at the worst: an array of small integers */
-
 /* What is kept with a request until it ends. */
 struct notes {
 	struct faults faults;
@@ -44,10 +41,10 @@ struct faults *request_faults(struct request *rq)
 	return notes ? &notes->faults : NULL;
 }
 
-static int charge(struct notes *notes, uint64_t size, struct err *e)
+static int charge(struct notes *notes, const char *text, size_t size, struct err *e)
 {
 	struct app *app = notes->app;
-	uint64_t bytes = size * DOCUMENT_COST;
+	uint64_t bytes = json_tree_bytes(text, size);
 
 	if (bytes > app->documents_bytes_max)
 		return err_set(e, ERR_TOO_LARGE,
@@ -70,7 +67,7 @@ int request_json(struct request *rq, const char *text, size_t size, json_t **out
 
 	*out = NULL;
 	if (!notes) return err_nomem(e);
-	return (rc = charge(notes, size, e)) ? rc : json_read(text, size, out, e);
+	return (rc = charge(notes, text, size, e)) ? rc : json_read(text, size, out, e);
 }
 
 int request_document(struct request *rq, json_t **out, struct err *e)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/err.h"
 #include "server/buffer.h"
@@ -19,6 +20,9 @@
 int json_read(const char *text, size_t size, json_t **out, struct err *e);
 /* As json_read, of a document that we stored: ERR_CORRUPT when it is not JSON. */
 int json_read_stored(const char *text, json_t **out, struct err *e);
+
+/* As many bytes as the tree of a text may take, or more, from its punctuation alone: without reading it. */
+uint64_t json_tree_bytes(const char *text, size_t size);
 
 /* Appends the compact text of a document: keys as they were put in, numbers with as few digits as read back to the
  * same double. */

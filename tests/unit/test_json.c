@@ -1,5 +1,7 @@
 /* test_json.c - JSON documents: the bounds of the reader, the text of the writer, times and ids. */
+#include <malloc.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/codec/json.h"
@@ -222,10 +224,64 @@ START_TEST(escaping)
 }
 END_TEST
 
+/* ---- what a tree takes ---- */
+
+#define CHUNK_HEADER 8 /* of glibc's malloc, beside what may be used of it */
+
+static size_t held;
+
+static void *counted_malloc(size_t size)
+{
+	void *memory = malloc(size);
+
+	held += malloc_usable_size(memory) + CHUNK_HEADER;
+	return memory;
+}
+
+static void counted_free(void *memory)
+{
+	if (memory) held -= malloc_usable_size(memory) + CHUNK_HEADER;
+	free(memory);
+}
+
+/* Trees were reckoned at 24 times their text, and [{},{}] takes 77 times its own. */
+START_TEST(no_tree_is_above_its_estimate)
+{
+	static const struct {
+		const char *open, *item, *close;
+	} shapes[] = { { "[", "1", "]" }, { "[", "\"\"", "]" }, { "[", "[]", "]" }, { "[", "[[1]]", "]" },
+		{ "[", "{}", "]" }, { "[", "{\"\":{\"\":{}}}", "]" }, { "{", "\"%zx\":1", "}" },
+		{ "{", "\"%zx\":[]", "}" }, { "{", "\"%zx\":\"\"", "}" } };
+	static const size_t counts[] = { 1, 2, 9, 65, 1025, 5000 }; /* some just above what a table holds */
+	char item[40];
+	json_t *tree;
+
+	json_set_alloc_funcs(counted_malloc, counted_free);
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+		for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
+			struct buffer text = { 0 };
+
+			for (size_t k = 0; k < counts[j]; k++) {
+				buffer_text(&text, k ? "," : shapes[i].open);
+				snprintf(item, sizeof item, shapes[i].item, k);
+				buffer_text(&text, item);
+			}
+			buffer_text(&text, shapes[i].close);
+			ck_assert_int_eq(json_read(text.data, text.size, &tree, &e), 0);
+			ck_assert_msg(held <= json_tree_bytes(text.data, text.size),
+					"%zu of %s take %zu bytes, not %llu", counts[j], shapes[i].item, held,
+					(unsigned long long)json_tree_bytes(text.data, text.size));
+			json_decref(tree);
+			ck_assert_uint_eq(held, 0);
+			buffer_free(&text);
+		}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { what_is_refused, depth, what_is_stored, texts, numbers_read_back,
-		times_and_ids, putting, escaping, NULL };
+		times_and_ids, putting, escaping, no_tree_is_above_its_estimate, NULL };
 
 	return suite_main("json", tests, 10);
 }
