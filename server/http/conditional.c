@@ -81,7 +81,7 @@ static int present_etag(struct http_server *server, struct request *rq, char eta
 	if (!rc && now.body.size) make_etag(&now, etag);
 	buffer_free(&now.body);
 	if (get.notes) get.notes_free(get.notes);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return rc == ERR_NOT_FOUND || rc == ERR_NO_VERSION ? 0 : rc;
 }
 
 int conditional_guard(struct http_server *server, struct request *rq, struct err *e)
