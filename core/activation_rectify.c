@@ -86,8 +86,11 @@ static void elu_backward(const real *z, const real *a, const real *da, real *dz,
 	real alpha = (real)params[0];
 
 	;
-	for (size_t i = 0; i < n; i++)
-		dz[i] = da[i] * (z[i] > 0 ? 1 : a[i] + alpha);
+	for (size_t i = 0; i < n; i++) {
+		real below = a[i] + alpha; /* read in any case: a read under a condition is no vector code */
+
+		dz[i] = da[i] * (z[i] > 0 ? 1 : below);
+	}
 }
 
 const struct activation activation_elu = {
@@ -127,8 +130,11 @@ static void selu_backward(const real *z, const real *a, const real *da, real *dz
 	size_t n = rows * units;
 
 	(void)params;
-	for (size_t i = 0; i < n; i++)
-		dz[i] = da[i] * (z[i] > 0 ? SELU_SCALE : a[i] + SELU_SCALE * SELU_ALPHA);
+	for (size_t i = 0; i < n; i++) {
+		real below = a[i] + SELU_SCALE * SELU_ALPHA;
+
+		dz[i] = da[i] * (z[i] > 0 ? SELU_SCALE : below);
+	}
 }
 
 const struct activation activation_selu = {

@@ -89,7 +89,7 @@ static void hard_sigmoid_backward(const real *z, const real *a, const real *da, 
 
 	(void)a, (void)params;
 	for (size_t i = 0; i < n; i++)
-		dz[i] = z[i] > -HARD_END && z[i] < HARD_END ? da[i] / (2 * HARD_END) : 0;
+		dz[i] = da[i] * (z[i] > -HARD_END && z[i] < HARD_END ? REAL(1.0) / (2 * HARD_END) : 0);
 }
 
 const struct activation activation_hard_sigmoid = {
