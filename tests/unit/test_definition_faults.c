@@ -61,7 +61,7 @@ START_TEST(every_fault)
 		{ EXPLICIT, "\"layers\":[{\"units\":4,\"l2\":1e9}]", ERR_RANGE, "/layers/0/l2" },
 		{ EXPLICIT, "\"layers\":[1000000,1000000,1000000]", 0,
 				NULL }, /* eight TB, and nothing is allocated yet */
-		{ EXPLICIT, "\"output_activation\":\"step\"", ERR_INVALID, "/output_activation" },
+		{ EXPLICIT, "\"output_activation\":\"stairs\"", ERR_INVALID, "/output_activation" },
 		{ EXPLICIT, "\"output_activation\":\"softmax\"", ERR_INVALID, "/output_activation" },
 		{ EXPLICIT, "\"loss\":\"cross_entropy\"", ERR_INVALID, "/loss" },
 		{ EXPLICIT, "\"loss\":\"msee\"", ERR_INVALID, "/loss" },
