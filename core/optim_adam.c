@@ -158,8 +158,8 @@ WIDE static void nadam_step(real *w, const real *g, real *const moments[OPTIM_MO
 	}
 }
 
-#define RADAM_TRACTABLE \
-	5 /* length of the average from which its variance is known well enough; the paper has 4 */
+/* Length of the average from which its variance is known well enough; the paper has 4, where r is 0. */
+#define RADAM_TRACTABLE 5
 
 /* The length of the average of squares, equations 2 and 3 of the paper; 0 while the variance is intractable, else the
  * rectification of the rate. */

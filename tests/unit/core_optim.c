@@ -21,6 +21,7 @@ static void step(struct state *s, const char *name, const real *g, size_t from, 
 
 	ck_assert_ptr_nonnull(optimizer);
 	params_fallback(optimizer->params, params);
+	params[0] = NAN; /* a step takes the rate it is given, which a schedule may have changed */
 	for (size_t i = 0; i < OPTIM_MOMENTS_MAX; i++)
 		moments[i] = i < optimizer->moments ? s->moments[i] : NULL;
 	optimizer->step(s->w, g, moments, from, to, number, rate, params);
