@@ -277,3 +277,11 @@ def test_a_regression_that_is_said(c, fresh):
     assert said["warnings"] == [] and said["outputs"] == [{"name": "grade", "type": "number"}]
     refused = c.put(f"/v1/models/{fresh}-word", {**body, "target": "word", "task": "regression"}, status=422)
     assert refused.pointers() == ["/task"]
+
+
+def test_a_warning_names_a_long_column(c, fresh):
+    """A name cut within a character made a sentence that no JSON may hold, and the warning was gone."""
+    name = "a" + "é" * 40
+    c.csv(fresh, table(["x", name], [(i, i % 3) for i in range(40)]))
+    warnings = c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": name})["warnings"]
+    assert len(warnings) == 1 and "aéé" in warnings[0]
