@@ -80,11 +80,17 @@ static json_t *status_list(const struct store_model *model)
 	}
 }
 
-/* A loss or an optimizer: its name alone when it has no parameters. */
+/* A loss by its name alone where its parameters are the defaults. */
 static json_t *short_named(json_t *named)
 {
-	if (json_object_size(named) != 1) return json_incref(named);
-	return json_incref(json_object_get(named, "name"));
+	const char *name = json_string_value(json_object_get(named, "name"));
+	const struct loss *loss = loss_find(name);
+
+	for (size_t i = 0; loss && i < params_count(loss->params); i++)
+		if (json_number_value(json_object_get(named, loss->params[i].name)) !=
+				loss->params[i].fallback)
+			return json_incref(named);
+	return json_string(name);
 }
 
 static void put_layers(json_t *out, const struct definition *d)
