@@ -7,6 +7,7 @@ ifeq ($(origin CC),default)
 CC        := $(if $(shell command -v gcc),gcc,$(if $(shell command -v clang),clang,gcc))
 endif
 PREFIX    ?= /usr/local
+LIBDIR    ?= $(PREFIX)/lib
 DESTDIR   ?=
 VERSION   := 0.1.0
 VARIANT   ?= release
@@ -37,15 +38,17 @@ UNIT       := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 all: $(BUILD)/descentd $(if $(filter release,$(VARIANT)),descentd) ## build the daemon (the default)
 
 .PHONY: everything
-everything: all $(UNIT) $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c)) ## build the tests and benchmarks as well
+everything: all lib $(UNIT) $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c)) ## build the tests and benchmarks as well
 
 descentd: $(BUILD)/descentd
 	@install -m 755 $< $@
 
-# One sentence about what is missing, instead of a hundred compiler errors.
-.PHONY: found
+# One sentence about what is missing, instead of a hundred compiler errors. The library needs a compiler and no more.
+.PHONY: found found-compiler
 found:
 	@CC='$(CC)' docker/deps.sh --check build
+found-compiler:
+	@CC='$(CC)' docker/deps.sh --check library
 
 $(BUILD)/descentd: $(BUILD)/server/main.o $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	$(LINK) -o $@ $^ $(PKG_LIBS) -lm
@@ -73,15 +76,36 @@ endif
 # The engine's loops over blocks become vector code only when errno and floating-point traps need not be kept;
 # neither changes a result. (-ffast-math would.)
 CORE_OPT   ?= -O3
-CORE_FLAGS := $(CORE_OPT) -fno-math-errno -fno-trapping-math
+CORE_FLAGS := $(CORE_OPT) -fno-math-errno -fno-trapping-math -fPIC -fno-semantic-interposition
 
-$(BUILD)/core/%.o: core/%.c | found
+$(BUILD)/core/%.o: core/%.c | found-compiler
 	@mkdir -p $(@D)
 	$(CC) $(ALL_FLAGS) $(CORE_FLAGS) $(ISA) -MMD -MP -c -o $@ $<
 
-$(BUILD)/f64/core/%.o: core/%.c | found
+$(BUILD)/f64/core/%.o: core/%.c | found-compiler
 	@mkdir -p $(@D)
 	$(CC) $(ALL_FLAGS) $(CORE_FLAGS) $(ISA) -DDESCENT_DOUBLE -MMD -MP -c -o $@ $<
+
+# ---- the library: libdescent.a, libdescent.so and what a program needs to use them ----
+
+# The headers that are installed, as <descent/net.h>. What they do not declare is nobody's business but core's.
+LIB_HEADERS := activation encoder err gemm init loss metrics model net optim param real team train
+LIB_SONAME  := libdescent.so.$(firstword $(subst ., ,$(VERSION)))
+LIB_SO      := libdescent.so.$(VERSION)
+LIB_FILES   := $(LIB_HEADERS:%=core/%.h)
+
+.PHONY: lib
+lib: $(BUILD)/libdescent.a $(BUILD)/$(LIB_SO) ## build the engine alone, as a static and as a shared library
+
+# The shared library exports those of its symbols that the headers declare.
+$(BUILD)/libdescent.map: $(BUILD)/libdescent.a $(LIB_FILES) Makefile
+	@nm -g --defined-only $< | awk 'NF == 3 { print $$3 }' | sort -u >$@.all
+	@{ echo '{ global:'; printf '#include "%s"\n' $(LIB_FILES) | $(CC) -std=gnu17 -I. -E -P -x c - | grep -owFf $@.all \
+		| sort -u | sed 's/$$/;/'; echo 'local: *; };'; } >$@
+
+$(BUILD)/$(LIB_SO): $(BUILD)/libdescent.map $(CORE_OBJ)
+	$(CC) -shared -Wl,-soname,$(LIB_SONAME),--version-script=$<,-Bsymbolic,-z,relro,-z,now,-z,defs $(SANITIZE) \
+		-o $@ $(CORE_OBJ) -lm
 
 $(BUILD)/server/%.o: server/%.c | found
 	@mkdir -p $(@D)
@@ -125,13 +149,13 @@ SANITIZE_UB := -fsanitize=undefined -fno-sanitize-recover=all
 # No _FORTIFY_SOURCE: the sanitizers check the same calls themselves. -O3 on the matrix kernels would take minutes.
 SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
 
-C_FILES      = $(shell find core schema server tests bench -name '*.[ch]')
+C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch]')
 
-.PHONY: test unit http house format asan tsan fuzz
+.PHONY: test unit http house install-test format asan tsan fuzz
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
-	@$(MAKE) -s -j$(JOBS) all $(UNIT)
-	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(JOBS) tests/house $(wildcard tests/http)
+	@$(MAKE) -s -j$(JOBS) all lib $(UNIT)
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(JOBS) tests/house tests/library $(wildcard tests/http)
 
 unit: $(UNIT) ## run the unit tests
 	@tests/run.sh $(UNIT)
@@ -144,6 +168,9 @@ house: ## check formatting and the rules of the house: which folder may include 
 	@for file in $(C_FILES); do clang-format-14 $$file | cmp -s - $$file \
 		|| { echo "$$file is not formatted (make format)"; bad=1; }; done; [ -z "$$bad" ]
 	@tests/run.sh -- tests/house
+
+install-test: all lib ## install below a root of its own, and build and run examples/xor.c with what lies there
+	@tests/run.sh -- tests/library
 
 format: ## format every C file
 	@docker/deps.sh format
@@ -216,15 +243,26 @@ deps: ## install what building and testing need (apt-get)
 image-test: ## build docker/Dockerfile without a container engine, start it and predict once (root)
 	@docker/image-test.sh
 
-install: all ## install under PREFIX=/usr/local, below DESTDIR
+install: all lib ## install daemon and library under PREFIX=/usr/local, below DESTDIR
 	install -D -m 755 $(BUILD)/descentd $(DESTDIR)$(PREFIX)/bin/descentd
 	install -D -m 644 docs/descentd.1 $(DESTDIR)$(PREFIX)/share/man/man1/descentd.1
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|' docker/descentd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/descentd.service
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/descent
+	install -m 644 $(BUILD)/libdescent.a $(BUILD)/$(LIB_SO) $(DESTDIR)$(LIBDIR)
+	ln -sf $(LIB_SO) $(DESTDIR)$(LIBDIR)/$(LIB_SONAME)
+	ln -sf $(LIB_SONAME) $(DESTDIR)$(LIBDIR)/libdescent.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' core/descent.pc.in \
+		>$(DESTDIR)$(LIBDIR)/pkgconfig/descent.pc
+	for header in $(LIB_HEADERS); do sed 's|"core/|"descent/|; s|^#ifdef DESCENT_DOUBLE|#if 0|' core/$$header.h \
+		>$(DESTDIR)$(PREFIX)/include/descent/$$header.h || exit; done
+	[ -n '$(DESTDIR)' ] || ldconfig || true # so that programs find the library at once
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/descentd $(DESTDIR)$(PREFIX)/share/man/man1/descentd.1 \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/descentd.service
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/descentd.service \
+		$(addprefix $(DESTDIR)$(LIBDIR)/,libdescent.a libdescent.so $(LIB_SONAME) $(LIB_SO) pkgconfig/descent.pc)
+	rm -rf $(DESTDIR)$(PREFIX)/include/descent
 
 clean: ## remove what was built
 	rm -rf build descentd

@@ -12,6 +12,8 @@ set -eu
 
 # group, how a thing is looked for, the thing, the Debian package that has it
 wanted='
+library compiler cc               gcc
+library file     stdio.h          libc6-dev
 build  compiler  cc                gcc
 build  file      stdio.h           libc6-dev
 build  command   make              make

@@ -40,6 +40,7 @@ ARROWS = [
     ("server/", ALL),  # main.c and the commands beside it
     ("bench/", ALL),
     ("tests/", ALL),
+    ("examples/", ()),  # programs of strangers: they include what is installed
 ]
 
 # A library's header, and where it may be included.
@@ -53,7 +54,7 @@ LIBRARIES = [
 OUTSIDE = "bench/", "tests/"  # may use any library, and be long: a test file is a list
 
 LINES_MAX = 600
-FOLDERS = "core", "schema", "server", "bench", "tests"
+FOLDERS = "core", "schema", "server", "bench", "tests", "examples"
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
 

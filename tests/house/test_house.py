@@ -64,6 +64,7 @@ def include(target):
     ("server/main.c", "<sqlite3.h>"),
     ("server/api/x.c", "http.h"),
     ("tests/unit/x.c", "server/gone.h"),
+    ("examples/x.c", "core/net.h"),
 ])
 def test_an_arrow_that_runs_back_is_seen(tree, path, target):
     plant(tree, path, f"/* {os.path.basename(path)} - planted */\n{include(target)}")
