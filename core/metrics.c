@@ -1,4 +1,4 @@
-/* metrics.c - how good predictions are. See metrics.h.
+/* metrics.c - counts of classes. See metrics.h; metrics_classes.c, metrics_numbers.c and metrics_table.c are the rest.
  *
  * Ratios are worked out when asked for; while batches come in there are only sums.
  */
@@ -15,14 +15,14 @@ struct confusion {
 	uint64_t counts[]; /* (K,K) */
 };
 
-/* The first of the largest. */
+/* The first of the largest; a NaN is passed over. */
 static size_t largest(const real *row, size_t n)
 {
 	size_t best = 0;
 
 	for (size_t i = 1; i < n; i++)
-		if (row[i] > row[best]) best = i;
-	return best;
+		if (row[i] > row[best] || isnan(row[best])) best = i;
+	return isnan(row[best]) ? 0 : best;
 }
 
 int confusion_new(struct confusion **out, size_t classes, struct err *e)
@@ -60,6 +60,11 @@ uint64_t confusion_count(const struct confusion *c, size_t truth, size_t predict
 uint64_t confusion_rows(const struct confusion *c)
 {
 	return c->rows;
+}
+
+size_t confusion_classes(const struct confusion *c)
+{
+	return c->classes;
 }
 
 static double ratio(double part, double whole)
@@ -111,6 +116,27 @@ double confusion_f1(const struct confusion *c, size_t k)
 	return ratio(2 * (double)confusion_count(c, k, k), (double)truly(c, k) + (double)predicted_as(c, k));
 }
 
+struct class_counts confusion_counts(const struct confusion *c, size_t k)
+{
+	return (struct class_counts){ (double)confusion_count(c, k, k), (double)truly(c, k),
+		(double)predicted_as(c, k) };
+}
+
+double confusion_matthews(const struct confusion *c)
+{
+	double rows = (double)c->rows, right = 0, both = 0, truth = 0, predicted = 0;
+
+	for (size_t k = 0; k < c->classes; k++) {
+		struct class_counts of = confusion_counts(c, k);
+
+		right += of.right;
+		both += of.truth * of.predicted;
+		truth += of.truth * of.truth;
+		predicted += of.predicted * of.predicted;
+	}
+	return ratio(right * rows - both, sqrt(rows * rows - truth) * sqrt(rows * rows - predicted));
+}
+
 size_t metrics_hits(const real *scores, const real *targets, size_t rows, size_t classes)
 {
 	size_t hits = 0;
@@ -118,36 +144,4 @@ size_t metrics_hits(const real *scores, const real *targets, size_t rows, size_t
 	for (size_t b = 0; b < rows; b++)
 		hits += largest(scores + b * classes, classes) == largest(targets + b * classes, classes);
 	return hits;
-}
-
-void regression_add(struct regression *r, double prediction, double target)
-{
-	double error = prediction - target, delta = target - r->target_mean;
-
-	r->rows++;
-	r->error_sum += error;
-	r->error_abs_sum += fabs(error);
-	r->error_square_sum += error * error;
-	r->target_mean += delta / (double)r->rows;
-	r->target_m2 += delta * (target - r->target_mean);
-}
-
-double regression_mse(const struct regression *r)
-{
-	return ratio(r->error_square_sum, (double)r->rows);
-}
-
-double regression_rmse(const struct regression *r)
-{
-	return sqrt(regression_mse(r));
-}
-
-double regression_mae(const struct regression *r)
-{
-	return ratio(r->error_abs_sum, (double)r->rows);
-}
-
-double regression_r2(const struct regression *r)
-{
-	return 1 - ratio(r->error_square_sum, r->target_m2);
 }

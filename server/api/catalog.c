@@ -8,6 +8,7 @@
 #include "core/activation.h"
 #include "core/init.h"
 #include "core/loss.h"
+#include "core/metrics.h"
 #include "core/optim.h"
 #include "server/api/document.h"
 #include "server/codec/json.h"
@@ -61,41 +62,15 @@ static bool initializer_row(size_t i, struct row *row)
 
 static bool metric_row(size_t i, struct row *row)
 {
-	static const struct row metrics[] = {
-		{ .name = "accuracy",
-				.formula = "rows whose highest score is their class / rows",
-				.range = "[0, 1]",
-				.source = "Sokolova and Lapalme, 2009" },
-		{ .name = "precision",
-				.formula = "true positives / predicted positives",
-				.range = "[0, 1]",
-				.source = "Sokolova and Lapalme, 2009" },
-		{ .name = "recall",
-				.formula = "true positives / positives",
-				.range = "[0, 1]",
-				.source = "Sokolova and Lapalme, 2009" },
-		{ .name = "f1",
-				.formula = "2 precision recall / (precision + recall)",
-				.range = "[0, 1]",
-				.source = "van Rijsbergen, Information Retrieval, 1979" },
-		{ .name = "mse",
-				.formula = "mean of (a - y)^2",
-				.range = "[0, inf)",
-				.source = "Gauss, 1809" },
-		{ .name = "rmse", .formula = "sqrt(mse)", .range = "[0, inf)", .source = "Gauss, 1809" },
-		{ .name = "mae",
-				.formula = "mean of |a - y|",
-				.range = "[0, inf)",
-				.source = "Laplace, 1774" },
-		{ .name = "r2",
-				.formula = "1 - sum (a - y)^2 / sum (y - mean y)^2",
-				.range = "(-inf, 1]",
-				.source = "Wright, 1921" },
-	};
+	const struct metric *m = metric_at(i);
 
-	if (i >= sizeof metrics / sizeof *metrics) return false;
-	*row = metrics[i];
-	return true;
+	if (m)
+		*row = (struct row){ .name = m->name,
+			.formula = m->formula,
+			.range = m->range,
+			.source = m->source,
+			.params = m->params };
+	return m;
 }
 
 static const struct kind {

@@ -77,10 +77,115 @@ START_TEST(r2_needs_targets_that_vary)
 }
 END_TEST
 
+/* Trained elsewhere, a network by hand may overflow: its NaN must not be taken for the best score. */
+START_TEST(a_nan_is_no_score)
+{
+	static const real odd[6] = { NAN, 1, 2, 0, NAN, -1 }, hot[6] = { 0, 0, 1, 1, 0, 0 };
+
+	ck_assert_uint_eq(metrics_hits(odd, hot, 2, 3), 2);
+}
+END_TEST
+
+/* Two classes, 4 3 / 1 2: (4*2 - 3*1) / sqrt(5 * 5 * 7 * 3). */
+START_TEST(matthews_by_hand)
+{
+	static const size_t counts[2][2] = { { 4, 3 }, { 1, 2 } };
+	static const real hot[2][2] = { { 1, 0 }, { 0, 1 } };
+	struct confusion *c;
+	struct err e;
+
+	OK(confusion_new(&c, 2, &e), e);
+	ck_assert(isnan(confusion_matthews(c)));
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < 2; j++)
+			for (size_t n = 0; n < counts[i][j]; n++)
+				confusion_add(c, hot[j], hot[i], 1);
+	ck_assert_double_eq_tol(confusion_matthews(c), 5 / sqrt(5.0 * 5 * 7 * 3), 1e-15);
+	confusion_free(c);
+}
+END_TEST
+
+START_TEST(classification_has_limits)
+{
+	struct classification *c;
+	struct err e;
+
+	ck_assert_int_eq(classification_new(&c, 3, 0, true, &e), ERR_RANGE);
+	ck_assert_int_eq(classification_new(&c, 3, 4, true, &e), ERR_RANGE);
+	ck_assert_int_eq(classification_new(&c, 0, 1, true, &e), ERR_RANGE);
+	ck_assert_ptr_null(c);
+	ck_assert_uint_eq(classification_bytes(SIZE_MAX / 2, 5), SIZE_MAX);
+}
+END_TEST
+
+/* In each of the six rows at the top the class is among the first two: the fifth has 0.5 0.5 0 and the second class. */
+START_TEST(of_equal_scores_the_first_counts)
+{
+	struct classification *c;
+	struct err e;
+
+	for (size_t k = 1; k <= 3; k++) {
+		OK(classification_new(&c, 3, k, true, &e), e);
+		OK(classification_add(c, scores, targets, 6, &e), e);
+		OK(classification_end(c, &e), e);
+		ck_assert_uint_eq(classification_top_k(c), k);
+		ck_assert_double_eq_tol(metric_find("top_k")->classes(c), k == 1 ? 0.5 : 1, 1e-15);
+		ck_assert_double_eq(metric_find("accuracy")->classes(c), 0.5);
+		classification_free(c);
+	}
+}
+END_TEST
+
+START_TEST(an_empty_classification_is_not_defined)
+{
+	struct classification *c;
+	const struct metric *m;
+	struct err e;
+
+	OK(classification_new(&c, 3, 2, true, &e), e);
+	OK(classification_end(c, &e), e);
+	for (size_t i = 0; (m = metric_at(i)); i++)
+		if (m->classes) ck_assert_msg(isnan(m->classes(c)), "%s", m->name);
+	ck_assert_uint_eq(classification_nonfinite(c), 0);
+	classification_free(c);
+}
+END_TEST
+
+START_TEST(rows_that_are_not_finite_are_counted)
+{
+	static const real odd[6] = { NAN, 1, 2, 0, INFINITY, -1 }, hot[6] = { 0, 0, 1, 1, 0, 0 };
+	struct classification *c;
+	struct err e;
+
+	OK(classification_new(&c, 3, 2, false, &e), e);
+	OK(classification_add(c, odd, hot, 2, &e), e);
+	OK(classification_add(c, scores, targets, 6, &e), e);
+	OK(classification_end(c, &e), e);
+	ck_assert_uint_eq(classification_nonfinite(c), 2);
+	ck_assert(isnan(metric_find("log_loss")->classes(c))); /* the scores are no probabilities */
+	classification_free(c);
+}
+END_TEST
+
+START_TEST(the_table_is_whole)
+{
+	const struct metric *m;
+
+	for (size_t i = 0; (m = metric_at(i)); i++) {
+		ck_assert_ptr_eq(metric_find(m->name), m);
+		ck_assert_msg(*m->formula && *m->range && *m->source, "%s", m->name);
+		ck_assert_msg((m->of == METRIC_NUMBERS) == (m->numbers != NULL), "%s", m->name);
+	}
+	ck_assert_ptr_null(metric_find("luck"));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { confusion_by_hand, confusion_has_limits, regression_by_hand,
-		r2_needs_targets_that_vary, NULL };
+		r2_needs_targets_that_vary, a_nan_is_no_score, matthews_by_hand, classification_has_limits,
+		of_equal_scores_the_first_counts, an_empty_classification_is_not_defined,
+		rows_that_are_not_finite_are_counted, the_table_is_whole, NULL };
 
 	return suite_main("core_metrics", tests, 20);
 }

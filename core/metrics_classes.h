@@ -1,0 +1,18 @@
+/* metrics_classes.h - what a classification holds, for metrics_classes.c and metrics_table.c alone. */
+#ifndef DESCENT_METRICS_CLASSES_H
+#define DESCENT_METRICS_CLASSES_H
+
+#include "core/metrics.h"
+#include "core/metrics_rank.h"
+
+struct classification {
+	size_t classes, top_k;
+	bool probabilities;
+	struct confusion *confusion;
+	struct ranking *ranking;
+	uint64_t top_hits;  /* rows whose class is among the top_k with the highest scores */
+	uint64_t nonfinite; /* rows with such a score */
+	double log_loss_sum;
+};
+
+#endif
