@@ -160,8 +160,8 @@ START_TEST(whole_numbers_keep_their_digits)
 END_TEST
 
 static const struct param params[PARAMS_MAX] = {
-	{ "learning_rate", 0.01, 0, 1, true, false, "a step" },
-	{ "beta_1", 0.9, 0, 1, false, true, "a memory" },
+	{ "learning_rate", 0.01, 0, 1, true, false, "a step", false },
+	{ "beta_1", 0.9, 0, 1, false, true, "a memory", false },
 };
 
 /* "<name>: <learning_rate> <beta_1>" of a value, or faults. */
