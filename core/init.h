@@ -6,19 +6,26 @@
 #include <stdint.h>
 
 #include "core/activation.h"
+#include "core/param.h"
 #include "core/real.h"
 
 struct initializer {
-	const char *name; /* glorot_uniform, glorot_normal, he_uniform, he_normal, zeros */
-	const char *formula;
+	const char *name;    /* zeros, constant, uniform, normal, glorot_…, he_…, lecun_…, orthogonal */
+	const char *formula; /* inputs and units are the layer's */
 	const char *source;
-	/* Fills weights (inputs, units), drawn from (seed, RNG_WEIGHTS, layer). */
-	void (*fill)(real *weights, size_t inputs, size_t units, uint64_t seed, uint32_t layer);
+	struct param params[PARAMS_MAX];
+	/* Fills weights (inputs, units), drawn from (seed, RNG_WEIGHTS, layer). Neither may be 0. */
+	void (*fill)(real *weights, size_t inputs, size_t units, uint64_t seed, uint32_t layer,
+			const double *params);
 };
 
 const struct initializer *init_at(size_t i); /* NULL past the end */
 const struct initializer *init_find(const char *name);
-/* What suits the activation: he_normal for the relu family, glorot_uniform for the rest. */
+/* What suits the activation: he_normal for the relu family, lecun_normal for selu, glorot_uniform for the rest. */
 const struct initializer *init_for(const struct activation *activation);
+
+/* The orthogonal row's, in init_orthogonal.c: the columns of weights (inputs, units), or the rows where there are
+ * fewer of them, become orthogonal to one another, each of length gain. */
+void init_orthogonal(real *weights, size_t inputs, size_t units, uint64_t seed, uint32_t layer, double gain);
 
 #endif

@@ -133,9 +133,11 @@ void net_init(struct net *net, uint64_t seed)
 	for (size_t i = 0; i < net->count; i++) {
 		struct layer *layer = &net->layers[i];
 		const struct initializer *init = layer->spec.init;
+		double params[PARAMS_MAX];
 
 		if (!init) init = init_for(layer->spec.activation);
-		init->fill(layer->weights, layer->inputs, layer->spec.units, seed, (uint32_t)i);
+		params_fallback(init->params, params);
+		init->fill(layer->weights, layer->inputs, layer->spec.units, seed, (uint32_t)i, params);
 		if (layer->biases) memset(layer->biases, 0, layer->spec.units * sizeof(real));
 	}
 }
