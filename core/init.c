@@ -2,11 +2,13 @@
  *
  * Weight number i of layer l is a function of (seed, l, i) and of nothing else.
  */
+
 #include "core/init.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "core/init_rows.h"
 #include "core/rng.h"
 
 static void fill_uniform(real *weights, size_t n, double limit, uint64_t seed, uint32_t layer)

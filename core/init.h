@@ -24,8 +24,4 @@ const struct initializer *init_find(const char *name);
 /* What suits the activation: he_normal for the relu family, lecun_normal for selu, glorot_uniform for the rest. */
 const struct initializer *init_for(const struct activation *activation);
 
-/* The orthogonal row's, in init_orthogonal.c: the columns of weights (inputs, units), or the rows where there are
- * fewer of them, become orthogonal to one another, each of length gain. */
-void init_orthogonal(real *weights, size_t inputs, size_t units, uint64_t seed, uint32_t layer, double gain);
-
 #endif

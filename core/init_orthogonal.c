@@ -8,8 +8,9 @@
  * all coordinates with a random stride.
  */
 #include <math.h>
+#include <stdbool.h>
 
-#include "core/init.h"
+#include "core/init_rows.h"
 #include "core/rng.h"
 #include "core/wide.h"
 
