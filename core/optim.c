@@ -29,3 +29,8 @@ const struct optimizer *optim_find(const char *name)
 		if (!strcmp(row->name, name)) return row;
 	return NULL;
 }
+
+size_t optim_moments(const struct optimizer *optimizer, const double *params)
+{
+	return optimizer->blocks ? optimizer->blocks(params) : optimizer->moments;
+}

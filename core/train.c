@@ -89,7 +89,7 @@ static struct sizes find_sizes(const struct net *net, const struct train_config 
 	struct sizes s = {
 		.batch = config->batch_size ? config->batch_size : train_rows,
 		.parameters = net_parameters(net),
-		.moments = config->optimizer->moments,
+		.moments = optim_moments(config->optimizer, config->optimizer_params),
 		.best = config->patience && config->restore_best,
 	};
 
