@@ -101,16 +101,19 @@ static void measure(const struct gemm_engine *engine, const struct shape *s, con
 static void measure_shape(const struct shape *s, const char *only)
 {
 	real *a = numbers(s->m * s->k), *b = numbers(s->k * s->n), *c = numbers(s->m * s->n);
-	struct gemm_args nn = { s->m, s->n, s->k, a, s->k, 1, b, s->n, c, s->n, false }, tn = nn;
+	struct gemm_args nn = { s->m, s->n, s->k, a, s->k, 1, b, s->n, 1, c, s->n, false }, tn = nn, nt = nn;
 
 	tn.a_row = 1;
 	tn.a_col = s->m;
+	nt.b_row = 1;
+	nt.b_col = s->k;
 	for (size_t i = 0; gemm_engine_at(i); i++) {
 		const struct gemm_engine *engine = gemm_engine_at(i);
 
 		if (!engine->usable() || (only && strcmp(engine->name, only) != 0)) continue;
 		measure(engine, s, "NN", &nn);
 		if (s->m > 1) measure(engine, s, "TN", &tn);
+		measure(engine, s, "NT", &nt);
 	}
 	free(a);
 	free(b);

@@ -87,7 +87,7 @@ static void run_part(void *arg, int part, int parts)
 		g.c += start * g.c_row;
 	} else {
 		g.n = count;
-		g.b += start;
+		g.b += start * g.b_col;
 		g.c += start;
 	}
 	if (count > 0) job->engine->run(&g);

@@ -1,7 +1,7 @@
 /* gemm.h - matrix products, and the engines behind them.
  *
- * C (M,N) = A (M,K) B (K,N), or C += A B. A may have any strides, so that a transposed A costs no copy;
- * the rows of B and C are contiguous. Every element of C is one chain over k = 0, 1, 2, … of fused
+ * C (M,N) = A (M,K) B (K,N), or C += A B. A and B may have any strides, so that a transposed one needs no
+ * copy of the caller's; the rows of C are contiguous. Every element of C is one chain over k = 0, 1, 2, … of fused
  * multiply-adds, rounded once each, in every engine but `portable` on a machine without FMA: so a row's
  * result has the same bits alone and in a batch, at any number of threads, and in any engine with FMA.
  *
@@ -17,14 +17,14 @@
 #include "core/real.h"
 #include "core/team.h"
 
-/* One product. Strides are in elements. a(m,k) is a[m*a_row + k*a_col]; b(k,n) is b[k*b_row + n];
- * c(m,n) is c[m*c_row + n]. accumulate: C += A B, the chain starting from what C holds. */
+/* One product. Strides are in elements. a(m,k) is a[m*a_row + k*a_col]; b(k,n) is
+ * b[k*b_row + n*b_col]; c(m,n) is c[m*c_row + n]. accumulate: C += A B, the chain starting from what C holds. */
 struct gemm_args {
 	size_t m, n, k;
 	const real *a;
 	size_t a_row, a_col;
 	const real *b;
-	size_t b_row;
+	size_t b_row, b_col;
 	real *c;
 	size_t c_row;
 	bool accumulate;

@@ -23,6 +23,7 @@
 #define DESCENT_GEMM_KERNEL_H
 
 #include "core/gemm_engines.h"
+#include "core/gemm_pack.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -133,34 +134,45 @@ static inline size_t widest_tile(size_t rows)
 	return vecs;
 }
 
+/* How B, or a packed block of it, lies. */
+struct panels {
+	const real *first;
+	size_t row;  /* between two rows of a panel */
+	size_t next; /* between two panels; 0: as many numbers as a tile is wide */
+	size_t vecs; /* of a panel, where a tile is not narrower */
+};
+
 /* One band of `rows` rows of C, t filled in but for what changes along the band. */
-static void run_band(struct tile *t, size_t rows, size_t n)
+static ALWAYS_INLINE void run_band(struct tile *t, size_t rows, size_t n, size_t most_vecs, size_t next)
 {
 	const bool dense = t->a_row == 1;
-	const size_t widest = widest_tile(rows);
+	const size_t widest = widest_tile(rows), vecs = widest < most_vecs ? widest : most_vecs;
+	const size_t columns = vecs * VEC_LANES;
 
-	while (n > 0) {
-		size_t vecs = (n + VEC_LANES - 1) / VEC_LANES, lanes;
-		bool part;
+	for (; n > columns; n -= columns) {
+		tiles[dense][false][rows][vecs](t);
+		t->b += next ? next : columns;
+		t->c += columns;
+	}
+	if (n > 0) {
+		const size_t last = (n + VEC_LANES - 1) / VEC_LANES;
+		const bool part = n < last * VEC_LANES;
 
-		if (vecs > widest) vecs = widest;
-		lanes = vecs * VEC_LANES;
-		part = lanes > n;
-		if (part) {
-			t->mask = vec_mask_of(n - (vecs - 1) * VEC_LANES);
-			lanes = n;
-		}
-		tiles[dense][part][rows][vecs](t);
-		t->b += lanes;
-		t->c += lanes;
-		n -= lanes;
+		if (part) t->mask = vec_mask_of(n - (last - 1) * VEC_LANES);
+		tiles[dense][part][rows][last](t);
 	}
 }
 
-/* Rows are dealt out evenly over the fewest bands, so that no band is much lower than the others. */
-static void vec_run(const struct gemm_args *g)
+static size_t band_count(size_t m)
 {
-	size_t bands = (g->m + TILE_ROWS - 1) / TILE_ROWS;
+	return (m + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+/* The product but for B, which is read through panels. Rows are dealt out evenly over the fewest bands, so that no
+ * band is much lower than the others. */
+static ALWAYS_INLINE void run_bands(const struct gemm_args *g, const struct panels *b)
+{
+	size_t bands = band_count(g->m);
 
 	for (size_t m = 0; bands > 0; bands--) {
 		size_t rows = (g->m - m + bands - 1) / bands;
@@ -169,16 +181,65 @@ static void vec_run(const struct gemm_args *g)
 			.a = g->a + m * g->a_row,
 			.a_row = g->a_row,
 			.a_col = g->a_col,
-			.b = g->b,
-			.b_row = g->b_row,
+			.b = b->first,
+			.b_row = b->row,
 			.c = g->c + m * g->c_row,
 			.c_row = g->c_row,
 			.accumulate = g->accumulate,
 		};
 
-		run_band(&t, rows, g->n);
+		run_band(&t, rows, g->n, b->vecs, b->next);
 		m += rows;
 	}
+}
+
+/* Most of B that is packed at once, on the stack, and most rows of it. */
+#define PACKED_NUMBERS ((size_t)65536 / sizeof(real))
+#define PACKED_DEPTH   ((size_t)256)
+
+/* The size of the parts of n things, as even as can be, none larger than most. */
+static size_t even_part(size_t n, size_t most)
+{
+	size_t parts = (n + most - 1) / most;
+
+	return (n + parts - 1) / parts;
+}
+
+/* B is packed block by block, and each block used for all rows of A. A tile as high as the highest band sets the
+ * width of a panel. */
+static __attribute__((noinline)) void run_packed(const struct gemm_args *g)
+{
+	_Alignas(REAL_ALIGN) real packed[PACKED_NUMBERS];
+	const size_t vecs = widest_tile(even_part(g->m, TILE_ROWS)), panel = vecs * VEC_LANES;
+	const size_t deepest = PACKED_NUMBERS / panel < PACKED_DEPTH ? PACKED_NUMBERS / panel : PACKED_DEPTH;
+	const size_t depth = even_part(g->k, deepest), width = PACKED_NUMBERS / depth / panel * panel;
+	struct gemm_args block = *g;
+
+	for (size_t n = 0; n < g->n; n += width) {
+		block.n = g->n - n < width ? g->n - n : width;
+		block.c = g->c + n;
+		for (size_t k = 0; k < g->k; k += depth) {
+			block.k = g->k - k < depth ? g->k - k : depth;
+			block.a = g->a + k * g->a_col;
+			block.b = g->b + k * g->b_row + n * g->b_col;
+			block.accumulate = g->accumulate || k > 0;
+			pack_block(&block, packed, panel);
+			run_bands(&block, &(struct panels){ packed, panel, block.k * panel, vecs });
+		}
+	}
+}
+
+static void run_direct(const struct gemm_args *g)
+{
+	run_bands(g, &(struct panels){ g->b, g->b_row, 0, TILE_VECS });
+}
+
+static void vec_run(const struct gemm_args *g)
+{
+	if (g->b_col == 1 || g->k == 0)
+		run_direct(g);
+	else
+		run_packed(g);
 }
 
 #endif

@@ -21,8 +21,8 @@ static void naive_run(const struct gemm_args *g)
 			real sum = g->accumulate ? *c : REAL(0.0);
 
 			for (size_t k = 0; k < g->k; k++)
-				sum = REAL_FMA(g->a[m * g->a_row + k * g->a_col], g->b[k * g->b_row + n],
-						sum);
+				sum = REAL_FMA(g->a[m * g->a_row + k * g->a_col],
+						g->b[k * g->b_row + n * g->b_col], sum);
 			*c = sum;
 		}
 	}

@@ -135,6 +135,7 @@ static void weighted_input(
 		.a_col = 1,
 		.b = layer->weights,
 		.b_row = units,
+		.b_col = 1,
 		.c = z,
 		.c_row = units,
 		.accumulate = layer->biases,
@@ -240,6 +241,7 @@ static void layer_gradient(const struct layer *layer, const struct net_work *wor
 		.a_col = layer->inputs,
 		.b = delta,
 		.b_row = units,
+		.b_col = 1,
 		.c = weights,
 		.c_row = units,
 	};
@@ -267,6 +269,7 @@ static void delta_below(const struct layer *layer, const struct layer_spec *spec
 		.a_col = 1,
 		.b = work->transposed,
 		.b_row = inputs,
+		.b_col = 1,
 		.c = below,
 		.c_row = inputs,
 	};

@@ -62,8 +62,8 @@ static void buffer_fill(struct buffer *b, uint64_t salt)
 /* One product to try, with how its operands lie. */
 struct layout {
 	size_t m, n, k;
-	bool transposed; /* A lies as (K, M) */
-	size_t pad;      /* elements that each row is longer than it needs */
+	bool a_turned, b_turned; /* A lies as (K, M), B as (N, K) */
+	size_t pad;              /* elements that each row is longer than it needs */
 	bool accumulate;
 };
 
@@ -79,11 +79,12 @@ static size_t stretch(size_t rows, size_t row, size_t used)
 
 static struct operands operands_new(const struct layout *l)
 {
-	size_t a_rows = l->transposed ? l->k : l->m, a_used = l->transposed ? l->m : l->k;
-	size_t a_row = a_used + l->pad, b_row = l->n + l->pad, c_row = l->n + l->pad;
+	size_t a_rows = l->a_turned ? l->k : l->m, a_used = l->a_turned ? l->m : l->k;
+	size_t b_rows = l->b_turned ? l->n : l->k, b_used = l->b_turned ? l->k : l->n;
+	size_t a_row = a_used + l->pad, b_row = b_used + l->pad, c_row = l->n + l->pad;
 	struct operands o = {
 		.a = buffer_new(stretch(a_rows, a_row, a_used)),
-		.b = buffer_new(stretch(l->k, b_row, l->n)),
+		.b = buffer_new(stretch(b_rows, b_row, b_used)),
 		.c = buffer_new(stretch(l->m, c_row, l->n) + 2 * GUARD),
 		.expected = buffer_new(stretch(l->m, c_row, l->n) + 2 * GUARD),
 	};
@@ -97,10 +98,11 @@ static struct operands operands_new(const struct layout *l)
 		.n = l->n,
 		.k = l->k,
 		.a = o.a.data,
-		.a_row = l->transposed ? 1 : a_row,
-		.a_col = l->transposed ? a_row : 1,
+		.a_row = l->a_turned ? 1 : a_row,
+		.a_col = l->a_turned ? a_row : 1,
 		.b = o.b.data,
-		.b_row = b_row,
+		.b_row = l->b_turned ? 1 : b_row,
+		.b_col = l->b_turned ? b_row : 1,
 		.c = o.c.data + GUARD,
 		.c_row = c_row,
 		.accumulate = l->accumulate,
@@ -152,10 +154,10 @@ static void compare(const struct gemm_engine *engine, const struct layout *l, co
 		real got = o->c.data[i], expected = o->expected.data[i];
 
 		if (inside ? same(engine, l, got, expected) : got == expected) continue;
-		ck_abort_msg("%s: m %zu n %zu k %zu%s pad %zu%s: element %td is %.9g, not %.9g", engine->name,
-				l->m, l->n, l->k, l->transposed ? " transposed" : "", l->pad,
-				l->accumulate ? " accumulating" : "", (ptrdiff_t)i - GUARD, (double)got,
-				(double)expected);
+		ck_abort_msg("%s: m %zu n %zu k %zu%s%s pad %zu%s: element %td is %.9g, not %.9g",
+				engine->name, l->m, l->n, l->k, l->a_turned ? " A turned" : "",
+				l->b_turned ? " B turned" : "", l->pad, l->accumulate ? " accumulating" : "",
+				(ptrdiff_t)i - GUARD, (double)got, (double)expected);
 	}
 }
 
@@ -177,11 +179,11 @@ static void try_layout(const struct layout *l)
 	operands_free(&o);
 }
 
-/* The four forms of one shape. */
+/* The eight forms of one shape. */
 static void try_shape(size_t m, size_t n, size_t k)
 {
-	for (unsigned form = 0; form < 4; form++) {
-		struct layout l = { m, n, k, form & 1, (m + n + k) % 2 * 5, form & 2 };
+	for (unsigned form = 0; form < 8; form++) {
+		struct layout l = { m, n, k, form & 1, form & 2, (m + n + k) % 2 * 5, form & 4 };
 
 		try_layout(&l);
 	}
@@ -251,15 +253,18 @@ START_TEST(nothing_to_do)
 }
 END_TEST
 
-/* A whose columns are not neighbours either: every other element of every row. */
-START_TEST(a_with_two_strides)
+/* A and B whose columns are not neighbours either: every other element of every row. */
+START_TEST(two_strides)
 {
-	struct layout l = { 30, 40, 100, false, 1, false };
+	struct layout l = { 30, 40, 100, false, false, 1, false };
 	struct operands o = operands_new(&l);
 	struct gemm_args g = o.args;
 
 	g.a_col = 2;
 	g.k /= 2;
+	g.b_col = 2;
+	g.n /= 2;
+	l.n = g.n;
 	for (size_t i = 0; gemm_engine_at(i); i++) {
 		const struct gemm_engine *engine = gemm_engine_at(i);
 
@@ -276,9 +281,9 @@ START_TEST(a_with_two_strides)
 END_TEST
 
 /* Row 3 of a batch must have the bits that it has alone: a prediction does not depend on its company. */
-static void try_row_alone(const struct gemm_engine *engine, size_t batch, size_t n, size_t k)
+static void try_row_alone(const struct gemm_engine *engine, size_t batch, size_t n, size_t k, bool turned)
 {
-	struct layout l = { batch, n, k, false, 0, false };
+	struct layout l = { batch, n, k, false, turned, 0, false };
 	struct operands o = operands_new(&l);
 	struct gemm_args alone = o.args;
 	const size_t row = 3;
@@ -299,12 +304,14 @@ START_TEST(row_alone_is_row_in_batch)
 		const struct gemm_engine *engine = gemm_engine_at(i);
 
 		if (!engine->usable()) continue;
-		for (size_t n = 1; n <= LONGEST; n += 3) {
-			try_row_alone(engine, 7, n, 100);
-			try_row_alone(engine, 64, n, 100);
+		for (int turned = 0; turned < 2; turned++) {
+			for (size_t n = 1; n <= LONGEST; n += 3) {
+				try_row_alone(engine, 7, n, 100, turned);
+				try_row_alone(engine, 64, n, 100, turned);
+			}
+			try_row_alone(engine, 7, 512, 1100, turned);
+			try_row_alone(engine, 64, 512, 1100, turned);
 		}
-		try_row_alone(engine, 7, 512, 1100);
-		try_row_alone(engine, 64, 512, 1100);
 	}
 }
 END_TEST
@@ -370,9 +377,9 @@ static void try_threads(const struct gemm_engine *engine, const struct layout *l
 START_TEST(threads_do_not_change_a_bit)
 {
 	static const struct layout layouts[] = {
-		{ 64, 128, 784, false, 0, false }, { 301, 67, 300, true, 3, true },
-		{ 13, 1000, 500, false, 1, true }, { 1000, 10, 500, true, 0, false },
-		{ 2, 3, 900000, false, 0, false }, /* fewer tiles than threads */
+		{ 64, 128, 784, false, false, 0, false }, { 301, 67, 300, true, true, 3, true },
+		{ 13, 1000, 500, false, true, 1, true }, { 1000, 10, 500, true, false, 0, false },
+		{ 2, 3, 900000, false, false, 0, false }, /* fewer tiles than threads */
 	};
 
 	for (size_t i = 0; gemm_engine_at(i); i++) {
@@ -385,7 +392,7 @@ END_TEST
 
 START_TEST(small_products_do_not_wake_the_team)
 {
-	struct layout l = { 32, 16, 4, false, 0, false };
+	struct layout l = { 32, 16, 4, false, false, 0, false };
 	struct operands o = operands_new(&l);
 	struct test_team t = { { 3, test_team_run }, 0 };
 
@@ -448,7 +455,7 @@ int main(void)
 		shapes_larger_than_a_block,
 		depth_zero_clears_or_keeps,
 		nothing_to_do,
-		a_with_two_strides,
+		two_strides,
 		row_alone_is_row_in_batch,
 		threads_do_not_change_a_bit,
 		small_products_do_not_wake_the_team,
