@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/err.h"
+#include "core/metrics_rank.h"
 #include "core/param.h"
 #include "core/real.h"
 
@@ -53,12 +54,12 @@ size_t metrics_hits(const real *scores, const real *targets, size_t rows, size_t
 struct classification;
 
 /* *out is new (classification_free), empty. top_k: in [1, classes]. probabilities: the scores are, so that a log loss
- * can be had. Errors: those of confusion_new; ERR_RANGE: top_k. */
-int classification_new(
-		struct classification **out, size_t classes, size_t top_k, bool probabilities, struct err *e);
+ * can be had. scores_max: see metrics_rank.h. Errors: those of confusion_new; ERR_RANGE: top_k. */
+int classification_new(struct classification **out, size_t classes, size_t top_k, bool probabilities,
+		size_t scores_max, struct err *e);
 void classification_free(struct classification *c);
 /* At most how much memory `rows` rows of `classes` classes take, in bytes; SIZE_MAX when it would overflow. */
-size_t classification_bytes(size_t classes, uint64_t rows);
+size_t classification_bytes(size_t classes, size_t scores_max, uint64_t rows);
 /* scores, targets (B,K). ERR_NOMEM. */
 int classification_add(struct classification *c, const real *scores, const real *targets, size_t rows,
 		struct err *e);
@@ -66,8 +67,6 @@ int classification_add(struct classification *c, const real *scores, const real 
 int classification_end(struct classification *c, struct err *e);
 const struct confusion *classification_confusion(const struct classification *c); /* borrowed */
 size_t classification_top_k(const struct classification *c);
-/* Rows that had a score that is not finite. */
-uint64_t classification_nonfinite(const struct classification *c);
 /* By how much roc_auc and pr_auc of any class may be off at most; 0 while they are exact (metrics_rank.h). */
 void classification_slack(const struct classification *c, double *roc, double *pr);
 

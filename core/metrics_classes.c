@@ -9,8 +9,8 @@
 #define PROBABILITY_FLOOR \
 	2.2204460492503131e-16 /* as scikit-learn's log_loss: what is nearer to 0 or 1 counts as that */
 
-int classification_new(
-		struct classification **out, size_t classes, size_t top_k, bool probabilities, struct err *e)
+int classification_new(struct classification **out, size_t classes, size_t top_k, bool probabilities,
+		size_t scores_max, struct err *e)
 {
 	struct classification *c = calloc(1, sizeof *c);
 	int rc;
@@ -18,7 +18,7 @@ int classification_new(
 	*out = NULL;
 	if (!c) return err_nomem(e);
 	if ((rc = confusion_new(&c->confusion, classes, e)) ||
-			(rc = ranking_new(&c->ranking, classes, RANKING_SCORES_MAX, e)))
+			(rc = ranking_new(&c->ranking, classes, scores_max, e)))
 		goto out;
 	if (!top_k || top_k > classes) {
 		rc = err_set(e, ERR_RANGE, "the best %zu of %zu classes cannot be had", top_k, classes);
@@ -42,12 +42,12 @@ void classification_free(struct classification *c)
 	free(c);
 }
 
-size_t classification_bytes(size_t classes, uint64_t rows)
+size_t classification_bytes(size_t classes, size_t scores_max, uint64_t rows)
 {
 	size_t counts = size_mul(size_mul(classes, classes), sizeof(uint64_t));
 
 	return size_add(size_add(counts, size_mul(classes, sizeof(struct ranking_area))),
-			ranking_bytes(classes, rows));
+			ranking_bytes(classes, scores_max, rows));
 }
 
 static size_t class_of(const real *target, size_t classes)
@@ -88,13 +88,6 @@ static double row_log_loss(const real *scores, size_t classes, size_t truth)
 	return log(sum) - log(probability(scores[truth]));
 }
 
-static bool finite_scores(const real *scores, size_t n)
-{
-	for (size_t k = 0; k < n; k++)
-		if (!isfinite(scores[k])) return false;
-	return true;
-}
-
 int classification_add(
 		struct classification *c, const real *scores, const real *targets, size_t rows, struct err *e)
 {
@@ -111,7 +104,6 @@ int classification_add(
 
 			truth[i] = (uint32_t)class_of(targets + (from + i) * c->classes, c->classes);
 			c->top_hits += among_first(c, row, truth[i]);
-			c->nonfinite += !finite_scores(row, c->classes);
 			if (c->probabilities) c->log_loss_sum += row_log_loss(row, c->classes, truth[i]);
 		}
 		rc = ranking_add(c->ranking, chunk, truth, n, e);
@@ -132,11 +124,6 @@ const struct confusion *classification_confusion(const struct classification *c)
 size_t classification_top_k(const struct classification *c)
 {
 	return c->top_k;
-}
-
-uint64_t classification_nonfinite(const struct classification *c)
-{
-	return c->nonfinite;
 }
 
 void classification_slack(const struct classification *c, double *roc, double *pr)

@@ -10,8 +10,7 @@ struct classification {
 	bool probabilities;
 	struct confusion *confusion;
 	struct ranking *ranking;
-	uint64_t top_hits;  /* rows whose class is among the top_k with the highest scores */
-	uint64_t nonfinite; /* rows with such a score */
+	uint64_t top_hits; /* rows whose class is among the top_k with the highest scores */
 	double log_loss_sum;
 };
 

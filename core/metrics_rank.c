@@ -14,13 +14,13 @@
 
 #include "core/size.h"
 
-#define KEY_NAN       UINT32_MAX /* above that of infinity */
-#define ROWS_FIRST    1024       /* room for so many rows at first */
-#define BINS_TOGETHER (1u << 20) /* of all classes */
-#define BINS_FEWEST   64
-#define DIGIT_BITS    11 /* of a pass of sorting */
-#define DIGITS        (1u << DIGIT_BITS)
-#define SIGN_BIT      (1u << 31)
+#define KEY_NAN      UINT32_MAX /* above that of infinity */
+#define ROWS_FIRST   1024       /* room for so many rows at first */
+#define SCORES_A_BIN 4          /* scores kept for each bin there may be */
+#define BINS_FEWEST  64
+#define DIGIT_BITS   11 /* of a pass of sorting */
+#define DIGITS       (1u << DIGIT_BITS)
+#define SIGN_BIT     (1u << 31)
 
 /* A step of the curve: rows with keys in [low, high]. */
 struct step {
@@ -230,9 +230,9 @@ static struct ranking_area area_of(struct ranking *r, size_t k)
 
 /* ---- what metrics_rank.h promises ---- */
 
-static size_t bins_for(size_t classes)
+static size_t bins_for(size_t classes, size_t scores_max)
 {
-	size_t share = BINS_TOGETHER / classes;
+	size_t share = scores_max / SCORES_A_BIN / classes;
 
 	if (share < BINS_FEWEST) return BINS_FEWEST;
 	return share < RANKING_BINS_MAX ? share : RANKING_BINS_MAX;
@@ -252,7 +252,7 @@ int ranking_new(struct ranking **out, size_t classes, size_t scores_max, struct 
 	if (!(r = calloc(1, sizeof *r))) return err_nomem(e);
 	r->classes = classes;
 	r->rows_max = rows_for(classes, scores_max);
-	r->bins_max = bins_for(classes);
+	r->bins_max = bins_for(classes, scores_max);
 	r->bins = calloc(classes, sizeof *r->bins);
 	r->areas = calloc(classes, sizeof *r->areas);
 	if (!r->bins || !r->areas) {
@@ -277,15 +277,15 @@ void ranking_free(struct ranking *r)
 	free(r);
 }
 
-size_t ranking_bytes(size_t classes, uint64_t rows)
+size_t ranking_bytes(size_t classes, size_t scores_max, uint64_t rows)
 {
-	size_t most = rows_for(classes ? classes : 1, RANKING_SCORES_MAX);
+	size_t most = rows_for(classes, scores_max);
 	size_t kept = rows < most ? (size_t)rows : most;
 	size_t bytes = size_mul(kept, size_mul(size_add(classes, 3), sizeof(uint32_t)));
 
 	if (rows > most)
-		bytes = size_add(bytes,
-				size_mul(size_mul(classes + 1, bins_for(classes)), sizeof(struct step)));
+		bytes = size_add(bytes, size_mul(size_mul(classes + 1, bins_for(classes, scores_max)),
+							sizeof(struct step)));
 	return bytes;
 }
 

@@ -2,9 +2,9 @@
  *
  * Both areas need all scores in order. Up to a number of scores they are kept (4 bytes each) and the areas are exact,
  * ties and all. Past that the scores of each class are put into bins, at most RANKING_BINS_MAX, whose borders follow
- * the scores themselves: a bin holds about 1/RANKING_BINS_MAX of the class's rows and of the others. Only the order
+ * the scores themselves: of n bins one holds about 1/n of the class's rows and of the others. Only the order
  * within a bin is then unknown, and what that can make at most is worked out beside the area (the slack): of the ROC
- * about 1 / RANKING_BINS_MAX, of the precision more where the class has few rows, and more of both when later scores
+ * about 1/n, of the precision more where the class has few rows, and more of both when later scores
  * are distributed wholly unlike the first ones.
  */
 #ifndef DESCENT_METRICS_RANK_H
@@ -17,7 +17,9 @@
 #include "core/real.h"
 
 #define RANKING_SCORES_MAX (1u << 22) /* kept as they are: 2 million rows of two classes, 400,000 of ten */
-#define RANKING_BINS_MAX   65536      /* of one class; fewer from 16 classes on */
+#define RANKING_BINS_MAX   65536      /* of one class, and at most 1 for 4 scores that are kept */
+#define RANKING_SCORE_BYTES \
+	32 /* memory for a score that may be kept, at most: itself, sorting, its share of the bins */
 
 struct ranking;
 
@@ -29,12 +31,12 @@ struct ranking_area {
 			pr_slack; /* the true area is no further away than that; 0: exact, but for rounding */
 };
 
-/* *out is new (ranking_free). scores_max: how many scores are kept, RANKING_SCORES_MAX. ERR_RANGE: no classes;
+/* *out is new (ranking_free). scores_max: how many scores may be kept; RANKING_SCORES_MAX is enough. ERR_RANGE: no classes;
  * ERR_NOMEM. */
 int ranking_new(struct ranking **out, size_t classes, size_t scores_max, struct err *e);
 void ranking_free(struct ranking *r);
 /* At most how much memory `rows` rows take, in bytes; SIZE_MAX when it would overflow. */
-size_t ranking_bytes(size_t classes, uint64_t rows);
+size_t ranking_bytes(size_t classes, size_t scores_max, uint64_t rows);
 /* scores (B,K); truth (B): each row's class. ERR_NOMEM. */
 int ranking_add(struct ranking *r, const real *scores, const uint32_t *truth, size_t rows, struct err *e);
 /* After the last batch: works the areas out. ERR_NOMEM. */

@@ -1,6 +1,7 @@
 /* document.c - what handlers of documents have in common. See document.h. */
 #include "server/api/document.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,17 +42,15 @@ struct faults *request_faults(struct request *rq)
 	return notes ? &notes->faults : NULL;
 }
 
-static int charge(struct notes *notes, const char *text, size_t size, struct err *e)
+static int charge(struct notes *notes, uint64_t bytes, const char *what, struct err *e)
 {
 	struct app *app = notes->app;
-	uint64_t bytes = json_tree_bytes(text, size);
 
 	if (bytes > app->documents_bytes_max)
 		return err_set(e, ERR_TOO_LARGE,
-				"a JSON document of %.1f MiB would take %.0f MiB of memory, and all together may take %.0f; send "
-				"less, or give the daemon more with --memory-budget",
-				(double)size / 1048576, (double)bytes / 1048576,
-				(double)app->documents_bytes_max / 1048576);
+				"%s would take %.0f MiB of memory, and all together may take %.0f; send less, or give the daemon "
+				"more with --memory-budget",
+				what, (double)bytes / 1048576, (double)app->documents_bytes_max / 1048576);
 	if (atomic_fetch_add(&app->documents_bytes, bytes) + bytes > app->documents_bytes_max) {
 		atomic_fetch_sub(&app->documents_bytes, bytes);
 		return err_set(e, ERR_BUSY, "other documents take the memory that this one needs; try again");
@@ -63,11 +62,21 @@ static int charge(struct notes *notes, const char *text, size_t size, struct err
 int request_json(struct request *rq, const char *text, size_t size, json_t **out, struct err *e)
 {
 	struct notes *notes = request_notes(rq);
+	char what[64];
 	int rc;
 
 	*out = NULL;
 	if (!notes) return err_nomem(e);
-	return (rc = charge(notes, text, size, e)) ? rc : json_read(text, size, out, e);
+	snprintf(what, sizeof what, "a JSON document of %.1f MiB", (double)size / 1048576);
+	if ((rc = charge(notes, json_tree_bytes(text, size), what, e))) return rc;
+	return json_read(text, size, out, e);
+}
+
+int request_charge(struct request *rq, uint64_t bytes, const char *what, struct err *e)
+{
+	struct notes *notes = request_notes(rq);
+
+	return notes ? charge(notes, bytes, what, e) : err_nomem(e);
 }
 
 int request_document(struct request *rq, json_t **out, struct err *e)

@@ -22,6 +22,10 @@ int request_document(struct request *rq, json_t **out, struct err *e);
 /* The same of a text that belongs to the request. */
 int request_json(struct request *rq, const char *text, size_t size, json_t **out, struct err *e);
 
+/* Charges what else a request needs, `what`, to the same memory, until the request ends. ERR_TOO_LARGE, ERR_BUSY,
+ * ERR_NOMEM as above. */
+int request_charge(struct request *rq, uint64_t bytes, const char *what, struct err *e);
+
 /* Takes the document over. ERR_NOMEM also when it is NULL. */
 int reply_document(struct reply *rp, json_t *document, struct err *e);
 

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from data import PLANE, XOR, by_hand, example, iris_model, records
+from data import PLANE, XOR, by_hand, example, iris_model, records, table
 from fields import covers
 
 CLASSES = ["setosa", "versicolor", "virginica"]
@@ -22,6 +22,100 @@ def asked(c, model, rows):
     """Scores of records of text, the last column left out."""
     return c.predict(model, [dict(list(r.items())[:-1]) for r in rows])["predictions"]
 
+
+# ---- what is said, worked out the plain way ----
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def roc_auc(own, others):
+    """Pairs in the right order, and half of those that are equal."""
+    return mean((a > b) + (a == b) / 2 for a in own for b in others)
+
+
+def average_precision(own, others):
+    """At each threshold the precision, times how much of the class it adds."""
+    total = 0
+    for threshold in set(own):
+        right, wrong = sum(s >= threshold for s in own), sum(s >= threshold for s in others)
+        total += own.count(threshold) / len(own) * right / (right + wrong)
+    return total
+
+
+def matthews(counts):
+    """Gorodkin's R_K, by its definition as a correlation of indicators."""
+    k, rows = range(len(counts)), sum(map(sum, counts))
+    truth, said = [sum(counts[i]) for i in k], [sum(row[j] for row in counts) for j in k]
+    def covariance(pairs, a, b):
+        return sum(pairs(i) / rows - a[i] * b[i] / rows ** 2 for i in k)
+    both = covariance(lambda i: counts[i][i], truth, said)
+    return both / math.sqrt(covariance(lambda i: truth[i], truth, truth) * covariance(lambda i: said[i], said, said))
+
+
+def in_first(scores, truth, k):
+    order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
+    return truth in order[:k]
+
+
+def check_category(found, scores, truth, probabilities=True, k=None):
+    """found: an answer, or one of its outputs; rows of scores and the true class of each."""
+    classes, metrics = range(len(scores[0])), found["metrics"]
+    said = [s.index(max(s)) for s in scores]
+    counts = [[sum((t, s) == (i, j) for t, s in zip(truth, said)) for j in classes] for i in classes]
+    assert found["confusion_matrix"]["counts"] == counts
+    hits = [counts[i][i] for i in classes]
+    of_class, as_class = [sum(row) for row in counts], [sum(row[i] for row in counts) for i in classes]
+    there = [i for i in classes if of_class[i] + as_class[i]]
+    precision = {i: hits[i] / as_class[i] if as_class[i] else None for i in classes}
+    recall = {i: hits[i] / of_class[i] if of_class[i] else None for i in classes}
+    f1 = {i: 2 * hits[i] / (of_class[i] + as_class[i]) if i in there else None for i in classes}
+    roc, pr = {}, {}
+    for i in classes:
+        own = [s[i] for s, t in zip(scores, truth) if t == i]
+        others = [s[i] for s, t in zip(scores, truth) if t != i]
+        roc[i] = roc_auc(own, others) if own and others else None
+        pr[i] = average_precision(own, others) if own and others else None
+        row = found["per_class"][i]
+        assert row["rows"] == of_class[i]
+        for name, values in (("precision", precision), ("recall", recall), ("f1", f1), ("roc_auc", roc),
+                             ("pr_auc", pr)):
+            assert row[name] == (None if values[i] is None else pytest.approx(values[i], abs=1e-9)), (i, name)
+    assert metrics["accuracy"] == pytest.approx(sum(hits) / len(truth))
+    for name, values in (("precision", precision), ("recall", recall), ("f1", f1)):
+        assert metrics["macro"][name] == pytest.approx(mean(values[i] or 0 for i in there))
+        assert metrics["micro"][name] == pytest.approx(metrics["accuracy"])
+    for name, values in (("roc_auc", roc), ("pr_auc", pr)):
+        known = [v for v in values.values() if v is not None]
+        assert metrics[name] == (pytest.approx(mean(known), abs=1e-9) if known else None)
+    assert metrics["top_k"]["k"] == (k or max(1, min(5, len(classes) - 1)))
+    assert metrics["top_k"]["accuracy"] == pytest.approx(
+        mean(in_first(s, t, metrics["top_k"]["k"]) for s, t in zip(scores, truth)))
+    if probabilities:
+        log_loss = -mean(math.log(max(s[t], 2 ** -52) / sum(s)) for s, t in zip(scores, truth))
+        assert metrics["log_loss"] == pytest.approx(log_loss, rel=1e-6)
+    else:
+        assert metrics["log_loss"] is None
+    varies = len(set(truth)) > 1 and len(set(said)) > 1
+    assert metrics["matthews"] == (pytest.approx(matthews(counts)) if varies else None)
+
+
+def check_number(found, answers, truth):
+    """found: the metrics of one number."""
+    errors = [a - t for a, t in zip(answers, truth)]
+    spread = sum((t - mean(truth)) ** 2 for t in truth)
+    close = dict(rel=1e-4, abs=1e-9)
+    assert found["mse"] == pytest.approx(mean(e * e for e in errors), **close)
+    assert found["rmse"] == pytest.approx(math.sqrt(mean(e * e for e in errors)), **close)
+    assert found["mae"] == pytest.approx(mean(map(abs, errors)), **close)
+    assert found["mape"] == pytest.approx(mean(abs(e / t) for e, t in zip(errors, truth) if t), **close)
+    assert found["r2"] == pytest.approx(1 - sum(e * e for e in errors) / spread, **close)
+    assert found["explained_variance"] == pytest.approx(
+        1 - sum((e - mean(errors)) ** 2 for e in errors) / spread, **close)
+
+
+# ---- data that are stored ----
 
 @covers("EvaluateRequest.dataset")
 def test_classification(c, flowers):
@@ -42,6 +136,22 @@ def test_classification(c, flowers):
         assert found["recall"] == pytest.approx(hits / of_class)
         assert found["precision"] == (pytest.approx(hits / as_class) if as_class else None)
         assert found["f1"] == pytest.approx(2 * hits / (of_class + as_class))
+    check_category(answer, scores, truth)
+
+
+@covers("EvaluateRequest.top_k")
+def test_top_k(c, flowers):
+    rows = records(example("iris"))
+    scores, truth = asked(c, flowers, rows), [CLASSES.index(r["species"]) for r in rows]
+    shares = []
+    for k in (1, 2, 3):
+        answer = c.post(f"/v1/models/{flowers}:evaluate", {"dataset": "iris", "top_k": k}).json
+        check_category(answer, scores, truth, k=k)
+        shares.append(answer["metrics"]["top_k"]["accuracy"])
+    assert shares[0] == answer["metrics"]["accuracy"] < shares[1] < shares[2] == 1
+    for k in (0, 4, -1, 1.5, "2", None, 1e300):
+        refused = c.post(f"/v1/models/{flowers}:evaluate", {"dataset": "iris", "top_k": k}, status=400)
+        assert refused.pointers() == ["/top_k"], k
 
 
 def test_another_data_set_gives_other_figures(c, flowers, fresh):
@@ -52,6 +162,20 @@ def test_another_data_set_gives_other_figures(c, flowers, fresh):
     assert part["rows"] == 50 and part["metrics"] != whole["metrics"]
     assert [f["precision"] is None for f in part["per_class"]][0] is False
     assert part["per_class"][2]["recall"] is None, "nothing to divide by"
+    scores = asked(c, flowers, records(example("iris"))[:50])
+    check_category(part, scores, [0] * 50)
+    assert part["metrics"]["roc_auc"] is None, "no other class to tell it from"
+
+
+@pytest.mark.parametrize("loss, output, probabilities", [("binary_cross_entropy", "sigmoid", True),
+                                                         ("hinge", "linear", False)])
+def test_scores_that_do_not_sum_to_one(c, flowers, fresh, loss, output, probabilities):
+    """Margins have no log loss; each class's own sigmoid is brought to a sum of 1 for it."""
+    c.put(f"/v1/models/{fresh}", iris_model(loss=loss, output_activation=output, seed=2))
+    c.train(fresh, {"dataset": "iris", "epochs": 10, "seed": 1})
+    rows = records(example("iris"))
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": "iris"}).json
+    check_category(answer, asked(c, fresh, rows), [CLASSES.index(r["species"]) for r in rows], probabilities)
 
 
 def test_regression(c, fresh):
@@ -68,7 +192,55 @@ def test_regression(c, fresh):
     assert metrics["rmse"] == pytest.approx(math.sqrt(squares / n), rel=1e-4)
     assert metrics["mae"] == pytest.approx(sum(map(abs, errors)) / n, rel=1e-4)
     assert metrics["r2"] == pytest.approx(1 - squares / sum((t - mean) ** 2 for t in truth), rel=1e-4)
-    assert "per_class" not in answer
+    assert "per_class" not in answer and "per_output" not in answer
+    check_number(metrics, [t + e for t, e in zip(truth, errors)], truth)
+
+
+def test_an_error_relative_to_nothing_is_left_out(c, fresh):
+    """A target of 0 that was standardized in float32 is a hair off 0 when it comes back; it is 0 all the same."""
+    rows = [(i, [0, 1000, -30, 7][i % 4]) for i in range(40)]
+    c.csv(fresh, table(["x", "y"], rows))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "y", "layers": [], "seed": 1})
+    c.train(fresh, {"dataset": fresh, "epochs": 2, "seed": 1, "validation": None})
+    answers = [p[0] for p in c.predict(fresh, [[x] for x, _ in rows])["predictions"]]
+    check_number(c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh})["metrics"], answers, [y for _, y in rows])
+
+
+# ---- data with the request ----
+
+def test_several_numbers(c, fresh):
+    """y0 = x0 + 1, y1 = 10 x1: the means at the top, each number by itself below."""
+    inputs, targets = [[1, 2], [3, 5], [2, 2], [0, 4]], [[1, 20], [5, 40], [3, 25], [2, 41]]
+    c.put(f"/v1/models/{fresh}", {"inputs": 2, "outputs": 2, "layers": []})
+    c.post(f"/v1/models/{fresh}/versions", by_hand([[[1, 0], [0, 10]]], [[1, 0]]), status=201)
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"data": {"inputs": inputs, "targets": targets}}).json
+    said = [[x + 1 for x, _ in inputs], [10 * x for _, x in inputs]]
+    assert [row["output"] for row in answer["per_output"]] == ["y0", "y1"]
+    for i, row in enumerate(answer["per_output"]):
+        check_number(row, said[i], [t[i] for t in targets])
+    for name in ("mse", "mae", "mape", "r2", "explained_variance"):
+        assert answer["metrics"][name] == pytest.approx(mean(row[name] for row in answer["per_output"]))
+    assert answer["metrics"]["rmse"] == pytest.approx(math.sqrt(answer["metrics"]["mse"]))
+    refused = c.post(f"/v1/models/{fresh}:evaluate",
+                     {"data": {"inputs": inputs, "targets": targets}, "top_k": 1}, status=400)
+    assert refused.pointers() == ["/top_k"]
+
+
+def test_answers_that_are_not_finite(c, fresh):
+    c.put(f"/v1/models/{fresh}", {"inputs": 1, "outputs": 1, "layers": []})
+    c.post(f"/v1/models/{fresh}/versions", by_hand([[[3e38]]], [[0]]), status=201)
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"data": {"inputs": [[0], [9]], "targets": [[0], [1]]}}).json
+    assert answer["metrics"]["mse"] is None and "1 of 2 rows" in answer["warnings"][0]
+
+
+def test_a_category_never_seen_is_named(c, fresh):
+    c.csv(fresh, table(["colour", "y"], [("red", 1), ("green", 2)] * 10))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "y", "layers": [2], "seed": 1})
+    c.train(fresh, {"dataset": fresh, "epochs": 2, "seed": 1})
+    data = {"inputs": [["red"], ["blue"]], "targets": [[1], [2]]}
+    assert "blue" in c.post(f"/v1/models/{fresh}:evaluate", {"data": data})["warnings"][0]
+    data["inputs"][1] = ["green"]
+    assert "warnings" not in c.post(f"/v1/models/{fresh}:evaluate", {"data": data}).json
 
 
 @covers("EvaluateRequest.data")

@@ -1,4 +1,7 @@
 """Memory that requests may take: a JSON tree is many times its text, so large documents are refused before they are one."""
+import pytest
+
+from data import table
 
 
 def test_a_document_too_large_for_the_budget(start):
@@ -35,3 +38,21 @@ def test_a_network_and_a_training_too_large_for_the_budget(start):
     assert refused.code == "out-of-range" and "--memory-budget" in refused.sentence()
     c.put("/v1/models/n", {"inputs": 1, "outputs": 1, "layers": [500, 500]})
     c.ended(c.post("/v1/models/n:train", data, status=202)["id"])
+
+
+def test_an_evaluation_keeps_to_the_budget(start):
+    """With little memory the areas under curves come from bins, and the answer says how far off they may be."""
+    rows = [(i % 1000 + (i % 7) * 40 + i / 80_001, "high" if i % 1000 > 500 else "low") for i in range(80_000)]
+    exact, near = (evaluated(start(*budget).client(), rows) for budget in ((), ("--memory-budget", "64M")))
+    assert "warnings" not in exact and any("roc_auc" in w for w in near["warnings"])
+    for name in ("roc_auc", "pr_auc"):
+        assert near["metrics"][name] != exact["metrics"][name] == pytest.approx(near["metrics"][name], abs=1e-4)
+    for name in ("accuracy", "log_loss", "matthews"):
+        assert near["metrics"][name] == exact["metrics"][name]
+
+
+def evaluated(c, rows):
+    c.csv("levels", table(["x", "level"], rows))
+    c.put("/v1/models/m", {"dataset": "levels", "target": "level", "layers": [4], "seed": 1})
+    c.train("m", {"dataset": "levels", "epochs": 1, "seed": 1, "batch_size": 1000, "threads": 1})
+    return c.post("/v1/models/m:evaluate", {"dataset": "levels"}).json

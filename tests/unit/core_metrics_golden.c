@@ -30,7 +30,7 @@ static struct classification *counted(const struct golden_classes *g)
 		scores[i] = (real)g->scores[i];
 	for (size_t i = 0; i < g->rows; i++)
 		targets[i * g->classes + g->truth[i]] = 1;
-	OK(classification_new(&c, g->classes, g->k, g->probabilities, &e), e);
+	OK(classification_new(&c, g->classes, g->k, g->probabilities, RANKING_SCORES_MAX, &e), e);
 	for (size_t i = 0; i < g->rows; i += BATCH)
 		OK(classification_add(c, scores + i * g->classes, targets + i * g->classes,
 				   g->rows - i < BATCH ? g->rows - i : BATCH, &e),

@@ -82,7 +82,7 @@ START_TEST(minus_zero_is_zero_and_nan_is_no_score)
 }
 END_TEST
 
-/* Ways in which 200,000 rows may come: how many are of class 1, how the scores look, in which order. */
+/* Ways in which 500,000 rows may come: how many are of class 1, how the scores look, in which order. */
 static const struct stream {
 	const char *name;
 	double share, apart;     /* of class 1; between the classes' means, in deviations */
@@ -91,14 +91,14 @@ static const struct stream {
 	int order;               /* 0: as drawn; 1: one class after the other; 2: by score */
 } streams[] = {
 	{ "in no order", 0.5, 1, 0, 1e-3, 1e-4, 0 },
-	{ "class after class", 0.5, 1, 0, 1e-3, 1e-4, 1 },
+	{ "class after class", 0.5, 1, 0, 1e-3, 1e-3, 1 },
 	{ "from the lowest score up", 0.4, 1.5, 0, 1e-3, 1e-4, 2 },
 	{ "few of the class", 0.001, 2, 0, 0.01, 1e-3, 0 },
 	{ "many ties", 0.3, 1, 0.125, 1e-3, 1e-4, 0 },
 	{ "nearly apart", 0.5, 6, 0, 1e-3, 1e-4, 1 },
 	{ "nothing learnt", 0.5, 0, 0, 1e-3, 1e-4, 0 },
 };
-#define STREAM_ROWS 200000
+#define STREAM_ROWS 500000
 
 struct row {
 	float score;
@@ -142,7 +142,7 @@ static void draw(const struct stream *s, real *scores, uint32_t *truth)
 	free(noise);
 }
 
-/* 20,000 rows are kept, a tenth: the bins are packed nine times. */
+/* 125,000 rows are kept, a quarter: the bins are packed three times. */
 START_TEST(bins_are_near_and_say_how_near)
 {
 	const struct stream *s = &streams[_i];
@@ -152,7 +152,7 @@ START_TEST(bins_are_near_and_say_how_near)
 
 	draw(s, scores, truth);
 	exact = ranked(scores, truth, STREAM_ROWS, 2, RANKING_SCORES_MAX);
-	binned = ranked(scores, truth, STREAM_ROWS, 2, 40000);
+	binned = ranked(scores, truth, STREAM_ROWS, 2, 250000);
 	for (size_t k = 0; k < 2; k++) {
 		struct ranking_area is = ranking_area(binned, k), should = ranking_area(exact, k);
 
@@ -163,7 +163,7 @@ START_TEST(bins_are_near_and_say_how_near)
 		ck_assert_msg(fabs(is.pr - should.pr) <= is.pr_slack + 1e-12,
 				"%s: pr %.9g, exactly %.9g, slack %.3g", s->name, is.pr, should.pr,
 				is.pr_slack);
-		ck_assert_msg(is.roc_slack < 1e-4 && is.pr_slack < s->pr_slack, "%s: slack %.3g and %.3g",
+		ck_assert_msg(is.roc_slack < 2e-4 && is.pr_slack < s->pr_slack, "%s: slack %.3g and %.3g",
 				s->name, is.roc_slack, is.pr_slack);
 		ck_assert_msg(fabs(is.roc - should.roc) < 1e-4 && fabs(is.pr - should.pr) < s->pr_off,
 				"%s: off by %.3g and %.3g", s->name, is.roc - should.roc, is.pr - should.pr);
@@ -177,12 +177,14 @@ END_TEST
 
 START_TEST(memory_is_bounded)
 {
-	size_t kept = ranking_bytes(2, RANKING_SCORES_MAX / 2), more = ranking_bytes(2, UINT64_MAX);
+	static const size_t classes[] = { 1, 2, 3, 10, 100, 2000 };
+	static const size_t scores[] = { 1u << 18, RANKING_SCORES_MAX };
 
-	ck_assert_uint_lt(ranking_bytes(3, 150), 10000);
-	ck_assert_uint_lt(kept, 64u << 20);
-	ck_assert_uint_lt(more, kept + (8u << 20));
-	ck_assert_uint_lt(ranking_bytes(2000, UINT64_MAX), 64u << 20);
+	ck_assert_uint_lt(ranking_bytes(3, RANKING_SCORES_MAX, 150), 10000);
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+		for (size_t j = 0; j < 2; j++)
+			ck_assert_uint_le(ranking_bytes(classes[i], scores[j], UINT64_MAX),
+					RANKING_SCORE_BYTES * scores[j]);
 }
 END_TEST
 

@@ -1,0 +1,165 @@
+/* evaluate_judge.c - what is found out about a batch of answers, a target column at a time. See evaluate_parts.h.
+ *
+ * Metrics are in the users' units, the loss is that of training, in the network's.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/size.h"
+#include "server/api/evaluate_parts.h"
+
+#define EVALUATE_CLASSES_MAX 2000 /* of a confusion matrix in an answer */
+
+/* Output activations whose scores are probabilities. */
+static const char *const probable[] = { "softmax", "sigmoid" };
+
+static bool has_probabilities(const struct model *model)
+{
+	const char *name = net_layer(model->net, net_layers(model->net) - 1)->spec.activation->name;
+
+	for (size_t i = 0; i < sizeof probable / sizeof *probable; i++)
+		if (!strcmp(probable[i], name)) return true;
+	return false;
+}
+
+static size_t default_top_k(size_t classes)
+{
+	size_t most = (size_t)metric_find("top_k")->params[0].fallback;
+
+	if (classes <= most) most = classes - 1;
+	return most ? most : 1;
+}
+
+/* Each target's part of the memory. */
+static size_t scores_for(uint64_t memory_bytes, size_t targets)
+{
+	uint64_t scores = memory_bytes / targets / RANKING_SCORE_BYTES;
+
+	return scores < RANKING_SCORES_MAX ? (size_t)scores : RANKING_SCORES_MAX;
+}
+
+static int judge_begin(
+		struct judge *judge, const struct evaluation *v, size_t at, size_t top_k, struct err *e)
+{
+	const struct model *model = v->model;
+	size_t classes;
+
+	judge->at = at;
+	judge->column = encoder_column(model->targets, at);
+	classes = judge->column->width;
+	if (judge->column->kind == COLUMN_NUMBER) return 0;
+	if (classes > EVALUATE_CLASSES_MAX)
+		return err_set(e, ERR_RANGE,
+				"a confusion matrix of %zu classes is more than an answer holds; %d are possible",
+				classes, EVALUATE_CLASSES_MAX);
+	if (!top_k) top_k = default_top_k(classes);
+	return classification_new(&judge->classes, classes, top_k < classes ? top_k : classes,
+			has_probabilities(model), v->scores_max, e);
+}
+
+int evaluation_begin(struct evaluation *v, struct version *version, size_t top_k, uint64_t memory_bytes,
+		struct err *e)
+{
+	const struct model *model = version_model(version);
+	size_t outputs = encoder_width(model->targets),
+	       cut = encoder_columns(model->targets) > 1 ? outputs : 1;
+	int rc;
+
+	*v = (struct evaluation){ .model = model, .count = encoder_columns(model->targets) };
+	v->scores_max = scores_for(memory_bytes, v->count);
+	if ((rc = version_work(version, &v->work, e))) return rc;
+	v->y = calloc(v->work->rows, outputs * sizeof *v->y);
+	v->own_scores = calloc(v->work->rows, cut * sizeof *v->own_scores);
+	v->own_y = calloc(v->work->rows, cut * sizeof *v->own_y);
+	v->judges = calloc(v->count, sizeof *v->judges);
+	v->numbers = calloc(v->count, sizeof *v->numbers);
+	if (!v->y || !v->own_scores || !v->own_y || !v->judges || !v->numbers) return err_nomem(e);
+	for (size_t i = 0; i < v->count && !rc; i++)
+		rc = judge_begin(&v->judges[i], v, i, top_k, e);
+	return rc;
+}
+
+void evaluation_end(struct evaluation *v)
+{
+	for (size_t i = 0; v->judges && i < v->count; i++)
+		classification_free(v->judges[i].classes);
+	free(v->judges);
+	free(v->numbers);
+	free(v->y);
+	free(v->own_scores);
+	free(v->own_y);
+}
+
+size_t evaluation_bytes(const struct evaluation *v, uint64_t rows)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < v->count; i++)
+		if (v->judges[i].classes)
+			bytes = size_add(bytes, classification_bytes(v->judges[i].column->width,
+								v->scores_max, rows));
+	return bytes;
+}
+
+/* ---- a batch ---- */
+
+/* Columns [first, first + width) of (rows, stride) as a matrix of their own. */
+static const float *cut_out(
+		const float *from, size_t stride, const struct encoder_column *column, size_t rows, float *to)
+{
+	if (column->width == stride) return from;
+	for (size_t i = 0; i < rows; i++)
+		memcpy(to + i * column->width, from + i * stride + column->first, column->width * sizeof *to);
+	return to;
+}
+
+/* A target in the users' units. It went through float32 as (y - shift) / scale, so that a 0 comes back as something of
+ * the order of shift's last place: that is 0 again, as relative errors must not be taken of it. */
+static double number_target(const struct encoder *targets, const struct judge *judge, float encoded)
+{
+	double y = encoder_number(targets, judge->at, (double)encoded);
+
+	return fabs(y) <= fabs(judge->column->shift) * (double)FLT_EPSILON ? 0 : y;
+}
+
+static int judge_add(struct evaluation *v, const struct judge *judge, const float *scores, size_t rows,
+		struct err *e)
+{
+	const struct encoder *targets = v->model->targets;
+	size_t stride = encoder_width(targets), at = judge->column->first;
+
+	if (judge->classes)
+		return classification_add(judge->classes,
+				cut_out(scores, stride, judge->column, rows, v->own_scores),
+				cut_out(v->y, stride, judge->column, rows, v->own_y), rows, e);
+	for (size_t i = 0; i < rows; i++, at += stride)
+		regression_add(&v->numbers[judge->at], encoder_number(targets, judge->at, (double)scores[at]),
+				number_target(targets, judge, v->y[at]));
+	return 0;
+}
+
+static bool row_is_finite(const float *row, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(row[i])) return false;
+	return true;
+}
+
+int evaluation_add(struct evaluation *v, size_t rows, struct err *e)
+{
+	const struct model *model = v->model;
+	size_t outputs = encoder_width(model->targets);
+	const float *scores;
+	int rc = 0;
+
+	net_forward(model->net, v->work->net, v->work->x, rows, &scores);
+	v->loss_sum += net_loss(model->net, v->work->net, v->y, rows, model->loss, model->loss_params);
+	v->rows += rows;
+	for (size_t i = 0; i < rows; i++)
+		v->nonfinite_rows += !row_is_finite(scores + i * outputs, outputs);
+	for (size_t i = 0; i < v->count && !rc; i++)
+		rc = judge_add(v, &v->judges[i], scores, rows, e);
+	return rc;
+}
