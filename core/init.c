@@ -1,8 +1,8 @@
-/* init.c - the table of initializers. See init.h.
+/* init.c - the table of initializers. See init.h; the orthogonal one is in init_orthogonal.c.
  *
- * Weight number i of layer l is a function of (seed, l, i) and of nothing else.
+ * Weight number i of layer l is a function of (seed, l, i) and of nothing else; where the matrix is orthogonal, of the
+ * layer's shape too.
  */
-
 #include "core/init.h"
 
 #include <math.h>

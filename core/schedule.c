@@ -41,7 +41,9 @@ static double progress(const struct schedule_at *at)
 /* Half a wave of the cosine from `from` to `to` as x goes from 0 to 1. */
 static double half_wave(double from, double to, double x)
 {
-	return to + (from - to) * (1 + cos(PI * x)) / 2;
+	double share = (1 + cos(PI * x)) / 2;
+
+	return from * share + to * (1 - share);
 }
 
 static double constant_factor(
@@ -177,6 +179,9 @@ static const struct schedule schedules[] = {
 	{
 			.name = "constant",
 			.formula = "1",
+			.derivative = "0",
+			.range = "[1, 1]",
+			.differentiable = true,
 			.source = "Robbins, Monro: A stochastic approximation method, 1951 (the rate before it decays)",
 			.params = { WARMUP },
 			.factor = constant_factor,
@@ -184,6 +189,9 @@ static const struct schedule schedules[] = {
 	{
 			.name = "step",
 			.formula = "gamma^floor(e / step_size)",
+			.derivative = "0 between the cuts",
+			.range = "[0, 1]",
+			.nonlinear = true,
 			.source = "Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional "
 				  "neural networks, 2012, section 5",
 			.params = { WARMUP,
@@ -195,6 +203,9 @@ static const struct schedule schedules[] = {
 	{
 			.name = "multistep",
 			.formula = "gamma^(milestones that are not after e)",
+			.derivative = "0 between the milestones",
+			.range = "[0, 1]",
+			.nonlinear = true,
 			.source = "He, Zhang, Ren, Sun: Deep residual learning for image recognition, CVPR 2016, "
 				  "section 4.2",
 			.params = { WARMUP, GAMMA(0.1, "what a milestone multiplies the rate by"),
@@ -209,6 +220,10 @@ static const struct schedule schedules[] = {
 	{
 			.name = "exponential",
 			.formula = "gamma^e",
+			.derivative = "ln(gamma) gamma^e",
+			.range = "[0, 1]",
+			.nonlinear = true,
+			.differentiable = true,
 			.source = "Darken, Moody: Note on learning rate schedules for stochastic optimization, 1990",
 			.params = { WARMUP, GAMMA(0.97, "what an epoch multiplies the rate by") },
 			.factor = exponential_factor,
@@ -217,6 +232,9 @@ static const struct schedule schedules[] = {
 			.name = "cosine",
 			.formula = "min_factor + (1 - min_factor) (1 + cos(π t / T)) / 2, t epochs after the last restart, "
 				   "T the cycle's length: period, period period_factor, …",
+			.derivative = "-(1 - min_factor) π sin(π t / T) / (2 T) between the restarts",
+			.range = "[0, 1]",
+			.nonlinear = true,
 			.source = "Loshchilov, Hutter: SGDR: stochastic gradient descent with warm restarts, ICLR "
 				  "2017, equation 5",
 			.params = { WARMUP,
@@ -235,6 +253,11 @@ static const struct schedule schedules[] = {
 			.name = "one_cycle",
 			.formula = "p = e / E; up to p = peak_at half a wave of the cosine from start_factor to 1, then "
 				   "half a wave from 1 to end_factor",
+			.derivative = "(1 - start_factor) π sin(π p / peak_at) / (2 peak_at E), after the peak"
+				      " -(1 - end_factor) π sin(π q) / (2 (1 - peak_at) E), q = (p - peak_at) / (1 - peak_at)",
+			.range = "[0, 1]",
+			.nonlinear = true,
+			.differentiable = true,
 			.source = "Smith, Topin: Super-convergence: very fast training of neural networks using large "
 				  "learning rates, 2018",
 			.params = { WARMUP,
@@ -249,6 +272,10 @@ static const struct schedule schedules[] = {
 	{
 			.name = "inverse_time",
 			.formula = "1 / (1 + decay e)",
+			.derivative = "-decay / (1 + decay e)^2",
+			.range = "[0, 1]",
+			.nonlinear = true,
+			.differentiable = true,
 			.source = "Bottou: Stochastic gradient descent tricks, 2012, section 5.2",
 			.params = { WARMUP,
 					{ .name = "decay",
@@ -261,6 +288,10 @@ static const struct schedule schedules[] = {
 	{
 			.name = "polynomial",
 			.formula = "end_factor + (1 - end_factor) (1 - e / E)^power",
+			.derivative = "-(1 - end_factor) power (1 - e / E)^(power - 1) / E",
+			.range = "[0, 1]",
+			.nonlinear = true,
+			.differentiable = true,
 			.source = "Chen, Papandreou, Kokkinos, Murphy, Yuille: DeepLab, 2018, section 4.1",
 			.params = { WARMUP,
 					{ .name = "power",
@@ -276,6 +307,9 @@ static const struct schedule schedules[] = {
 			.name = "reduce_on_plateau",
 			.formula = "max(factor^k, min_factor), k cuts: one after more than patience epochs in which "
 				   "val_loss (or loss) was not below the best - min_delta",
+			.derivative = "0 between the cuts",
+			.range = "[0, 1]",
+			.nonlinear = true,
 			.source = "Goodfellow, Bengio, Courville: Deep Learning, 2016, section 11.4.1; as in PyTorch's "
 				  "ReduceLROnPlateau",
 			.params = { WARMUP,

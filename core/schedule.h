@@ -6,6 +6,7 @@
 #ifndef DESCENT_SCHEDULE_H
 #define DESCENT_SCHEDULE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/param.h"
@@ -22,8 +23,11 @@ struct schedule_at {
 
 struct schedule {
 	const char *name;
-	const char *formula; /* of the factor; e is the epoch and E all epochs, both after the warm-up */
+	const char *formula;    /* of the factor; e is the epoch and E all epochs, both after the warm-up */
+	const char *derivative; /* by e */
+	const char *range;      /* of the factor, "(0, 1]" */
 	const char *source;
+	bool nonlinear, differentiable;  /* continuously, for all parameters */
 	struct param params[PARAMS_MAX]; /* params[0] is warmup */
 
 	/* The factor on the base rate, >= 0, finite. The warm-up is over and taken from `at`. */

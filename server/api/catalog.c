@@ -10,6 +10,7 @@
 #include "core/loss.h"
 #include "core/metrics.h"
 #include "core/optim.h"
+#include "core/schedule.h"
 #include "server/api/document.h"
 #include "server/codec/json.h"
 
@@ -56,8 +57,21 @@ static bool initializer_row(size_t i, struct row *row)
 {
 	const struct initializer *n = init_at(i);
 
-	if (n) *row = (struct row){ .name = n->name, .formula = n->formula, .source = n->source };
+	if (n)
+		*row = (struct row){
+			.name = n->name, .formula = n->formula, .source = n->source, .params = n->params
+		};
 	return n;
+}
+
+static bool schedule_row(size_t i, struct row *row)
+{
+	const struct schedule *s = schedule_at(i);
+
+	if (s)
+		*row = (struct row){ s->name, s->formula, s->derivative, s->range, s->source, true,
+			s->nonlinear, s->differentiable, s->params };
+	return s;
 }
 
 static bool metric_row(size_t i, struct row *row)
@@ -80,6 +94,7 @@ static const struct kind {
 	{ "activations", activation_row },
 	{ "losses", loss_row },
 	{ "optimizers", optimizer_row },
+	{ "schedules", schedule_row },
 	{ "initializers", initializer_row },
 	{ "metrics", metric_row },
 };
@@ -104,8 +119,11 @@ static json_t *params_document(const struct param *params)
 		bound_text(params[i].min, low);
 		bound_text(params[i].max, high);
 		json_put(param, "name", json_string(params[i].name));
-		json_put(param, "type", json_string("number"));
-		json_put(param, "default", json_real(params[i].fallback));
+		json_put(param, "type", json_string(params[i].list ? "numbers" : "number"));
+		json_put(param, "default",
+				!params[i].list             ? json_real(params[i].fallback)
+				: isnan(params[i].fallback) ? json_array()
+							    : json_pack("[f]", params[i].fallback));
 		json_put(param, "range",
 				json_sprintf("%s%s, %s%s", params[i].min_open ? "(" : "[", low, high,
 						params[i].max_open || isinf(params[i].max) ? ")" : "]"));

@@ -73,7 +73,7 @@ static const struct route routes[] = {
 	{ "GET",    "/v1/catalog",                                              ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_get },
 	{ "GET",    "/v1/catalog/{kind}/{name}",                                ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_entry },
 	{ "GET",    "/v1/catalog/{kind}/{name}/curve",                          ROLE_READ,  0,             0,            .handler = catalog_curve,
-	  .query = "from to points" },
+	  .query = "from to points epochs" },
 	{ "GET",    "/openapi.json",                                            ROLE_READ,  0,             0,            .handler = openapi_get },
 	{ 0 },
 };

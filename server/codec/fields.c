@@ -173,6 +173,29 @@ static void param_value(const json_t *value, const struct param *param, double *
 			param->max_open ? "below" : "at most", param->max);
 }
 
+/* An array into the slots from *out on, NaN after its last number. */
+static void param_list(const json_t *value, const struct param *param, size_t slots, double *out,
+		const char *pointer, struct faults *faults)
+{
+	size_t count = json_array_size(value), i;
+	char at[FAULT_POINTER_BYTES];
+	const json_t *item;
+
+	if (!json_is_array(value)) {
+		type_fault(value, "an array of numbers", pointer, faults);
+		return;
+	}
+	if (count > slots) {
+		faults_add(faults, ERR_RANGE, pointer, "has %zu numbers; at most %zu are possible", count,
+				slots);
+		return;
+	}
+	json_array_foreach(value, i, item)
+			param_value(item, param, &out[i], pointer_index(at, pointer, i), faults);
+	for (i = count; i < slots; i++)
+		out[i] = NAN;
+}
+
 void named_params(const json_t *value, const struct param params[PARAMS_MAX], double out[PARAMS_MAX],
 		const char *pointer, const char *what, struct faults *faults)
 {
@@ -191,11 +214,25 @@ void named_params(const json_t *value, const struct param params[PARAMS_MAX], do
 		const struct param *param;
 
 		if (what && !strcmp(key, "name")) continue;
-		if ((param = find_param(params, key, &index)))
-			param_value(item, param, &out[index], pointer_join(at, pointer, key), faults);
-		else
+		if (!(param = find_param(params, key, &index)))
 			unknown_fault(key, known, pointer, faults);
+		else if (param->list)
+			param_list(item, param, PARAMS_MAX - index, &out[index],
+					pointer_join(at, pointer, key), faults);
+		else
+			param_value(item, param, &out[index], pointer_join(at, pointer, key), faults);
 	}
+}
+
+/* New; NULL: no memory. */
+static json_t *list_document(const double *values, size_t count)
+{
+	json_t *out = json_array();
+	bool whole = out;
+
+	for (size_t i = 0; i < count; i++)
+		whole &= json_append(out, json_real(values[i]));
+	return json_whole(out, whole);
 }
 
 json_t *named_document(const char *name, const struct param params[PARAMS_MAX], const double *values)
@@ -204,6 +241,8 @@ json_t *named_document(const char *name, const struct param params[PARAMS_MAX], 
 	bool whole = !name || json_put(out, "name", json_string(name));
 
 	for (size_t i = 0; i < params_count(params); i++)
-		whole &= json_put(out, params[i].name, json_real(values[i]));
+		whole &= json_put(out, params[i].name,
+				params[i].list ? list_document(&values[i], params_length(params, i, values))
+					       : json_real(values[i]));
 	return json_whole(out, whole);
 }

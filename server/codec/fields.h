@@ -40,7 +40,7 @@ bool field_value(const json_t *value, const struct field *field, void *to, const
 /* A name, or {"name": …, parameters}, of a row with these parameters: "adam", {"name":"adam","beta_1":0.8}. The
  * row's name goes to *name (borrowed); call named_params once the row is found. */
 bool named_read(const json_t *value, const char **name, const char *pointer, struct faults *faults);
-/* The parameters beside "name" into out; what is absent keeps its default. */
+/* The parameters beside "name" into out; what is absent keeps its default. A list is an array of numbers. */
 void named_params(const json_t *value, const struct param params[PARAMS_MAX], double out[PARAMS_MAX],
 		const char *pointer, const char *what, struct faults *faults);
 

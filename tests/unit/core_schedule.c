@@ -208,7 +208,8 @@ START_TEST(the_table_is_complete)
 		double params[PARAMS_MAX], value;
 
 		ck_assert_ptr_eq(schedule_find(schedule->name), schedule);
-		ck_assert(schedule->formula && schedule->source && schedule->factor);
+		ck_assert(schedule->formula && schedule->derivative && schedule->range && schedule->source &&
+				schedule->factor);
 		params_fallback(schedule->params, params);
 		ck_assert_uint_eq(params_refused(schedule->params, params, &value),
 				params_count(schedule->params));

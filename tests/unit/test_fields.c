@@ -225,6 +225,68 @@ START_TEST(faults_of_names_with_parameters)
 }
 END_TEST
 
+/* A list takes the slots from its place to the end. */
+START_TEST(lists_of_parameters)
+{
+	static const struct param listed[PARAMS_MAX] = {
+		{ .name = "gamma", .fallback = 0.1, .max = 1 },
+		{ .name = "milestones", .fallback = NAN, .max = 100, .list = true },
+	};
+	double out[PARAMS_MAX];
+	json_t *said;
+
+	memset(&faults, 0, sizeof faults);
+	named_params(json_of("{\"name\":\"multistep\",\"milestones\":[3,50.5,7]}"), listed, out, "/schedule",
+			"schedule", &faults);
+	ck_assert_uint_eq(faults.count, 0);
+	ck_assert(out[0] == 0.1 && out[1] == 3 && out[2] == 50.5 && out[3] == 7 && isnan(out[4]));
+	ck_assert_uint_eq(params_length(listed, 1, out), 3);
+	said = named_document("multistep", listed, out);
+	ck_assert(json_equal(said,
+			json_of("{\"name\":\"multistep\",\"gamma\":0.1,\"milestones\":[3.0,50.5,7.0]}")));
+	json_decref(said);
+	named_params(json_of("{\"milestones\":[]}"), listed, out, "", NULL, &faults);
+	ck_assert(isnan(out[1]));
+	said = named_document(NULL, listed, out);
+	ck_assert(json_equal(said, json_of("{\"gamma\":0.1,\"milestones\":[]}")));
+	json_decref(said);
+	named_params(json_of("{\"milestones\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}"), listed, out, "", NULL,
+			&faults);
+	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_double_eq(out[PARAMS_MAX - 1], 15);
+}
+END_TEST
+
+START_TEST(faults_of_lists)
+{
+	static const struct param listed[PARAMS_MAX] = {
+		{ .name = "milestones", .fallback = NAN, .max = 100, .list = true },
+	};
+	static const struct {
+		const char *text;
+		enum err_code code;
+		const char *pointer, *detail;
+	} cases[] = {
+		{ "{\"milestones\":3}", ERR_INVALID, "/s/milestones",
+				"must be an array of numbers, not a number" },
+		{ "{\"milestones\":[1,\"a\"]}", ERR_INVALID, "/s/milestones/1",
+				"must be a number, not a string" },
+		{ "{\"milestones\":[1,2,101]}", ERR_RANGE, "/s/milestones/2", "101 is out of range" },
+		{ "{\"milestones\":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}", ERR_RANGE, "/s/milestones",
+				"has 17 numbers; at most 16 are possible" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		double out[PARAMS_MAX];
+
+		memset(&faults, 0, sizeof faults);
+		named_params(json_of(cases[i].text), listed, out, "/s", NULL, &faults);
+		ck_assert_msg(faults.count == 1, "%s: %zu faults", cases[i].text, faults.count);
+		is_fault(0, cases[i].code, cases[i].pointer, cases[i].detail);
+	}
+}
+END_TEST
+
 START_TEST(kinds)
 {
 	static const char *const texts[][2] = { { "{}", "an object" }, { "[]", "an array" },
@@ -240,7 +302,7 @@ int main(void)
 {
 	const TTest *const tests[] = { what_is_there, what_is_absent_stays, wrong_types_and_ranges,
 		all_faults_at_once, whole_numbers_keep_their_digits, names_with_parameters,
-		faults_of_names_with_parameters, kinds, NULL };
+		faults_of_names_with_parameters, lists_of_parameters, faults_of_lists, kinds, NULL };
 
 	return suite_main("fields", tests, 10);
 }
