@@ -219,14 +219,23 @@ bench: ## run every benchmark; make bench-gemm runs one (see bench/)
 $(BENCH_C): bench-%: $(BUILD)/bench/%
 	@$<
 
-bench-train_vs_pytorch: $(BUILD)/bench/train
 bench-predict: $(BUILD)/bench/support/bare_http
+bench-engine: $(BUILD)/bench/train $(BUILD)/bench/forward $(BUILD)/bench/support/products \
+	$(if $(shell pkg-config --exists fann && echo yes),$(BUILD)/bench/support/train_fann)
+
+# The peers' libraries: what is not installed is left out of the comparison.
+XSMM_LIBS := $(shell pkg-config --libs libxsmm 2>/dev/null)
+$(BUILD)/bench/support/products: bench/support/libraries.c bench/support/libraries.h
+$(BUILD)/bench/support/products: BENCH_FLAGS = $(if $(XSMM_LIBS),-DHAVE_LIBXSMM)
+$(BUILD)/bench/support/products: BENCH_LIBS = -ldl $(XSMM_LIBS:-lxsmm=-lxsmm -lxsmmnoblas)
+$(BUILD)/bench/support/train_fann: BENCH_LIBS = -lfann
 $(BENCH_SCRIPT): bench-%: all
 	@export DESCENTD=$(CURDIR)/$(BUILD)/descentd BENCH_BUILD=$(CURDIR)/$(BUILD)/bench; if [ -f bench/$*.py ]; then $(PYTHON) bench/$*.py; else sh bench/$*.sh; fi
 
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libserver.a $(BUILD)/libdescent.a -pie $(PKG_LIBS) -lm
+	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) $(BENCH_FLAGS) -MMD -MP -o $@ $(filter %.c,$^) $(BUILD)/libserver.a $(BUILD)/libdescent.a \
+		-pie $(PKG_LIBS) $(BENCH_LIBS) -lm
 
 # ---- the machine around it ----
 
