@@ -106,9 +106,10 @@ static void put_confusion(struct buffer *out, const struct judge *judge)
 /* per_class and confusion_matrix, behind other members. */
 static void put_classes(struct buffer *out, const struct judge *judge)
 {
-	json_t *classes = json_array();
+	json_t *classes;
 
 	if (!judge->classes) return;
+	classes = json_array();
 	for (size_t k = 0; k < judge->column->values_count; k++)
 		json_append(classes, class_document(judge, k));
 	put_member(out, "per_class", classes);
