@@ -265,7 +265,7 @@ install: all lib ## install daemon and library under PREFIX=/usr/local, below DE
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/descent.pc
 	for header in $(LIB_HEADERS); do sed 's|"core/|"descent/|; s|^#ifdef DESCENT_DOUBLE|#if 0|' core/$$header.h \
 		>$(DESTDIR)$(PREFIX)/include/descent/$$header.h || exit; done
-	[ -n '$(DESTDIR)' ] || ldconfig || true # so that programs find the library at once
+	[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true # so that programs find the library at once
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/descentd $(DESTDIR)$(PREFIX)/share/man/man1/descentd.1 \

@@ -88,6 +88,12 @@ def test_every_header_stands_alone(installed, tmp_path):
         run(CC, *STRICT, "-fsyntax-only", str(source), *installed.flags("--cflags"))
 
 
+def test_every_header_is_in_the_guide(installed):
+    with open(os.path.join(ROOT, "docs/engine.md"), encoding="utf-8") as file:
+        guide = file.read()
+    assert [h for h in map(os.path.basename, installed.headers()) if f"`{h}`" not in guide] == []
+
+
 def test_what_is_exported_is_what_the_headers_declare(installed):
     listing = run("nm", "-D", "--defined-only", os.path.join(installed.lib, "libdescent.so"))
     exported = {line.split()[2] for line in listing.splitlines() if len(line.split()) == 3}
