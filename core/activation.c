@@ -31,6 +31,7 @@ const struct activation activation_linear = {
 	.range = "(-∞, ∞)",
 	.differentiable = true,
 	.source = "the identity: the output of a regression",
+	.from_a = true,
 	.forward = linear_forward,
 	.backward = linear_backward,
 };
@@ -62,6 +63,7 @@ const struct activation activation_exponential = {
 	.nonlinear = true,
 	.differentiable = true,
 	.source = "Nelder, Wedderburn: Generalized linear models, 1972: the log link, for outputs above 0",
+	.from_a = true,
 	.forward = exponential_forward,
 	.backward = exponential_backward,
 };
@@ -70,6 +72,7 @@ static const struct activation *const activations[] = {
 	&activation_linear,
 	&activation_relu,
 	&activation_leaky_relu,
+	&activation_prelu,
 	&activation_elu,
 	&activation_selu,
 	&activation_gelu,
@@ -80,9 +83,15 @@ static const struct activation *const activations[] = {
 	&activation_tanh,
 	&activation_softsign,
 	&activation_softmax,
+	&activation_maxout,
 	&activation_exponential,
 	&activation_step,
 };
+
+size_t activation_pieces(const struct activation *activation, const double *params)
+{
+	return activation->pieces ? (size_t)params[0] : 1;
+}
 
 #define COUNT (sizeof activations / sizeof activations[0])
 

@@ -22,9 +22,9 @@ static void relu_backward(const real *z, const real *a, const real *da, real *dz
 {
 	size_t n = rows * units;
 
-	(void)a, (void)params;
+	(void)z, (void)params;
 	for (size_t i = 0; i < n; i++)
-		dz[i] = da[i] * (z[i] > 0 ? 1 : 0);
+		dz[i] = da[i] * (a[i] > 0 ? 1 : 0);
 }
 
 const struct activation activation_relu = {
@@ -34,6 +34,8 @@ const struct activation activation_relu = {
 	.range = "[0, ∞)",
 	.nonlinear = true,
 	.source = "Nair, Hinton: Rectified linear units improve restricted Boltzmann machines, ICML 2010",
+	.from_a = true,
+	.dies = true,
 	.forward = relu_forward,
 	.backward = relu_backward,
 };
@@ -53,9 +55,9 @@ static void leaky_relu_backward(const real *z, const real *a, const real *da, re
 	size_t n = rows * units;
 	real slope = (real)params[0];
 
-	(void)a;
+	(void)z; /* has the sign of a, and where slope is 0 what is below 0 is at 0 */
 	for (size_t i = 0; i < n; i++)
-		dz[i] = da[i] * (z[i] > 0 ? 1 : slope);
+		dz[i] = da[i] * (a[i] > 0 ? 1 : slope);
 }
 
 const struct activation activation_leaky_relu = {
@@ -66,8 +68,50 @@ const struct activation activation_leaky_relu = {
 	.nonlinear = true,
 	.source = "Maas, Hannun, Ng: Rectifier nonlinearities improve neural network acoustic models, ICML 2013",
 	.params = { { .name = "slope", .fallback = 0.01, .min = 0, .max = 1, .meaning = "factor below 0" } },
+	.from_a = true,
 	.forward = leaky_relu_forward,
 	.backward = leaky_relu_backward,
+};
+
+static void prelu_forward(const real *z, real *a, size_t rows, size_t units, const real *slopes)
+{
+	for (size_t b = 0; b < rows; b++)
+		for (size_t u = 0; u < units; u++) {
+			real x = z[b * units + u];
+
+			a[b * units + u] = x * (x < 0 ? slopes[u] : 1);
+		}
+}
+
+/* A slope may become negative or 0, so that a does not tell the sign of z. */
+static void prelu_backward(const real *z, const real *da, real *dz, size_t rows, size_t units,
+		const real *slopes, real *gradient)
+{
+	for (size_t b = 0; b < rows; b++)
+		for (size_t u = 0; u < units; u++) {
+			real x = z[b * units + u], d = da[b * units + u];
+
+			gradient[u] += d * (x > 0 ? 0 : x);
+			dz[b * units + u] = d * (x > 0 ? 1 : slopes[u]);
+		}
+}
+
+const struct activation activation_prelu = {
+	.name = "prelu",
+	.formula = "a = z for z > 0, else slope·z; each unit learns its slope",
+	.derivative = "1 for z > 0, else slope; for the slope: 0 for z > 0, else z",
+	.range = "(-∞, ∞)",
+	.nonlinear = true,
+	.source = "He, Zhang, Ren, Sun: Delving deep into rectifiers, ICCV 2015, section 2.1",
+	.params = { { .name = "slope",
+			.fallback = 0.25,
+			.min = 0,
+			.max = 1,
+			.meaning = "factor below 0 that every unit starts with" } },
+	.forward = leaky_relu_forward,
+	.backward = leaky_relu_backward,
+	.forward_learned = prelu_forward,
+	.backward_learned = prelu_backward,
 };
 
 WIDE static void elu_forward(const real *z, real *a, size_t rows, size_t units, const double *params)
@@ -85,11 +129,11 @@ static void elu_backward(const real *z, const real *a, const real *da, real *dz,
 	size_t n = rows * units;
 	real alpha = (real)params[0];
 
-	;
+	(void)z; /* has the sign of a */
 	for (size_t i = 0; i < n; i++) {
 		real below = a[i] + alpha; /* read in any case: a read under a condition is no vector code */
 
-		dz[i] = da[i] * (z[i] > 0 ? 1 : below);
+		dz[i] = da[i] * (a[i] > 0 ? 1 : below);
 	}
 }
 
@@ -107,6 +151,7 @@ const struct activation activation_elu = {
 			.max = 1000,
 			.min_open = true,
 			.meaning = "-alpha is the limit far below 0" } },
+	.from_a = true,
 	.forward = elu_forward,
 	.backward = elu_backward,
 };
@@ -129,11 +174,11 @@ static void selu_backward(const real *z, const real *a, const real *da, real *dz
 {
 	size_t n = rows * units;
 
-	(void)params;
+	(void)z, (void)params;
 	for (size_t i = 0; i < n; i++) {
 		real below = a[i] + SELU_SCALE * SELU_ALPHA;
 
-		dz[i] = da[i] * (z[i] > 0 ? SELU_SCALE : below);
+		dz[i] = da[i] * (a[i] > 0 ? SELU_SCALE : below);
 	}
 }
 
@@ -144,6 +189,7 @@ const struct activation activation_selu = {
 	.range = "(-λ α, ∞)",
 	.nonlinear = true,
 	.source = "Klambauer, Unterthiner, Mayr, Hochreiter: Self-normalizing neural networks, NeurIPS 2017",
+	.from_a = true,
 	.forward = selu_forward,
 	.backward = selu_backward,
 };

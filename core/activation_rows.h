@@ -6,9 +6,9 @@
 
 #include "core/activation.h"
 
-extern const struct activation activation_linear, activation_relu, activation_leaky_relu, activation_elu,
-		activation_selu, activation_gelu, activation_silu, activation_softplus, activation_sigmoid,
-		activation_hard_sigmoid, activation_tanh, activation_softsign, activation_softmax,
-		activation_exponential, activation_step;
+extern const struct activation activation_linear, activation_relu, activation_leaky_relu, activation_prelu,
+		activation_elu, activation_selu, activation_gelu, activation_silu, activation_softplus,
+		activation_sigmoid, activation_hard_sigmoid, activation_tanh, activation_softsign,
+		activation_softmax, activation_maxout, activation_exponential, activation_step;
 
 #endif

@@ -36,6 +36,9 @@ const struct activation activation_sigmoid = {
 	.nonlinear = true,
 	.differentiable = true,
 	.source = "Rumelhart, Hinton, Williams: Learning representations by back-propagating errors, Nature 323, 1986",
+	.from_a = true,
+	.low = 0,
+	.high = 1,
 	.forward = sigmoid_forward,
 	.backward = sigmoid_backward,
 };
@@ -67,6 +70,9 @@ const struct activation activation_tanh = {
 	.nonlinear = true,
 	.differentiable = true,
 	.source = "LeCun, Bottou, Orr, Müller: Efficient BackProp, 1998, section 4.4",
+	.from_a = true,
+	.low = -1,
+	.high = 1,
 	.forward = tanh_forward,
 	.backward = tanh_backward,
 };
@@ -99,6 +105,8 @@ const struct activation activation_hard_sigmoid = {
 	.range = "[0, 1]",
 	.nonlinear = true,
 	.source = "Howard et al.: Searching for MobileNetV3, ICCV 2019",
+	.low = 0,
+	.high = 1,
 	.forward = hard_sigmoid_forward,
 	.backward = hard_sigmoid_backward,
 };
@@ -133,6 +141,8 @@ const struct activation activation_softsign = {
 	.nonlinear = true,
 	.differentiable = true,
 	.source = "Bergstra, Desjardins, Lamblin, Bengio: Quadratic polynomials learn better image features, 2009",
+	.low = -1,
+	.high = 1,
 	.forward = softsign_forward,
 	.backward = softsign_backward,
 };
@@ -190,6 +200,9 @@ const struct activation activation_softmax = {
 	.differentiable = true,
 	.source = "Bridle: Probabilistic interpretation of feedforward classification network outputs, 1990",
 	.whole_row = true,
+	.from_a = true,
+	.low = 0,
+	.high = 1,
 	.forward = softmax_forward,
 	.backward = softmax_backward,
 };
@@ -217,6 +230,8 @@ const struct activation activation_step = {
 	.range = "{0, 1}",
 	.nonlinear = true,
 	.flat = true,
+	.low = 0,
+	.high = 1,
 	.source = "McCulloch, Pitts: A logical calculus of the ideas immanent in nervous activity, 1943",
 	.forward = step_forward,
 	.backward = step_backward,

@@ -1,5 +1,5 @@
 /* model.h - a trained network with what it learnt about its columns: encoder of the inputs, network, encoder of
- * the targets, loss. This is what a version is; its file form is what the store keeps.
+ * the targets, losses. This is what a version is; its file form is what the store keeps.
  *
  * The file: "DSCM", format number, sizes, columns, layers, the parameter block as little-endian float32, and a
  * CRC-32C (Castagnoli, polynomial 0x1EDC6F41) over all before it. A reader of outside bytes: model_read checks
@@ -13,15 +13,13 @@
 
 #include "core/encoder.h"
 #include "core/err.h"
-#include "core/loss.h"
 #include "core/net.h"
 
 struct model {
 	struct encoder *inputs;
 	struct encoder *targets;
 	struct net *net; /* net_inputs == encoder_width(inputs), net_outputs == encoder_width(targets) */
-	const struct loss *loss;
-	double loss_params[PARAMS_MAX];
+	struct objective *objectives; /* (net_heads), new */
 };
 
 /* Frees what the model holds and the model; NULL is fine. */

@@ -14,6 +14,7 @@
 #include "core/crc32c.h"
 #include "core/model.h"
 #include "core/model_format.h"
+#include "core/size.h"
 
 #define COLUMN_BYTES_MIN 77 /* of a number column with an empty name */
 #define NAME_BYTES       64 /* of an activation, a loss, an initializer, with its NUL */
@@ -21,6 +22,7 @@
 struct reader {
 	const unsigned char *at;
 	size_t left;
+	size_t format;
 	int rc;
 	struct err *e;
 };
@@ -258,8 +260,35 @@ static struct encoder *get_encoder(struct reader *r, enum encoder_role role)
 	return encoder;
 }
 
-static void get_layer(struct reader *r, struct layer_spec *spec)
+static void get_sources(struct reader *r, struct layer_spec *spec)
 {
+	spec->from_count = (size_t)get_integer(r, 1);
+	if (spec->from_count > NET_SOURCES_MAX) {
+		fault(r, "a layer reads %zu layers", spec->from_count);
+		spec->from_count = 0;
+	}
+	for (size_t i = 0; i < spec->from_count; i++) {
+		size_t source = get_u32(r);
+
+		if (source > NET_LAYERS_MAX) fault(r, "a layer reads layer %zu", source);
+		spec->from[i] = r->rc ? NET_INPUTS : (int)source - 1;
+	}
+}
+
+/* What came with format 2. */
+static void get_layer_more(struct reader *r, struct layer_spec *spec, bool *masked)
+{
+	spec->max_norm = get_f64(r);
+	spec->normalization = (enum normalization)get_choice(r, NORMALIZATIONS, "normalization");
+	spec->density = get_f64(r);
+	spec->head = get_choice(r, 2, "choice of a head");
+	get_sources(r, spec);
+	*masked = get_choice(r, 2, "choice of a mask");
+}
+
+static void get_layer(struct reader *r, struct layer_spec *spec, bool *masked)
+{
+	static const struct param none[PARAMS_MAX];
 	char name[NAME_BYTES];
 
 	spec->units = get_u32(r);
@@ -274,60 +303,135 @@ static void get_layer(struct reader *r, struct layer_spec *spec)
 	get_name(r, name);
 	spec->init = init_find(name);
 	if (*name && !spec->init) fault(r, "\"%s\" is no initializer", name);
+	if (r->format > 1)
+		get_params(r, spec->init ? spec->init->params : none, spec->init_params);
+	else if (spec->init)
+		params_fallback(spec->init->params, spec->init_params);
 	spec->dropout = get_f64(r);
 	spec->l1 = get_f64(r);
 	spec->l2 = get_f64(r);
+	if (r->format > 1) get_layer_more(r, spec, masked);
 }
 
-/* The parameters, after it is known that they are there. */
-static void get_block(struct reader *r, struct net *net)
+static void get_objective(struct reader *r, struct objective *objective)
 {
-	real *block = net_block(net);
+	char loss[NAME_BYTES];
 
-	for (size_t i = 0; i < net_parameters(net); i++) {
+	get_name(r, loss);
+	objective->loss = loss_find(loss);
+	if (!objective->loss) {
+		fault(r, "\"%s\" is no loss", loss);
+		return;
+	}
+	get_params(r, objective->loss->params, objective->params);
+	objective->weight = r->format > 1 ? get_f64(r) : 1;
+	if (r->format > 1) objective->category = get_choice(r, 2, "choice of a category");
+}
+
+/* New, (heads). */
+static struct objective *get_objectives(struct reader *r, size_t heads, const struct encoder *targets)
+{
+	size_t said = r->format > 1 ? get_u32(r) : 1;
+	struct objective *objectives = calloc(heads, sizeof *objectives);
+
+	if (!objectives) return fault_nomem(r);
+	if (said != heads) fault(r, "a wrong number of output layers");
+	for (size_t h = 0; !r->rc && h < heads; h++)
+		get_objective(r, &objectives[h]);
+	if (r->format == 1) objectives[0].category = encoder_column(targets, 0)->kind == COLUMN_CATEGORY;
+	return objectives;
+}
+
+/* New, (n): the bits of a mask. */
+static uint8_t *get_mask(struct reader *r, size_t n)
+{
+	const unsigned char *bits = get_bytes(r, n / 8 + (n % 8 > 0));
+	uint8_t *mask = bits ? malloc(n) : NULL;
+
+	if (!bits) return NULL;
+	if (!mask) return fault_nomem(r);
+	for (size_t i = 0; i < n; i++)
+		mask[i] = bits[i / 8] >> (i % 8) & 1;
+	return mask;
+}
+
+/* As many numbers as are said and as n, after it is known that they are there. */
+static void get_numbers(struct reader *r, real *numbers, size_t n, const char *what)
+{
+	size_t said = (size_t)get_integer(r, 8);
+
+	if (!r->rc && (said != n || said > r->left / sizeof(float))) fault(r, "a wrong number of %s", what);
+	for (size_t i = 0; !r->rc && i < n; i++) {
 		uint32_t bits = (uint32_t)get_integer(r, 4);
 		float value;
 
 		memcpy(&value, &bits, sizeof value);
-		if (!isfinite(value)) fault(r, "parameter %zu is not finite", i);
-		block[i] = (real)value;
+		if (!isfinite(value)) fault(r, "number %zu of the %s is not finite", i, what);
+		numbers[i] = (real)value;
 	}
 }
 
-static void get_net(struct reader *r, struct model *model)
+/* A network while it is read. */
+struct plan {
+	struct layer_spec layers[NET_LAYERS_MAX];
+	bool masked[NET_LAYERS_MAX];
+	uint8_t *masks[NET_LAYERS_MAX]; /* new */
+	size_t count, heads, parameters;
+};
+
+/* All the layers, held against the encoders; more parameters than there are bytes left are refused. */
+static void get_plan(struct reader *r, const struct model *model, struct plan *plan)
 {
-	struct layer_spec layers[NET_LAYERS_MAX] = { 0 };
-	size_t count = get_u32(r), inputs = encoder_width(model->inputs), parameters, said;
-	char loss[NAME_BYTES];
+	size_t inputs = encoder_width(model->inputs), outputs = 0;
 	struct err why;
 
-	if (!count || count > NET_LAYERS_MAX) fault(r, "%zu layers", count);
-	for (size_t i = 0; !r->rc && i < count; i++)
-		get_layer(r, &layers[i]);
-	get_name(r, loss);
-	model->loss = loss_find(loss);
-	if (!model->loss) fault(r, "\"%s\" is no loss", loss);
+	plan->count = get_u32(r);
+	if (!plan->count || plan->count > NET_LAYERS_MAX) fault(r, "%zu layers", plan->count);
+	for (size_t i = 0; !r->rc && i < plan->count; i++)
+		get_layer(r, &plan->layers[i], &plan->masked[i]);
 	if (r->rc) return;
-	get_params(r, model->loss->params, model->loss_params);
-	said = (size_t)get_integer(r, 8);
+	plan->layers[plan->count - 1].head = true;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->layers[i].head) {
+			plan->heads++;
+			outputs = size_add(outputs, plan->layers[i].units);
+		}
+	if (outputs != encoder_width(model->targets)) fault(r, "outputs that fit no targets");
+	if (!r->rc && net_count_parameters(inputs, plan->layers, plan->count, &plan->parameters, &why))
+		fault(r, "%s", why.text);
+	if (!r->rc && plan->parameters > r->left / sizeof(float)) fault(r, "a wrong number of weights");
+}
+
+static void get_net(struct reader *r, struct model *model, struct plan *plan)
+{
+	size_t inputs = encoder_width(model->inputs);
+	struct err why;
+
+	get_plan(r, model, plan);
 	if (r->rc) return;
-	if (layers[count - 1].units != encoder_width(model->targets)) fault(r, "outputs that fit no targets");
-	if (net_count_parameters(inputs, layers, count, &parameters, &why)) fault(r, "%s", why.text);
-	if (!r->rc && (said != parameters || said > r->left / sizeof(float)))
-		fault(r, "a wrong number of weights");
-	if (r->rc) return;
-	switch (net_new(&model->net, inputs, layers, count, &why)) {
-	case 0: get_block(r, model->net); break;
-	case ERR_NOMEM: fault_nomem(r); break;
-	default: fault(r, "%s", why.text);
+	model->objectives = get_objectives(r, plan->heads, model->targets);
+	for (size_t i = 0; !r->rc && i < plan->count; i++) {
+		size_t width, columns;
+
+		net_shape(inputs, plan->layers, i, &width, &columns);
+		if (plan->masked[i]) plan->layers[i].mask = plan->masks[i] = get_mask(r, width * columns);
 	}
+	if (r->rc) return;
+	switch (net_new(&model->net, inputs, plan->layers, plan->count, &why)) {
+	case 0: break;
+	case ERR_NOMEM: fault_nomem(r); return;
+	default: fault(r, "%s", why.text); return;
+	}
+	get_numbers(r, net_block(model->net), plan->parameters, "weights");
+	if (r->format > 1)
+		get_numbers(r, net_statistics_block(model->net), net_statistics(model->net), "statistics");
 }
 
 /* Head and CRC; leaves the reader at what lies between. */
 static void check_frame(struct reader *r)
 {
 	const unsigned char *start = r->at, *magic = get_bytes(r, strlen(MODEL_MAGIC));
-	size_t format = get_u32(r), all = r->left + (size_t)(r->at - start);
+	size_t format = r->format = get_u32(r), all = r->left + (size_t)(r->at - start);
 	uint64_t size = get_integer(r, 8);
 	struct reader tail;
 
@@ -354,24 +458,27 @@ static void check_frame(struct reader *r)
 int model_read(struct model **out, const unsigned char *bytes, size_t size, struct err *e)
 {
 	struct reader r = { .at = bytes, .left = size, .e = e };
-	struct model *model = NULL;
+	struct plan *plan = calloc(1, sizeof *plan);
+	struct model *model = calloc(1, sizeof *model);
 
 	*out = NULL;
 	check_frame(&r);
 	if (r.rc) goto out;
-	model = calloc(1, sizeof *model);
-	if (!model) {
+	if (!model || !plan) {
 		fault_nomem(&r);
 		goto out;
 	}
 	model->inputs = get_encoder(&r, ENCODER_INPUTS);
 	model->targets = get_encoder(&r, ENCODER_TARGETS);
-	if (!r.rc) get_net(&r, model);
+	if (!r.rc) get_net(&r, model, plan);
 	if (!r.rc && r.left) fault(&r, "something is left over in it");
 	if (r.rc) goto out;
 	*out = model;
 	model = NULL;
 out:
+	for (size_t i = 0; plan && i < NET_LAYERS_MAX; i++)
+		free(plan->masks[i]);
+	free(plan);
 	model_free(model);
 	return r.rc;
 }
@@ -382,5 +489,6 @@ void model_free(struct model *model)
 	encoder_free(model->inputs);
 	encoder_free(model->targets);
 	net_free(model->net);
+	free(model->objectives);
 	free(model);
 }

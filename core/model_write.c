@@ -110,54 +110,106 @@ static void put_encoder(struct writer *w, const struct encoder *encoder)
 		put_column(w, encoder_column(encoder, i));
 }
 
-static void put_layer(struct writer *w, const struct layer_spec *spec)
+static void put_layer(struct writer *w, const struct layer *layer)
 {
+	const struct layer_spec *spec = &layer->spec;
+
 	put_u32(w, spec->units);
 	put_string(w, spec->activation->name);
 	put_params(w, spec->activation->params, spec->activation_params);
 	put_u8(w, spec->bias);
 	put_string(w, spec->init ? spec->init->name : "");
+	if (spec->init)
+		put_params(w, spec->init->params, spec->init_params);
+	else
+		put_u8(w, 0);
 	put_f64(w, spec->dropout);
 	put_f64(w, spec->l1);
 	put_f64(w, spec->l2);
+	put_f64(w, spec->max_norm);
+	put_u8(w, spec->normalization);
+	put_f64(w, spec->density);
+	put_u8(w, spec->head);
+	put_u8(w, (unsigned)spec->from_count);
+	for (size_t i = 0; i < spec->from_count; i++)
+		put_u32(w, (size_t)(spec->from[i] + 1));
+	put_u8(w, layer->mask != NULL);
+}
+
+static void put_mask(struct writer *w, const struct layer *layer)
+{
+	size_t n = layer->inputs * layer->columns;
+
+	if (!layer->mask) return;
+	for (size_t i = 0; i < n; i += 8) {
+		unsigned byte = 0;
+
+		for (size_t bit = 0; bit < 8 && i + bit < n; bit++)
+			byte |= (unsigned)(layer->mask[i + bit] != 0) << bit;
+		put_u8(w, byte);
+	}
+}
+
+static void put_numbers(struct writer *w, const real *numbers, size_t n)
+{
+	put_u64(w, n);
+	if (!w->bytes) { /* only counting */
+		w->size += n * sizeof(float);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		put_f32(w, (float)numbers[i]);
 }
 
 /* Everything but the CRC. size: what the head says of the whole file. */
 static void put_model(struct writer *w, const struct model *model, uint64_t size)
 {
-	const real *block = net_block_const(model->net);
-	size_t parameters = net_parameters(model->net);
+	const struct net *net = model->net;
 
 	put_bytes(w, MODEL_MAGIC, strlen(MODEL_MAGIC));
 	put_u32(w, MODEL_FORMAT);
 	put_u64(w, size);
 	put_encoder(w, model->inputs);
 	put_encoder(w, model->targets);
-	put_u32(w, net_layers(model->net));
-	for (size_t i = 0; i < net_layers(model->net); i++)
-		put_layer(w, &net_layer(model->net, i)->spec);
-	put_string(w, model->loss->name);
-	put_params(w, model->loss->params, model->loss_params);
-	put_u64(w, parameters);
-	if (!w->bytes) { /* only counting */
-		w->size += parameters * sizeof(float);
-		return;
+	put_u32(w, net_layers(net));
+	for (size_t i = 0; i < net_layers(net); i++)
+		put_layer(w, net_layer(net, i));
+	put_u32(w, net_heads(net));
+	for (size_t h = 0; h < net_heads(net); h++) {
+		const struct objective *objective = &model->objectives[h];
+
+		put_string(w, objective->loss->name);
+		put_params(w, objective->loss->params, objective->params);
+		put_f64(w, objective->weight);
+		put_u8(w, objective->category);
 	}
-	for (size_t i = 0; i < parameters; i++)
-		put_f32(w, (float)block[i]);
+	for (size_t i = 0; i < net_layers(net); i++)
+		put_mask(w, net_layer(net, i));
+	put_numbers(w, net_block_const(net), net_parameters(net));
+	put_numbers(w, net_statistics_block_const(net), net_statistics(net));
+}
+
+static int check_finite(const char *what, const real *numbers, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite((float)numbers[i]))
+			return err_set(e, ERR_RANGE, "%s %zu is not a finite number", what, i);
+	return 0;
 }
 
 int model_write(const struct model *model, unsigned char **bytes, size_t *size, struct err *e)
 {
-	const real *block = net_block_const(model->net);
+	const struct net *net = model->net;
 	struct writer w = { 0 };
 	size_t total;
+	int rc;
 
 	*bytes = NULL;
 	*size = 0;
-	for (size_t i = 0; i < net_parameters(model->net); i++)
-		if (!isfinite((float)block[i]))
-			return err_set(e, ERR_RANGE, "parameter %zu is not a finite number", i);
+	if ((rc = check_finite("parameter", net_block_const(net), net_parameters(net), e)) ||
+			(rc = check_finite("statistic", net_statistics_block_const(net), net_statistics(net),
+					 e)))
+		return rc;
 	put_model(&w, model, 0);
 	total = w.size + MODEL_CRC_BYTES;
 	w = (struct writer){ .bytes = malloc(total) };

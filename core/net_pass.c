@@ -1,150 +1,94 @@
 /* net_pass.c - forward and backward through a network. See net.h.
  *
- * Forward, for each layer: z = x W + b, a = f(z). The products' chains start from the bias, so that z is written
- * once. Backward (Rumelhart, Hinton, Williams, 1986; Nielsen's BP1 to BP4), with delta = dL/dz of a layer:
+ * Forward, for each layer: z = x W + b, normalized where the layer does, a = f(z). The products' chains start from the
+ * bias, and go on from one source of x to the next, so that z is written once. Backward (Rumelhart, Hinton, Williams,
+ * 1986; Nielsen's BP1 to BP4), with delta = dL/dz of a layer:
  *
- *	dL/dW = x^T delta        (I,B)(B,U): a product whose A is x with its strides exchanged
+ *	dL/dW = x^T delta        (I,B)(B,C): a product whose A is x with its strides exchanged
  *	dL/db = sum over rows of delta
- *	dL/dx = delta W^T        (B,U)(U,I): never for the first layer; W^T is a copy in the working memory
+ *	dL/dx = delta W^T        (B,C)(C,I): whose B is W with its strides exchanged; never for the inputs
  *
- * where x is what the layer saw: the activations below after their dropout. All working memory is one block,
- * and lay_out is the only place that knows what lies where; it also counts how much that is.
+ * where x is what the layer saw: the activations below after their dropout. Where several layers read one, their
+ * dL/dx are added up in the order from the last reader to the first.
  *
- * A row's z, a and delta depend on that row only. The gradients are sums over the batch in row order.
+ * A row's z, a and delta depend on that row only (but for normalization by batch, in training). The gradients are sums
+ * over the batch in row order.
  */
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
-#include "core/block.h"
-#include "core/net.h"
+#include "core/net_parts.h"
 #include "core/rng.h"
-#include "core/size.h"
 
-/* What a layer leaves behind in one pass, each (B,U). */
-struct work_layer {
-	real *z, *a;
-	/* Only where this layer drops and the work is for training: the factors 0 or 1/(1 - dropout), and a times
-	 * them. */
-	real *mask, *dropped;
-};
-
-struct net_work {
-	const struct gemm_engine *engine;
-	struct team *team;
-	size_t layers;
-	real *block;
-	real *delta[2];   /* (B,U) of the widest layer: of this layer and of the one below */
-	real *transposed; /* (U,I) of the largest layer but the first */
-	struct work_layer layer[];
-};
-
-/* The next n numbers of the block. base NULL: only counts them. */
-static real *take(real *base, size_t *used, size_t n)
-{
-	real *at = base ? base + *used : NULL;
-
-	*used = size_add(*used, block_pad(n));
-	return at;
-}
-
-/* Places everything in base and returns how many numbers that takes, SIZE_MAX when too many. */
-static size_t lay_out(
-		struct net_work *work, const struct net *net, size_t max_batch, bool training, real *base)
-{
-	size_t used = 0, widest = 0, largest = 0;
-
-	for (size_t i = 0; i < net_layers(net); i++) {
-		const struct layer *layer = net_layer(net, i);
-		size_t n = size_mul(max_batch, layer->spec.units);
-		size_t weights = layer->inputs * layer->spec.units;
-		bool drops = training && layer->spec.dropout > 0;
-		struct work_layer to = {
-			.z = take(base, &used, n),
-			.a = take(base, &used, n),
-			.mask = drops ? take(base, &used, n) : NULL,
-			.dropped = drops ? take(base, &used, n) : NULL,
-		};
-
-		if (base) work->layer[i] = to;
-		if (n > widest) widest = n;
-		if (i && weights > largest) largest = weights;
-	}
-	if (training) {
-		real *delta = take(base, &used, widest), *below = take(base, &used, widest);
-		real *transposed = take(base, &used, largest);
-
-		if (base) {
-			work->delta[0] = delta;
-			work->delta[1] = below;
-			work->transposed = transposed;
-		}
-	}
-	return used;
-}
-
-size_t net_work_bytes(const struct net *net, size_t max_batch, bool training)
-{
-	size_t head = sizeof(struct net_work) + net_layers(net) * sizeof(struct work_layer);
-
-	return size_add(head, block_bytes(lay_out(NULL, net, max_batch, training, NULL)));
-}
-
-int net_work_new(struct net_work **out, const struct net *net, size_t max_batch, bool training,
-		const struct gemm_engine *engine, struct team *team, struct err *e)
-{
-	size_t numbers = lay_out(NULL, net, max_batch, training, NULL);
+/* One pass, as its pieces see it. */
+struct pass {
+	const struct net *net;
 	struct net_work *work;
+	const real *x; /* (B,I) */
+	size_t batch;
+	bool training;
+	const struct net_step *step; /* NULL: nothing is dropped */
+};
 
-	*out = NULL;
-	if (!max_batch) return err_set(e, ERR_RANGE, "a batch has at least one row");
-	if (block_bytes(numbers) > PTRDIFF_MAX)
-		return err_set(e, ERR_RANGE, "batches of %zu rows are too large for this network", max_batch);
-	work = calloc(1, sizeof *work + net_layers(net) * sizeof work->layer[0]);
-	if (!work) return err_nomem(e);
-	work->engine = engine;
-	work->team = team;
-	work->layers = net_layers(net);
-	work->block = block_new(numbers);
-	if (!work->block) {
-		net_work_free(work);
-		return err_nomem(e);
-	}
-	lay_out(work, net, max_batch, training, work->block);
-	*out = work;
-	return 0;
+/* What readers of layer i see, (B,U); NET_INPUTS: x. */
+static const real *seen(const struct pass *pass, int layer)
+{
+	const struct work_layer *at;
+
+	if (layer < 0) return pass->x;
+	at = &pass->work->layer[layer];
+	return pass->step && at->mask ? at->dropped : at->a;
 }
 
-void net_work_free(struct net_work *work)
+/* z (B,C) = x (B,I) W (I,C) + b. */
+static void weighted_inputs(const struct pass *pass, const struct layer *layer, real *z)
 {
-	if (!work) return;
-	free(work->block);
-	free(work);
-}
-
-/* z (B,U) = x (B,I) W (I,U) + b. */
-static void weighted_input(
-		const struct layer *layer, const struct net_work *work, const real *x, size_t batch, real *z)
-{
-	size_t units = layer->spec.units;
-	struct gemm_args product = {
-		.m = batch,
-		.n = units,
-		.k = layer->inputs,
-		.a = x,
-		.a_row = layer->inputs,
-		.a_col = 1,
-		.b = layer->weights,
-		.b_row = units,
-		.b_col = 1,
-		.c = z,
-		.c_row = units,
-		.accumulate = layer->biases,
-	};
+	size_t columns = layer->columns;
 
 	if (layer->biases)
-		for (size_t b = 0; b < batch; b++)
-			memcpy(z + b * units, layer->biases, units * sizeof *z);
-	gemm(work->engine, work->team, &product);
+		for (size_t b = 0; b < pass->batch; b++)
+			memcpy(z + b * columns, layer->biases, columns * sizeof *z);
+	for (size_t s = 0; s < layer->sources_count; s++) {
+		const struct layer_source *source = &layer->sources[s];
+		struct gemm_args product = {
+			.m = pass->batch,
+			.n = columns,
+			.k = source->width,
+			.a = seen(pass, source->layer),
+			.a_row = source->width,
+			.a_col = 1,
+			.b = layer->weights + source->first * columns,
+			.b_row = columns,
+			.b_col = 1,
+			.c = z,
+			.c_row = columns,
+			.accumulate = s || layer->biases,
+		};
+
+		gemm(pass->work->engine, pass->work->team, &product);
+	}
+}
+
+/* One layer's activation and its derivative, on a range of rows. */
+struct bend {
+	const struct layer *layer;
+	const real *z, *a, *mask; /* mask NULL: nothing was dropped */
+	real *to;                 /* forward: a */
+	real *delta, *delta_z;    /* backward: from dL/da to dL/dz */
+};
+
+static void bend_forward(void *arg, size_t from, size_t to)
+{
+	const struct bend *bend = arg;
+	const struct layer *layer = bend->layer;
+	const struct layer_spec *spec = &layer->spec;
+	const real *z = bend->z + from * layer->columns;
+	real *a = bend->to + from * spec->units;
+
+	if (layer->slopes)
+		spec->activation->forward_learned(z, a, to - from, spec->units, layer->slopes);
+	else
+		spec->activation->forward(z, a, to - from, spec->units, spec->activation_params);
 }
 
 /* Dropout, inverted so that predictions need no factor (Srivastava et al., JMLR 15, 2014, section 10). Number i of
@@ -165,57 +109,88 @@ static void drop(const struct work_layer *at, size_t n, double dropout, size_t l
 		at->dropped[i] = at->a[i] * at->mask[i];
 }
 
-/* step NULL: no dropout. */
-static void pass_forward(const struct net *net, struct net_work *work, const real *x, size_t batch,
-		const struct net_step *step)
+static void pass_forward(const struct pass *pass)
 {
-	for (size_t i = 0; i < work->layers; i++) {
-		const struct layer *layer = net_layer(net, i);
-		const struct layer_spec *spec = &layer->spec;
-		const struct work_layer *at = &work->layer[i];
-		bool drops = step && at->mask;
+	for (size_t i = 0; i < pass->work->layers; i++) {
+		const struct layer *layer = net_layer(pass->net, i);
+		const struct work_layer *at = &pass->work->layer[i];
+		real *z = at->z ? at->z : at->a; /* in place where z is not kept: then C is U */
+		struct bend bend = { .layer = layer, .z = z, .to = at->a };
 
-		weighted_input(layer, work, x, batch, at->z);
-		spec->activation->forward(at->z, at->a, batch, spec->units, spec->activation_params);
-		if (drops) drop(at, batch * spec->units, spec->dropout, i, step);
-		x = drops ? at->dropped : at->a;
+		weighted_inputs(pass, layer, z);
+		if (layer->scale) norm_forward(layer, pass->work, at, z, pass->batch, pass->training);
+		net_ranges(pass->work, pass->batch, layer->columns, bend_forward, &bend);
+		if (pass->step && at->mask)
+			drop(at, pass->batch * layer->spec.units, layer->spec.dropout, i, pass->step);
+	}
+	if (!pass->work->outputs) return;
+	for (size_t h = 0; h < net_heads(pass->net); h++) {
+		size_t i = net_head_layer(pass->net, h), units = net_layer(pass->net, i)->spec.units;
+
+		for (size_t b = 0; b < pass->batch; b++)
+			memcpy(pass->work->outputs + b * net_outputs(pass->net) +
+							net_head_first(pass->net, h),
+					pass->work->layer[i].a + b * units, units * sizeof(real));
 	}
 }
 
 void net_forward(const struct net *net, struct net_work *work, const real *x, size_t batch, const real **y)
 {
-	pass_forward(net, work, x, batch, NULL);
-	*y = work->layer[work->layers - 1].a;
+	struct pass pass = { .net = net, .work = work, .x = x, .batch = batch };
+
+	pass_forward(&pass);
+	*y = net_work_outputs(work);
 }
 
-const real *net_work_weighted_inputs(const struct net_work *work, size_t i)
+/* ---- backward ---- */
+
+static void bend_backward(void *arg, size_t from, size_t to)
 {
-	return work->layer[i].z;
+	const struct bend *bend = arg;
+	const struct layer_spec *spec = &bend->layer->spec;
+	size_t units = spec->units, first = from * units, n = (to - from) * units;
+	real *delta = bend->delta + first, *delta_z = bend->delta_z + from * bend->layer->columns;
+
+	if (bend->mask)
+		for (size_t i = 0; i < n; i++)
+			delta[i] *= bend->mask[first + i];
+	if (!bend->layer->slopes)
+		spec->activation->backward(bend->z ? bend->z + from * bend->layer->columns : NULL,
+				bend->a + first, delta, delta_z, to - from, units, spec->activation_params);
 }
 
-const real *net_work_activations(const struct net_work *work, size_t i)
+/* From dL/da in delta to dL/dz of the weighted inputs in delta_z; the gradients of what lies between are written. */
+static void unbend(const struct pass *pass, size_t i, bool joint, real *gradient)
 {
-	return work->layer[i].a;
-}
+	const struct layer *layer = net_layer(pass->net, i);
+	const struct work_layer *at = &pass->work->layer[i];
+	const real *block = net_block_const(pass->net);
+	struct bend bend = {
+		.layer = layer,
+		.z = at->z,
+		.a = at->a,
+		.mask = pass->step ? at->mask : NULL,
+		.delta = at->delta,
+		.delta_z = at->delta_z,
+	};
 
-/* delta (B,O) of the output layer. */
-static void output_delta(const struct net *net, const struct net_work *work, const real *y, size_t batch,
-		const struct loss *loss, const double *loss_params, real *delta)
-{
-	const struct work_layer *at = &work->layer[work->layers - 1];
-	const struct layer_spec *spec = &net_layer(net, work->layers - 1)->spec;
-	bool joint = loss_is_joint(loss, spec->activation);
+	if (!joint) net_ranges(pass->work, pass->batch, layer->columns, bend_backward, &bend);
+	if (layer->slopes) {
+		real *slopes = gradient + (layer->slopes - block);
 
-	loss->gradient(at->z, at->a, y, delta, batch, spec->units, joint, loss_params);
-	if (!joint)
-		spec->activation->backward(
-				at->z, at->a, delta, delta, batch, spec->units, spec->activation_params);
+		memset(slopes, 0, layer->spec.units * sizeof *slopes);
+		layer->spec.activation->backward_learned(at->z, at->delta, at->delta_z, pass->batch,
+				layer->spec.units, layer->slopes, slopes);
+	}
+	if (layer->scale)
+		norm_backward(layer, pass->work, at, at->delta_z, pass->batch,
+				gradient + (layer->scale - block), gradient + (layer->shift - block));
 }
 
 /* Adds the derivatives of l1 sum |w| + l2/2 sum w^2; that of |w| at 0 is taken as 0. */
 static void add_penalties(const struct layer *layer, real *gradient)
 {
-	size_t n = layer->inputs * layer->spec.units;
+	size_t n = layer->inputs * layer->columns;
 	real l1 = (real)layer->spec.l1, l2 = (real)layer->spec.l2;
 	const real *w = layer->weights;
 
@@ -227,93 +202,112 @@ static void add_penalties(const struct layer *layer, real *gradient)
 			gradient[i] += l2 * w[i];
 }
 
-/* The gradients of one layer's weights (I,U) and biases (U) from what it saw, x (B,I), and delta (B,U). */
-static void layer_gradient(const struct layer *layer, const struct net_work *work, const real *x,
-		const real *delta, size_t batch, real *weights, real *biases)
+/* The gradients of one layer's weights (I,C) and biases (C) from what it saw and its delta (B,C). */
+static void layer_gradient(
+		const struct pass *pass, const struct layer *layer, const real *delta, real *gradient)
 {
-	size_t units = layer->spec.units;
-	struct gemm_args product = {
-		.m = layer->inputs,
-		.n = units,
-		.k = batch,
-		.a = x,
-		.a_row = 1,
-		.a_col = layer->inputs,
-		.b = delta,
-		.b_row = units,
-		.b_col = 1,
-		.c = weights,
-		.c_row = units,
-	};
+	const real *block = net_block_const(pass->net);
+	real *weights = gradient + (layer->weights - block);
+	size_t columns = layer->columns;
 
-	gemm(work->engine, work->team, &product);
+	for (size_t s = 0; s < layer->sources_count; s++) {
+		const struct layer_source *source = &layer->sources[s];
+		struct gemm_args product = {
+			.m = source->width,
+			.n = columns,
+			.k = pass->batch,
+			.a = seen(pass, source->layer),
+			.a_row = 1,
+			.a_col = source->width,
+			.b = delta,
+			.b_row = columns,
+			.b_col = 1,
+			.c = weights + source->first * columns,
+			.c_row = columns,
+		};
+
+		gemm(pass->work->engine, pass->work->team, &product);
+	}
 	add_penalties(layer, weights);
-	if (!biases) return;
-	memset(biases, 0, units * sizeof *biases);
-	for (size_t b = 0; b < batch; b++)
-		for (size_t u = 0; u < units; u++)
-			biases[u] += delta[b * units + u];
+	for (size_t i = 0; layer->mask && i < layer->inputs * columns; i++)
+		if (!layer->mask[i]) weights[i] = 0;
+	if (!layer->biases) return;
+	memset(gradient + (layer->biases - block), 0, columns * sizeof *gradient);
+	net_add_columns(pass->work, delta, pass->batch, columns, gradient + (layer->biases - block));
 }
 
-/* below (B,I) = dL/dz of the layer under this one, from delta (B,U) of this one; mask: its dropout, or NULL. */
-static void delta_below(const struct layer *layer, const struct layer_spec *spec, const struct work_layer *at,
-		const real *mask, const struct net_work *work, const real *delta, size_t batch, real *below)
+/* Gives each layer that this one reads its share of dL/da; written tells who has one already. */
+static void give_below(const struct pass *pass, const struct layer *layer, const real *delta, bool *written)
 {
-	size_t units = layer->spec.units, inputs = layer->inputs;
-	struct gemm_args product = {
-		.m = batch,
-		.n = inputs,
-		.k = units,
-		.a = delta,
-		.a_row = units,
-		.a_col = 1,
-		.b = work->transposed,
-		.b_row = inputs,
-		.b_col = 1,
-		.c = below,
-		.c_row = inputs,
-	};
+	size_t columns = layer->columns;
 
-	gemm_transpose(layer->weights, inputs, units, work->transposed);
-	gemm(work->engine, work->team, &product);
-	if (mask)
-		for (size_t i = 0; i < batch * inputs; i++)
-			below[i] *= mask[i];
-	spec->activation->backward(at->z, at->a, below, below, batch, inputs, spec->activation_params);
-}
+	for (size_t s = 0; s < layer->sources_count; s++) {
+		const struct layer_source *source = &layer->sources[s];
+		struct gemm_args product = {
+			.m = pass->batch,
+			.n = source->width,
+			.k = columns,
+			.a = delta,
+			.a_row = columns,
+			.a_col = 1,
+			.b = layer->weights + source->first * columns,
+			.b_row = 1,
+			.b_col = columns,
+			.c_row = source->width,
+		};
 
-void net_gradient(const struct net *net, struct net_work *work, const real *x, const real *y, size_t batch,
-		const struct loss *loss, const double *loss_params, const struct net_step *step,
-		real *gradient, double *loss_sum)
-{
-	const real *block = net_block_const(net);
-	real *delta = work->delta[0], *below = work->delta[1];
-
-	pass_forward(net, work, x, batch, step);
-	*loss_sum = net_loss(net, work, y, batch, loss, loss_params);
-	output_delta(net, work, y, batch, loss, loss_params, delta);
-	for (size_t i = work->layers; i-- > 0;) {
-		const struct layer *layer = net_layer(net, i);
-		const struct work_layer *under = i ? &work->layer[i - 1] : NULL;
-		const real *mask = under && step ? under->mask : NULL;
-		const real *saw = !under ? x : mask ? under->dropped : under->a;
-		real *swap = delta;
-
-		layer_gradient(layer, work, saw, delta, batch, gradient + (layer->weights - block),
-				layer->biases ? gradient + (layer->biases - block) : NULL);
-		if (!under) break;
-		delta_below(layer, &net_layer(net, i - 1)->spec, under, mask, work, delta, batch, below);
-		delta = below;
-		below = swap;
+		if (source->layer < 0) continue;
+		product.c = pass->work->layer[source->layer].delta;
+		product.accumulate = written[source->layer];
+		written[source->layer] = true;
+		gemm(pass->work->engine, pass->work->team, &product);
 	}
 }
 
-double net_loss(const struct net *net, const struct net_work *work, const real *y, size_t batch,
-		const struct loss *loss, const double *loss_params)
+/* Which head a layer is, or SIZE_MAX. */
+static size_t head_of(const struct net *net, size_t layer)
 {
-	const struct work_layer *at = &work->layer[work->layers - 1];
-	const struct layer_spec *spec = &net_layer(net, work->layers - 1)->spec;
+	size_t h = net_heads(net);
 
-	return loss->value(at->z, at->a, y, batch, spec->units, loss_is_joint(loss, spec->activation),
-			loss_params);
+	while (h-- > 0)
+		if (net_head_layer(net, h) == layer) return h;
+	return SIZE_MAX;
+}
+
+void net_gradient(const struct net *net, struct net_work *work, const real *x, const real *y,
+		const real *weights, size_t batch, const struct objective *objectives,
+		const struct net_step *step, real *gradient, double *loss_sum)
+{
+	struct pass pass = {
+		.net = net, .work = work, .x = x, .batch = batch, .training = true, .step = step
+	};
+	bool written[NET_LAYERS_MAX];
+
+	memset(written, 0, work->layers * sizeof *written);
+	pass_forward(&pass);
+	*loss_sum = net_loss(net, work, y, weights, batch, objectives);
+	for (size_t i = work->layers; i-- > 0;) {
+		const struct layer *layer = net_layer(net, i);
+		size_t head = head_of(net, i);
+		bool joint = head != SIZE_MAX && loss_is_joint(objectives[head].loss, layer->spec.activation);
+
+		if (head != SIZE_MAX) head_gradient(net, work, head, y, weights, batch, objectives);
+		unbend(&pass, i, joint, gradient);
+		layer_gradient(&pass, layer, work->layer[i].delta_z, gradient);
+		give_below(&pass, layer, work->layer[i].delta_z, written);
+	}
+}
+
+bool net_nonfinite(const struct net *net, const struct net_work *work, size_t batch, size_t *layer)
+{
+	for (size_t i = 0; i < work->layers; i++) {
+		size_t n = batch * net_layer(net, i)->spec.units;
+
+		for (size_t j = 0; j < n; j++)
+			if (!isfinite(work->layer[i].a[j])) {
+				*layer = i;
+				return true;
+			}
+	}
+	return false;
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* What the numbers are for; two streams of one seed are independent. */
-enum rng_stream { RNG_WEIGHTS = 1, RNG_SHUFFLE, RNG_SPLIT, RNG_DROPOUT, RNG_TEST };
+enum rng_stream { RNG_WEIGHTS = 1, RNG_SHUFFLE, RNG_SPLIT, RNG_DROPOUT, RNG_TEST, RNG_MASK };
 
 struct rng_key {
 	uint64_t seed;

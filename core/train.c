@@ -35,6 +35,7 @@ struct sizes {
 struct trainer {
 	struct net *net;
 	struct train_config config;
+	struct objective objective;
 	struct train_data train, validation;
 	struct team *team;
 	struct sizes sizes;
@@ -174,6 +175,10 @@ int trainer_new(struct trainer **out, struct net *net, const struct train_config
 	if (!t) return err_nomem(e);
 	t->net = net;
 	t->config = *config;
+	t->objective = (struct objective){
+		.loss = config->loss, .weight = 1, .category = config->classification
+	};
+	memcpy(t->objective.params, config->loss_params, sizeof t->objective.params);
 	t->train = *train;
 	if (validation) t->validation = *validation;
 	t->team = team;
@@ -308,13 +313,14 @@ static bool train_batch(struct trainer *t, struct run *run, size_t from, uint32_
 
 	run->point.step++;
 	pick_batch(t, from, rows, &x, &y);
-	net_gradient(t->net, t->work, x, y, rows, t->config.loss, t->config.loss_params, &step, t->gradient,
-			&loss);
+	net_gradient(t->net, t->work, x, y, NULL, rows, &t->objective, &step, t->gradient, &loss);
+	net_absorb(t->net, t->work, rows);
 	if (!isfinite(loss)) return diverged(run);
-	a = net_work_activations(t->work, net_layers(t->net) - 1);
+	a = net_work_outputs(t->work);
 	sums->loss += loss;
 	sums->metric += metric_sum(t, a, y, rows);
 	optimizer_step(t, run->point.step);
+	net_constrain(t->net);
 	return false;
 }
 
@@ -350,7 +356,7 @@ static bool validate(struct trainer *t, struct run *run)
 		if (interrupted(t, run)) return true;
 		rows = smaller(t->sizes.chunk, data->rows - from);
 		net_forward(t->net, t->work, data->x + from * inputs, rows, &a);
-		sums.loss += net_loss(t->net, t->work, y, rows, t->config.loss, t->config.loss_params);
+		sums.loss += net_loss(t->net, t->work, y, NULL, rows, &t->objective);
 		sums.metric += metric_sum(t, a, y, rows);
 	}
 	point->val_loss = sums.loss / (double)data->rows;

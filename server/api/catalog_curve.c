@@ -1,6 +1,7 @@
 /* catalog_curve.c - samples of activations, losses and schedules, taken from the functions that train.
  *
- * An activation of a whole row (softmax) is shown as its first output beside a weighted input of 0. A loss of numbers
+ * An activation of a whole row (softmax) is shown as its first output beside a weighted input of 0, one of pieces
+ * (maxout) over its first piece, the others being 0. A loss of numbers
  * is shown over the output a, the target being 0; one whose targets have a least value (of categories, of counts) with a target of 1, over
  * the weighted input z where the loss is joint with its output activation, beside 0 where there are others. A schedule's factor is shown over the epochs; the loss that it looks
  * at, if it does, is one that never improves.
@@ -31,7 +32,7 @@ struct sample {
 static struct sample sample_activation(const struct activation *f, double x)
 {
 	double params[PARAMS_MAX];
-	real z[2] = { (real)x, 0 }, a[2], da[2] = { 1, 0 }, dz[2];
+	real z[ACTIVATION_PIECES_MAX] = { (real)x }, a[2], da[2] = { 1, 0 }, dz[ACTIVATION_PIECES_MAX];
 	size_t units = f->whole_row ? 2 : 1;
 
 	params_fallback(f->params, params);

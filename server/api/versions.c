@@ -218,10 +218,9 @@ int version_post(struct request *rq, struct reply *rp, struct err *e)
 	d.normalize = NORMALIZE_NONE; /* nothing was fitted: numbers go in and come out as they are */
 	if ((rc = definition_encoder(&d, ENCODER_INPUTS, &model.inputs, e)) ||
 			(rc = definition_encoder(&d, ENCODER_TARGETS, &model.targets, e)) ||
-			(rc = definition_net(&d, &model.net, e)))
+			(rc = definition_net(&d, &model.net, e)) ||
+			(rc = definition_objectives(&d, &model.objectives, e)))
 		goto out;
-	model.loss = d.loss;
-	memcpy(model.loss_params, d.loss_params, sizeof model.loss_params);
 	read_weights(document, model.net, faults);
 	if ((rc = faults_result(faults, e)) || (rc = keep(app, name, &model, &number, e))) goto out;
 	registry_forget(app->registry, name);
@@ -232,6 +231,7 @@ out:
 	encoder_free(model.inputs);
 	encoder_free(model.targets);
 	net_free(model.net);
+	free(model.objectives);
 	definition_clear(&d);
 	store_model_clear(&stored);
 	json_decref(resolved);

@@ -89,6 +89,8 @@ json_t *definition_document(const struct definition *d);
 int definition_encoder(
 		const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e);
 int definition_net(const struct definition *d, struct net **out, struct err *e);
+int definition_objectives(
+		const struct definition *d, struct objective **out, struct err *e); /* (heads), free */
 /* Faults when the loss does not go with the outputs. definition is resolved. */
 void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults);
 /* Faults at the layers whose activation is flat: such a model predicts, with weights by hand, and cannot learn. */

@@ -392,6 +392,16 @@ int definition_net(const struct definition *d, struct net **out, struct err *e)
 	return net_new(out, definition_input_width(d), d->layers, d->layers_count, e);
 }
 
+int definition_objectives(const struct definition *d, struct objective **out, struct err *e)
+{
+	if (!(*out = calloc(1, sizeof **out))) return err_nomem(e);
+	(*out)->loss = d->loss;
+	(*out)->weight = 1;
+	(*out)->category = definition_classifies(d);
+	memcpy((*out)->params, d->loss_params, sizeof(*out)->params);
+	return 0;
+}
+
 /* ---- the document ---- */
 
 static json_t *values_document(const struct definition_column *column)

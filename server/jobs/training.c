@@ -103,7 +103,7 @@ static int same_shape(const struct training *t, const struct net *from, struct e
 	return same ? 0 : err_set(e, ERR_CORRUPT, "the version to go on from has another shape");
 }
 
-/* Takes the encoders and weights of a version. */
+/* Takes the encoders and the network of a version. */
 static int go_on(struct training *t, const char *model, struct err *e)
 {
 	struct store *store = t->needs.store;
@@ -116,11 +116,13 @@ static int go_on(struct training *t, const char *model, struct err *e)
 		goto out;
 	if ((rc = store->blob_read(store, version.blob, &blob, e))) goto out;
 	if ((rc = model_read(&from, blob.data, blob.size, e)) || (rc = same_shape(t, from->net, e))) goto out;
-	memcpy(net_block(t->model.net), net_block_const(from->net), net_parameters(from->net) * sizeof(real));
+	net_free(t->model.net);
 	encoder_free(t->model.inputs);
 	encoder_free(t->model.targets);
+	t->model.net = from->net;
 	t->model.inputs = from->inputs;
 	t->model.targets = from->targets;
+	from->net = NULL;
 	from->inputs = from->targets = NULL;
 	t->goes_on = true;
 out:
@@ -136,10 +138,9 @@ static int make_model(struct training *t, const char *model, struct err *e)
 
 	if ((rc = definition_encoder(&t->definition, ENCODER_INPUTS, &t->model.inputs, e)) ||
 			(rc = definition_encoder(&t->definition, ENCODER_TARGETS, &t->model.targets, e)) ||
-			(rc = definition_net(&t->definition, &t->model.net, e)))
+			(rc = definition_net(&t->definition, &t->model.net, e)) ||
+			(rc = definition_objectives(&t->definition, &t->model.objectives, e)))
 		return rc;
-	t->model.loss = t->request.core.loss;
-	memcpy(t->model.loss_params, t->request.core.loss_params, sizeof t->model.loss_params);
 	if (strcmp(t->request.from, "scratch")) return go_on(t, model, e);
 	net_init(t->model.net, t->definition.seed);
 	return 0;
@@ -171,6 +172,7 @@ void training_free(struct training *t)
 	encoder_free(t->model.inputs);
 	encoder_free(t->model.targets);
 	net_free(t->model.net);
+	free(t->model.objectives);
 	definition_clear(&t->definition);
 	store_revision_clear(&t->revision);
 	json_decref(t->config);

@@ -14,6 +14,7 @@ FUNCTIONS = {
     "linear": lambda z: z * 1,
     "relu": F.relu,
     "leaky_relu": lambda z: F.leaky_relu(z, 0.01),
+    "prelu": lambda z: F.prelu(z, torch.tensor([0.25], dtype=torch.float64)),
     "elu": F.elu,
     "selu": F.selu,
     "gelu": F.gelu,

@@ -157,7 +157,7 @@ START_TEST(every_activation_passes_nan_on)
 	const struct activation *f;
 
 	for (size_t i = 0; (f = activation_at(i)); i++) {
-		const real z[2] = { NAN, 1 };
+		const real z[4] = { NAN, 1, 2, 3 }; /* maxout has two pieces a unit */
 		real a[2];
 
 		apply(f->name, z, a, 1, 2);
@@ -169,7 +169,8 @@ END_TEST
 START_TEST(tables_are_complete)
 {
 	static const char *const names[] = { "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
-		"softplus", "sigmoid", "hard_sigmoid", "tanh", "softsign", "softmax", "exponential", "step" };
+		"softplus", "sigmoid", "hard_sigmoid", "tanh", "softsign", "softmax", "exponential", "step",
+		"prelu", "maxout" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		ck_assert_ptr_nonnull(activation_find(names[i]));

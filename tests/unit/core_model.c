@@ -37,7 +37,10 @@ static struct model *small_model(void)
 	layers[1].bias = false;
 	OK(net_new(&model->net, encoder_width(model->inputs), layers, 2, &e), e);
 	net_init(model->net, 1);
-	model->loss = loss_find("cross_entropy");
+	model->objectives = calloc(1, sizeof *model->objectives);
+	ck_assert_ptr_nonnull(model->objectives);
+	*model->objectives = objective_of("cross_entropy");
+	model->objectives->category = true;
 	return model;
 }
 
@@ -102,7 +105,8 @@ START_TEST(what_is_written_is_read)
 	ck_assert_ptr_null(net_layer(back->net, 1)->spec.init);
 	ck_assert(net_layer(back->net, 0)->spec.activation_params[0] == 0.2);
 	ck_assert_ptr_null(net_layer(back->net, 1)->biases);
-	ck_assert_ptr_eq(back->loss, model->loss);
+	ck_assert_ptr_eq(back->objectives->loss, model->objectives->loss);
+	ck_assert(back->objectives->category && back->objectives->weight == 1);
 	a = encoder_column(model->inputs, 0);
 	b = encoder_column(back->inputs, 0);
 	ck_assert(a->mean == b->mean && a->scale == b->scale && a->missing_rows == b->missing_rows);
@@ -117,10 +121,119 @@ START_TEST(what_is_written_is_read)
 }
 END_TEST
 
+static const unsigned char version_1[] = {
+#include "tests/golden/model_v1.h"
+};
+
+/* A file that was written before there were heads, masks and statistics is still the same model. */
+START_TEST(a_file_of_format_1_is_read)
+{
+	struct model *model = small_model(), *back;
+	struct err e;
+
+	OK(model_read(&back, version_1, sizeof version_1, &e), e);
+	ck_assert_uint_eq(net_parameters(back->net), net_parameters(model->net));
+	ck_assert_mem_eq(net_block(back->net), net_block(model->net),
+			net_parameters(model->net) * sizeof(real));
+	ck_assert(back->objectives->loss == loss_find("cross_entropy") && back->objectives->weight == 1);
+	ck_assert(back->objectives->category);
+	ck_assert(net_layer(back->net, 0)->spec.l2 == 1e-4 && net_layer(back->net, 0)->spec.dropout == 0.1);
+	ck_assert_uint_eq(encoder_slot(back->inputs, 1, "h\xC3\xA4zel", 6), 2);
+	model_free(model);
+	model_free(back);
+}
+END_TEST
+
+/* Two numbers and a category, predicted by heads of their own from layers of every kind. */
+static struct model *rich_model(void)
+{
+	static const char *const kinds[] = { "x", "y", "z" };
+	static const struct column_spec in[] = { { "a", COLUMN_NUMBER, NULL, 0 },
+		{ "b", COLUMN_NUMBER, NULL, 0 }, { "c", COLUMN_NUMBER, NULL, 0 } };
+	static const struct column_spec out[] = { { "size", COLUMN_NUMBER, NULL, 0 },
+		{ "kind", COLUMN_CATEGORY, kinds, 3 } };
+	static const uint8_t mask[4 * 3] = { 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 0, 0 };
+	struct layer_spec layers[5] = { layer_of(4, "maxout"), layer_of(3, "prelu"), layer_of(2, "tanh"),
+		layer_of(1, "linear"), layer_of(3, "softmax") };
+	struct model *model = calloc(1, sizeof *model);
+	struct err e;
+
+	ck_assert_ptr_nonnull(model);
+	OK(encoder_new(&model->inputs, in, 3, ENCODER_INPUTS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	OK(encoder_new(&model->targets, out, 2, ENCODER_TARGETS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	layers[0].density = 0.6;
+	layers[0].normalization = NORMALIZATION_BATCH;
+	layers[1].mask = mask;
+	layers[1].max_norm = 2;
+	layers[2].normalization = NORMALIZATION_LAYER;
+	layers[2].from[0] = NET_INPUTS;
+	layers[2].from[1] = 1;
+	layers[2].from_count = 2;
+	layers[3].head = true;
+	OK(net_new(&model->net, 3, layers, 5, &e), e);
+	net_init(model->net, 5);
+	for (size_t i = 0; i < net_statistics(model->net); i++)
+		net_statistics_block(model->net)[i] = REAL(0.25) * (real)(i + 1);
+	model->objectives = calloc(2, sizeof *model->objectives);
+	ck_assert_ptr_nonnull(model->objectives);
+	model->objectives[0] = objective_of("huber");
+	model->objectives[0].weight = 0.5;
+	model->objectives[1] = objective_of("cross_entropy");
+	model->objectives[1].category = true;
+	return model;
+}
+
+static void predictions(const struct net *net, real out[2 * 4])
+{
+	const real x[6] = { 1, -2, 0.5, 0, 3, -1 };
+	struct net_work *work;
+	const real *y;
+	struct err e;
+
+	OK(net_work_new(&work, net, 2, false, test_engine(), NULL, &e), e);
+	net_forward(net, work, x, 2, &y);
+	memcpy(out, y, 2 * 4 * sizeof *y);
+	net_work_free(work);
+}
+
+START_TEST(every_kind_of_layer_is_kept)
+{
+	struct model *model = rich_model(), *back;
+	unsigned char *bytes, *again;
+	size_t size, size_again;
+	real before[8], after[8];
+	struct net *copy;
+	struct err e;
+
+	bytes = bytes_of(model, &size);
+	OK(model_read(&back, bytes, size, &e), e);
+	again = bytes_of(back, &size_again);
+	ck_assert_uint_eq(size, size_again);
+	ck_assert_mem_eq(bytes, again, size);
+	predictions(model->net, before);
+	predictions(back->net, after);
+	ck_assert_mem_eq(before, after, sizeof before);
+	ck_assert_mem_eq(net_layer(back->net, 0)->mask, net_layer(model->net, 0)->mask, 3 * 8);
+	ck_assert_mem_eq(net_layer(back->net, 1)->mask, net_layer(model->net, 1)->mask, 4 * 3);
+	ck_assert(net_layer(back->net, 1)->spec.max_norm == 2 &&
+			net_layer(back->net, 0)->spec.density == 0.6);
+	ck_assert(back->objectives[0].weight == 0.5 && back->objectives[0].loss == loss_find("huber"));
+	ck_assert(!back->objectives[0].category && back->objectives[1].category);
+	OK(net_copy(&copy, model->net, &e), e);
+	predictions(copy, after);
+	ck_assert_mem_eq(before, after, sizeof before);
+	net_free(copy);
+	free(bytes);
+	free(again);
+	model_free(model);
+	model_free(back);
+}
+END_TEST
+
 /* Any machine writes these bytes: the head by hand. */
 START_TEST(the_head_is_little_endian)
 {
-	static const unsigned char head[] = { 'D', 'S', 'C', 'M', 1, 0, 0, 0 };
+	static const unsigned char head[] = { 'D', 'S', 'C', 'M', 2, 0, 0, 0 };
 	struct model *model = small_model();
 	unsigned char *bytes;
 	size_t size;
@@ -182,10 +295,9 @@ END_TEST
 
 /* Every byte set to ends of its range with a CRC that fits: whatever comes of it, it is a model or a refusal. A few
  * (a digit of a weight, a letter of a name) are models; a count is never believed. */
-START_TEST(made_up_bytes_are_models_or_refused)
+static void make_up_bytes(struct model *model)
 {
 	static const unsigned char values[] = { 0, 1, 2, 0x7F, 0x80, 0xFF };
-	struct model *model = small_model();
 	size_t size, refused = 0, read = 0;
 	unsigned char *bytes;
 	struct err e;
@@ -209,6 +321,12 @@ START_TEST(made_up_bytes_are_models_or_refused)
 	free(bytes);
 	model_free(model);
 }
+
+START_TEST(made_up_bytes_are_models_or_refused)
+{
+	make_up_bytes(small_model());
+	make_up_bytes(rich_model());
+}
 END_TEST
 
 START_TEST(a_newer_format_is_named)
@@ -219,7 +337,7 @@ START_TEST(a_newer_format_is_named)
 	struct err e;
 
 	bytes = bytes_of(model, &size);
-	bytes[4] = 2;
+	bytes[4] = 3;
 	seal(bytes, size);
 	ck_assert_int_eq(reads(bytes, size, &e), ERR_CORRUPT);
 	ck_assert_ptr_nonnull(strstr(e.text, "newer"));
@@ -248,8 +366,8 @@ int main(void)
 {
 	const TTest *const tests[] = { crc_of_the_standard, what_is_written_is_read,
 		the_head_is_little_endian, every_flipped_bit_is_noticed, every_cut_is_noticed,
-		made_up_bytes_are_models_or_refused, a_newer_format_is_named,
-		weights_that_are_no_numbers_are_not_written, NULL };
+		a_file_of_format_1_is_read, every_kind_of_layer_is_kept, made_up_bytes_are_models_or_refused,
+		a_newer_format_is_named, weights_that_are_no_numbers_are_not_written, NULL };
 
 	return suite_main("core_model", tests, 60);
 }

@@ -86,6 +86,153 @@ START_TEST(layers_that_make_no_sense_are_refused)
 }
 END_TEST
 
+START_TEST(plans_that_make_no_sense_are_refused)
+{
+	struct layer_spec layers[3] = { layer_of(2, "relu"), layer_of(2, "relu"), layer_of(1, "linear") };
+
+	layers[2].from[0] = NET_INPUTS; /* nobody reads layer 1 */
+	layers[2].from_count = 1;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_INVALID);
+	layers[2].from[0] = 2;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_INVALID);
+	layers[2].from[0] = -2;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_INVALID);
+	layers[2].from[0] = layers[2].from[1] = 1;
+	layers[2].from_count = 2;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_INVALID);
+	layers[1].head = true; /* which layer 2 reads */
+	layers[2].from_count = 1;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_INVALID);
+	layers[1].head = false;
+	layers[2].from_count = NET_SOURCES_MAX + 1;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_RANGE);
+	layers[2].from_count = 0;
+	layers[0].density = 1.5;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_RANGE);
+	layers[0].density = 0;
+	layers[0].max_norm = -1;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_RANGE);
+	layers[0] = layer_of(2, "maxout");
+	layers[0].activation_params[0] = 2.5;
+	ck_assert_int_eq(refused(2, layers, 3), ERR_RANGE);
+	layers[0] = layer_of(2, "relu");
+	layers[2] = layer_of(1, "maxout");
+	ck_assert_int_eq(refused(2, layers, 3), ERR_INVALID);
+}
+END_TEST
+
+/* A density of 0.3 of 10 inputs is 3 connections a unit, the same ones for one seed; what is cut stays 0. */
+START_TEST(a_density_is_kept_by_every_unit)
+{
+	struct layer_spec layers[2] = { layer_of(7, "tanh"), layer_of(1, "linear") };
+	real *weights = random_numbers(7 * 10, 3);
+	const struct layer *layer;
+	struct net *net, *same;
+	struct err e;
+
+	layers[0].density = 0.3;
+	OK(net_new(&net, 10, layers, 2, &e), e);
+	OK(net_new(&same, 10, layers, 2, &e), e);
+	net_init(net, 4);
+	net_init(same, 4);
+	layer = net_layer(net, 0);
+	ck_assert_mem_eq(layer->mask, net_layer(same, 0)->mask, 70);
+	net_set_layer(net, 0, weights, NULL);
+	for (size_t u = 0; u < 7; u++) {
+		size_t connections = 0;
+
+		for (size_t i = 0; i < 10; i++) {
+			connections += layer->mask[i * 7 + u];
+			ck_assert((layer->weights[i * 7 + u] != 0) == layer->mask[i * 7 + u]);
+		}
+		ck_assert_uint_eq(connections, 3);
+	}
+	net_init(same, 5);
+	ck_assert(memcmp(layer->mask, net_layer(same, 0)->mask, 70));
+	free(weights);
+	net_free(net);
+	net_free(same);
+}
+END_TEST
+
+START_TEST(max_norm_shortens_what_is_longer)
+{
+	struct layer_spec layer = layer_of(2, "linear");
+	const real weights[4] = { 3, 4, REAL(0.3), REAL(0.4) };
+	struct net *net;
+	real after[4];
+	struct err e;
+
+	layer.max_norm = 1;
+	OK(net_new(&net, 2, &layer, 1, &e), e);
+	net_set_layer(net, 0, weights, NULL);
+	net_constrain(net);
+	net_get_layer(net, 0, after, NULL);
+	ck_assert_double_eq_tol((double)after[0], 0.6, 1e-6);
+	ck_assert_double_eq_tol((double)after[1], 0.8, 1e-6);
+	ck_assert(after[2] == weights[2] && after[3] == weights[3]);
+	net_free(net);
+}
+END_TEST
+
+/* Two batches of one input: the running statistics are those of the formula, and prediction uses them. */
+START_TEST(batch_normalization_keeps_running_statistics)
+{
+	struct layer_spec layer = layer_of(1, "linear");
+	const struct objective mse = objective_of("mse");
+	const real x[4] = { 1, 2, 3, 6 }, y[4] = { 0 }, one = 1;
+	const double mean = 3, unbiased = 14.0 / 3;
+	double loss, running_mean, running_variance;
+	struct net_work *work;
+	real gradient[4];
+	const real *out;
+	struct net *net;
+	struct err e;
+
+	layer.normalization = NORMALIZATION_BATCH;
+	OK(net_new(&net, 1, &layer, 1, &e), e);
+	OK(net_work_new(&work, net, 4, true, test_engine(), NULL, &e), e);
+	ck_assert_uint_eq(net_parameters(net), 4); /* weight, bias, scale, shift */
+	net_set_layer(net, 0, &one, NULL);
+	for (int i = 0; i < 2; i++) {
+		net_gradient(net, work, x, y, NULL, 4, &mse, NULL, gradient, &loss);
+		net_absorb(net, work, 4);
+	}
+	running_mean = 0.1 * mean + 0.9 * 0.1 * mean;
+	running_variance = 0.1 * unbiased + 0.9 * (0.1 * unbiased + 0.9);
+	ck_assert_double_eq_tol((double)net_layer(net, 0)->mean[0], running_mean, 1e-6);
+	ck_assert_double_eq_tol((double)net_layer(net, 0)->variance[0], running_variance, 1e-6);
+	net_forward(net, work, x, 4, &out);
+	ck_assert_double_eq_tol((double)out[3], (6 - running_mean) / sqrt(running_variance + 1e-5), 1e-5);
+	net_work_free(work);
+	net_free(net);
+}
+END_TEST
+
+START_TEST(what_is_not_finite_is_found)
+{
+	struct layer_spec layers[3] = { layer_of(2, "relu"), layer_of(2, "tanh"), layer_of(1, "linear") };
+	const real x[2] = { 1, 1 };
+	struct net_work *work;
+	const real *y;
+	struct net *net;
+	size_t layer;
+	struct err e;
+
+	OK(net_new(&net, 2, layers, 3, &e), e);
+	net_init(net, 1);
+	OK(net_work_new(&work, net, 1, false, test_engine(), NULL, &e), e);
+	net_forward(net, work, x, 1, &y);
+	ck_assert(!net_nonfinite(net, work, 1, &layer));
+	net_layer(net, 1)->weights[0] = NAN;
+	net_forward(net, work, x, 1, &y);
+	ck_assert(net_nonfinite(net, work, 1, &layer));
+	ck_assert_uint_eq(layer, 1);
+	net_work_free(work);
+	net_free(net);
+}
+END_TEST
+
 START_TEST(forward_by_hand)
 {
 	struct layer_spec layer = layer_of(2, "linear");
@@ -180,7 +327,7 @@ START_TEST(dropout_drops_its_share)
 	enum { UNITS = 4000 };
 	struct layer_spec layers[2] = { layer_of(UNITS, "linear"), layer_of(1, "linear") };
 	struct net_step step = { .seed = 1, .epoch = 1, .step = 1 };
-	const struct loss *mse = loss_find("mse");
+	const struct objective mse = objective_of("mse");
 	const real x[1] = { 1 }, y[1] = { 0 };
 	double loss, kept, first;
 	size_t dropped = 0;
@@ -197,7 +344,7 @@ START_TEST(dropout_drops_its_share)
 	ck_assert_ptr_nonnull(gradient);
 	for (size_t i = 0; i < UNITS; i++)
 		net_layer(net, 0)->weights[i] = net_layer(net, 1)->weights[i] = 1;
-	net_gradient(net, work, x, y, 1, mse, NULL, &step, gradient, &loss);
+	net_gradient(net, work, x, y, NULL, 1, &mse, &step, gradient, &loss);
 	kept = (double)net_work_activations(work, 1)[0] * 0.75;
 	ck_assert_double_eq_tol(kept, 0.75 * UNITS, 110); /* 4 deviations */
 	for (size_t i = 0; i < UNITS;
@@ -209,14 +356,14 @@ START_TEST(dropout_drops_its_share)
 	}
 	ck_assert_double_eq_tol((double)dropped, UNITS - kept, 0.5);
 	first = loss;
-	net_gradient(net, work, x, y, 1, mse, NULL, &step, gradient, &loss);
+	net_gradient(net, work, x, y, NULL, 1, &mse, &step, gradient, &loss);
 	ck_assert(loss == first);
 	step.step = 2;
-	net_gradient(net, work, x, y, 1, mse, NULL, &step, gradient, &loss);
+	net_gradient(net, work, x, y, NULL, 1, &mse, &step, gradient, &loss);
 	ck_assert(loss != first);
 	net_forward(net, work, x, 1, &out);
 	ck_assert(out[0] == UNITS);
-	net_gradient(net, work, x, y, 1, mse, NULL, NULL, gradient, &loss);
+	net_gradient(net, work, x, y, NULL, 1, &mse, NULL, gradient, &loss);
 	ck_assert(loss == (double)UNITS * UNITS);
 	free(gradient);
 	net_work_free(work);
@@ -242,7 +389,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { sizes_are_checked_before_anything_is_taken,
+	const TTest *const tests[] = { plans_that_make_no_sense_are_refused, a_density_is_kept_by_every_unit,
+		max_norm_shortens_what_is_longer, batch_normalization_keeps_running_statistics,
+		what_is_not_finite_is_found, sizes_are_checked_before_anything_is_taken,
 		the_largest_shapes_are_counted_exactly, layers_that_make_no_sense_are_refused,
 		forward_by_hand, layers_come_back_as_they_were_set, a_seed_is_a_set_of_weights,
 		a_row_has_the_same_bits_alone_and_in_a_batch, dropout_drops_its_share, work_memory_is_counted,

@@ -89,15 +89,16 @@ static struct train_result run_well(struct task *task, const struct train_hooks 
 /* The loss and the hits of the network as it is, over data. */
 static double loss_of(const struct task *task, const struct train_data *data, size_t *hits)
 {
+	struct objective objective = { .loss = task->config.loss, .weight = 1, .category = true };
 	struct net_work *work;
 	const real *y;
 	struct err e;
 	double loss;
 
+	memcpy(objective.params, task->config.loss_params, sizeof objective.params);
 	OK(net_work_new(&work, task->net, data->rows, false, test_engine(), NULL, &e), e);
 	net_forward(task->net, work, data->x, data->rows, &y);
-	loss = net_loss(task->net, work, data->y, data->rows, task->config.loss, task->config.loss_params) /
-	       (double)data->rows;
+	loss = net_loss(task->net, work, data->y, NULL, data->rows, &objective) / (double)data->rows;
 	*hits = metrics_hits(y, data->y, data->rows, CLASSES);
 	net_work_free(work);
 	return loss;

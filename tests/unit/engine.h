@@ -32,6 +32,16 @@ static inline struct layer_spec layer_of(size_t units, const char *activation)
 	return spec;
 }
 
+/* The only head's loss, with its own defaults. */
+static inline struct objective objective_of(const char *loss)
+{
+	struct objective objective = { .loss = loss_find(loss), .weight = 1 };
+
+	ck_assert_ptr_nonnull(objective.loss);
+	params_fallback(objective.loss->params, objective.params);
+	return objective;
+}
+
 /* n normal numbers, new (free). */
 static inline real *random_numbers(size_t n, uint64_t seed)
 {

@@ -17,7 +17,8 @@ static unsigned char *model_file(size_t inputs, float says, size_t *size)
 {
 	struct definition d = { 0 };
 	struct faults faults = { 0 };
-	struct model model = { .loss = loss_find("mse") };
+	struct objective mse = { .loss = loss_find("mse"), .weight = 1 };
+	struct model model = { .objectives = &mse };
 	unsigned char *bytes;
 	json_t *document = json_pack("{s:i,s:i,s:[],s:s}", "inputs", (int)inputs, "outputs", 1, "layers",
 			"normalize", "none");
