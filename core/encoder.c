@@ -20,6 +20,7 @@ struct column {
 	struct encoder_column shown;
 	struct names *index; /* of the values */
 	double m2;           /* sum of squared distances from the mean so far */
+	bool raw;            /* never normalized */
 };
 
 struct encoder {
@@ -166,8 +167,14 @@ int encoder_copy(struct encoder **out, const struct encoder *from, struct err *e
 	for (size_t i = 0; i < from->count; i++) {
 		encoder_restore(*out, i, &from->columns[i].shown);
 		(*out)->columns[i].m2 = from->columns[i].m2;
+		(*out)->columns[i].raw = from->columns[i].raw;
 	}
 	return 0;
+}
+
+void encoder_leave_raw(struct encoder *encoder, size_t i)
+{
+	encoder->columns[i].raw = true;
 }
 
 void encoder_free(struct encoder *encoder)
@@ -335,6 +342,8 @@ void encoder_fit_end(struct encoder *encoder)
 		shown->std = present ? finite_or(sqrt(column->m2 / (double)present), 0) : 0;
 		shown->fill = shown->mean;
 		shown->shift = 0;
+		shown->scale = 1;
+		if (column->raw) continue;
 		if (encoder->normalize == NORMALIZE_STANDARD) {
 			shown->shift = shown->mean;
 			spread = shown->std;

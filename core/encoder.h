@@ -58,6 +58,8 @@ int encoder_new(struct encoder **out, const struct column_spec *columns, size_t 
 		enum normalize normalize, enum missing missing, struct err *e);
 int encoder_copy(struct encoder **out, const struct encoder *from, struct err *e);
 void encoder_free(struct encoder *encoder);
+/* Before fitting: the number column i is not normalized, whatever is done with the others. */
+void encoder_leave_raw(struct encoder *encoder, size_t i);
 
 size_t encoder_columns(const struct encoder *encoder);
 size_t encoder_width(const struct encoder *encoder);

@@ -16,7 +16,7 @@ struct fit {
 	size_t count;
 	const char **names; /* (count), which the index borrows */
 	struct names *index;
-	const struct loss *loss; /* NULL: targets may be any numbers */
+	const struct loss *const *losses; /* of each target; NULL: they may be any numbers */
 	struct faults *faults;
 };
 
@@ -30,9 +30,8 @@ static void check_classes(struct fit *fit, const struct encoder *targets, size_t
 					source->name, fit->dataset, source->values[j]);
 }
 
-static void check_range(struct fit *fit, const struct definition_source *source)
+static void check_range(struct fit *fit, const struct loss *loss, const struct definition_source *source)
 {
-	const struct loss *loss = fit->loss;
 	char upper[48] = "";
 
 	if (source->min >= loss->target_min && source->max <= loss->target_max) return;
@@ -68,8 +67,8 @@ static void check_column(struct fit *fit, const struct encoder *encoder, size_t 
 				column->name, fit->dataset, (unsigned long long)source->missing);
 	else if (target && column->kind == COLUMN_CATEGORY)
 		check_classes(fit, encoder, i, source);
-	else if (target && fit->loss)
-		check_range(fit, source);
+	else if (target && fit->losses)
+		check_range(fit, fit->losses[i], source);
 }
 
 static int index_sources(struct fit *fit, struct err *e)
@@ -86,12 +85,12 @@ static int index_sources(struct fit *fit, struct err *e)
 }
 
 int fit_columns(const struct store_revision *revision, const struct encoder *inputs,
-		const struct encoder *targets, const struct loss *loss, const char *pointer,
+		const struct encoder *targets, const struct loss *const *losses, const char *pointer,
 		struct faults *faults, struct err *e)
 {
 	struct fit fit = { .dataset = revision->dataset ? revision->dataset : "the data",
 		.pointer = pointer,
-		.loss = loss,
+		.losses = losses,
 		.faults = faults };
 	json_t *columns = NULL;
 	int rc;

@@ -9,9 +9,9 @@
 
 /* Faults at `pointer`: a column that is not there, words where the model needs numbers, missing cells where it says
  * "missing":"error", a target without any value, a target's value that is none of the classes (of the values that
- * the data set's description lists), a number target outside what the loss can take (loss NULL: not asked). ERR_CORRUPT, ERR_NOMEM. */
+ * the data set's description lists), a number target outside what the loss can take (losses: of each target; NULL: not asked). ERR_CORRUPT, ERR_NOMEM. */
 int fit_columns(const struct store_revision *revision, const struct encoder *inputs,
-		const struct encoder *targets, const struct loss *loss, const char *pointer,
+		const struct encoder *targets, const struct loss *const *losses, const char *pointer,
 		struct faults *faults, struct err *e);
 
 #endif

@@ -32,10 +32,25 @@ int model_definition(
 	return ERR_CORRUPT;
 }
 
-json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t inputs)
+static json_t *sources_summary(const struct layer_spec *layer)
 {
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < layer->from_count; i++)
+		json_array_append_new(out, layer->from[i] < 0 ? json_string("inputs") : json_integer(layer->from[i]));
+	return out;
+}
+
+json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t inputs, size_t columns)
+{
+	static const char *const normalizations[NORMALIZATIONS] = { NULL, "batch_norm", "layer_norm" };
+	const struct initializer *init = layer->init ? layer->init : init_for(layer->activation);
+	size_t vectors = layer->bias + 2 * (layer->normalization != NORMALIZATION_NONE);
+	size_t parameters = columns * (inputs + vectors);
 	json_t *out = json_object(), *params;
 	size_t count = params_count(layer->activation->params);
+
+	if (layer->activation->forward_learned) parameters += layer->units;
 
 	json_put(out, "index", json_integer((json_int_t)index));
 	json_put(out, "units", json_integer((json_int_t)layer->units));
@@ -51,8 +66,18 @@ json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t input
 	json_put(out, "dropout", json_real(layer->dropout));
 	json_put(out, "l1", json_real(layer->l1));
 	json_put(out, "l2", json_real(layer->l2));
-	json_put(out, "init", json_string((layer->init ? layer->init : init_for(layer->activation))->name));
-	json_put(out, "parameters", json_integer((json_int_t)(layer->units * (inputs + layer->bias))));
+	json_put(out, "init", json_string(init->name));
+	if (layer->init && params_count(init->params)) {
+		params = json_object();
+		for (size_t i = 0; i < params_count(init->params); i++)
+			json_put(params, init->params[i].name, json_real(layer->init_params[i]));
+		json_put(out, "init_parameters", params);
+	}
+	if (layer->max_norm > 0) json_put(out, "max_norm", json_real(layer->max_norm));
+	if (layer->density > 0 && layer->density < 1) json_put(out, "density", json_real(layer->density));
+	if (normalizations[layer->normalization]) json_put(out, normalizations[layer->normalization], json_true());
+	if (layer->from_count) json_put(out, "from", sources_summary(layer));
+	json_put(out, "parameters", json_integer((json_int_t)parameters));
 	return out;
 }
 
@@ -98,10 +123,13 @@ static void put_layers(json_t *out, const struct definition *d)
 	json_t *layers = json_array();
 	size_t inputs = definition_input_width(d), parameters = 0;
 
+	net_count_parameters(inputs, d->layers, d->layers_count, &parameters, NULL);
+
 	for (size_t i = 0; i < d->layers_count; i++) {
-		json_array_append_new(layers, layer_summary(&d->layers[i], i, inputs));
-		parameters += d->layers[i].units * (inputs + d->layers[i].bias);
-		inputs = d->layers[i].units;
+		size_t reads, columns;
+
+		net_shape(inputs, d->layers, i, &reads, &columns);
+		json_array_append_new(layers, layer_summary(&d->layers[i], i, reads, columns));
 	}
 	json_put(out, "layers", layers);
 	json_put(out, "parameters", json_integer((json_int_t)parameters));
@@ -111,7 +139,7 @@ static void put_layers(json_t *out, const struct definition *d)
 static int model_document(const struct store_model *model, json_t **out, struct err *e)
 {
 	static const char *const copied[] = { "dataset", "target", "inputs", "outputs", "normalize",
-		"missing", "seed" };
+		"missing", "seed", "input_dropout" };
 	struct definition d;
 	json_t *resolved = NULL, *labels, *warnings;
 	int rc = model_definition(model, &d, &resolved, e);
@@ -124,7 +152,8 @@ static int model_document(const struct store_model *model, json_t **out, struct 
 	for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
 		if (json_object_get(resolved, copied[i]))
 			json_put(*out, copied[i], json_incref(json_object_get(resolved, copied[i])));
-	json_put(*out, "loss", short_named(json_object_get(resolved, "loss")));
+	if (json_object_get(resolved, "loss"))
+		json_put(*out, "loss", short_named(json_object_get(resolved, "loss")));
 	put_layers(*out, &d);
 	json_put(*out, "latest_version",
 			model->latest_version ? json_id((int64_t)model->latest_version) : json_null());
@@ -299,7 +328,7 @@ int model_put(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = check_taken(app, name, sent, &done, e))) goto out;
 	if (!done) {
 		definition_read(document, false, &d, faults);
-		if (d.dataset && !d.inputs && !d.outputs && d.target)
+		if (d.dataset && !d.inputs && !d.outputs && d.targets_count)
 			rc = resolve_from_dataset(app, &d, warnings, faults, e);
 		else
 			definition_finish(&d, 0, faults);

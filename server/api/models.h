@@ -17,7 +17,7 @@ int model_definition(
 		const struct store_model *stored, struct definition *out, json_t **document, struct err *e);
 
 /* "index", "units", "activation", …, "parameters" of layer i of a network, new. */
-json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t inputs);
+json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t inputs, size_t columns);
 
 /* The columns of a stored data set for resolving definitions. Borrowed from columns; free the array with
  * sources_free. ERR_NOMEM. */

@@ -187,6 +187,22 @@ static int check_memory(struct order *o, struct err *e)
 			(double)need / 1048576, (double)o->app->jobs_memory_bytes / 1048576);
 }
 
+static int check_columns(struct order *o, struct err *e)
+{
+	size_t outputs = o->definition.outputs_count;
+	const struct loss **losses = calloc(outputs, sizeof *losses);
+	int rc;
+
+	if (!losses) return err_nomem(e);
+	for (size_t i = 0; i < outputs; i++)
+		losses[i] = definition_heads(&o->definition) > 1 ? definition_output_loss(&o->definition, i)
+								 : o->request.core.loss;
+	rc = fit_columns(&o->revision, o->inputs, o->targets, losses, o->inline_data ? "/data" : "/dataset",
+			o->faults, e);
+	free(losses);
+	return rc;
+}
+
 static int prepare(struct order *o, char from[24], struct err *e)
 {
 	struct store *store = o->app->store;
@@ -198,12 +214,13 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	if (o->request.dataset && (rc = store->dataset_get(store, o->request.dataset, &o->revision, e)))
 		return rc;
 	if (!o->faults->count && (rc = choose_version(o, from, e))) return rc;
-	if (!o->request.core.loss) {
+	if (o->request.core.loss)
+		definition_check_loss(&o->definition, o->request.core.loss, o->faults);
+	else {
 		o->request.core.loss = o->definition.loss;
 		memcpy(o->request.core.loss_params, o->definition.loss_params,
 				sizeof o->definition.loss_params);
 	}
-	definition_check_loss(&o->definition, o->request.core.loss, o->faults);
 	definition_check_trainable(&o->definition, o->faults);
 	if ((rc = definition_encoder(&o->definition, ENCODER_INPUTS, &o->inputs, e)) ||
 			(rc = definition_encoder(&o->definition, ENCODER_TARGETS, &o->targets, e)))
@@ -214,9 +231,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	}
 	if (o->revision.columns) {
 		train_request_resolve(&o->request, o->revision.rows, o->app->threads, o->faults);
-		if ((rc = fit_columns(&o->revision, o->inputs, o->targets, o->request.core.loss,
-				     o->inline_data ? "/data" : "/dataset", o->faults, e)))
-			return rc;
+		if ((rc = check_columns(o, e))) return rc;
 	}
 	if ((rc = faults_result(o->faults, e))) return rc;
 	return check_memory(o, e);

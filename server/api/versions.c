@@ -115,44 +115,75 @@ static void read_numbers(const json_t *list, size_t n, real *out, const char *po
 }
 
 struct layer_weights {
-	const json_t *weights, *biases;
+	const json_t *weights, *biases, *scale, *shift, *mean, *variance, *slopes;
 };
 static const struct field layer_fields[] = {
 	{ "weights", FIELD_ANY, offsetof(struct layer_weights, weights), 0, 0, false, false },
 	{ "biases", FIELD_ANY, offsetof(struct layer_weights, biases), 0, 0, false, false },
+	{ "scale", FIELD_ANY, offsetof(struct layer_weights, scale), 0, 0, false, false },
+	{ "shift", FIELD_ANY, offsetof(struct layer_weights, shift), 0, 0, false, false },
+	{ "mean", FIELD_ANY, offsetof(struct layer_weights, mean), 0, 0, false, false },
+	{ "variance", FIELD_ANY, offsetof(struct layer_weights, variance), 0, 0, false, false },
+	{ "slopes", FIELD_ANY, offsetof(struct layer_weights, slopes), 0, 0, false, false },
 	{ 0 },
 };
 
-/* One layer's weights [units][inputs] and biases into the network. */
+/* A vector of a layer that it may have or not; what is not said stays as a new network has it. */
+static void read_vector(const json_t *said, const char *name, real *to, size_t n, const char *pointer,
+		struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+
+	if (!said) return;
+	pointer_join(at, pointer, name);
+	if (to)
+		read_numbers(said, n, to, at, faults);
+	else
+		faults_add(faults, ERR_INVALID, at, "this layer has no %s", name);
+}
+
+static void check_variances(const struct layer *layer, const char *pointer, struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+
+	for (size_t c = 0; layer->variance && c < layer->columns; c++)
+		if (layer->variance[c] < 0) {
+			faults_add(faults, ERR_RANGE, pointer_join(at, pointer, "variance"), "has a number below 0");
+			return;
+		}
+}
+
+/* One layer's weights [units][inputs] and its vectors into the network. */
 static void read_layer(
 		const json_t *document, struct net *net, size_t i, const char *pointer, struct faults *faults)
 {
 	const struct layer *layer = net_layer(net, i);
 	struct layer_weights said = { 0 };
 	char weights_at[FAULT_POINTER_BYTES], at[FAULT_POINTER_BYTES];
-	real *weights = calloc(layer->spec.units, layer->inputs * sizeof *weights);
-	real *biases = calloc(layer->spec.units, sizeof *biases);
+	real *weights = calloc(layer->columns, layer->inputs * sizeof *weights);
 
 	fields_read(document, layer_fields, &said, pointer, faults);
 	pointer_join(weights_at, pointer, "weights");
-	if (!weights || !biases)
+	if (!weights)
 		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
-	else if (!json_is_array(said.weights) || json_array_size(said.weights) != layer->spec.units)
+	else if (!json_is_array(said.weights) || json_array_size(said.weights) != layer->columns)
 		faults_add(faults, ERR_INVALID, weights_at,
-				"must be [units][inputs], %zu arrays of %zu numbers", layer->spec.units,
+				"must be [units][inputs], %zu arrays of %zu numbers", layer->columns,
 				layer->inputs);
 	else
-		for (size_t j = 0; j < layer->spec.units; j++)
+		for (size_t j = 0; j < layer->columns; j++)
 			read_numbers(json_array_get(said.weights, j), layer->inputs,
 					weights + j * layer->inputs, pointer_index(at, weights_at, j),
 					faults);
-	pointer_join(at, pointer, "biases");
-	if (layer->spec.bias && said.biases && biases)
-		read_numbers(said.biases, layer->spec.units, biases, at, faults);
-	if (!layer->spec.bias && said.biases) faults_add(faults, ERR_INVALID, at, "this layer has no biases");
-	if (weights && biases) net_set_layer(net, i, weights, layer->spec.bias ? biases : NULL);
+	if (weights) net_set_layer(net, i, weights, NULL);
+	read_vector(said.biases, "biases", layer->biases, layer->columns, pointer, faults);
+	read_vector(said.scale, "scale", layer->scale, layer->columns, pointer, faults);
+	read_vector(said.shift, "shift", layer->shift, layer->columns, pointer, faults);
+	read_vector(said.mean, "mean", layer->mean, layer->columns, pointer, faults);
+	read_vector(said.variance, "variance", layer->variance, layer->columns, pointer, faults);
+	read_vector(said.slopes, "slopes", layer->slopes, layer->spec.units, pointer, faults);
+	check_variances(layer, pointer, faults);
 	free(weights);
-	free(biases);
 }
 
 struct version_said {

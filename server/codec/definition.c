@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/codec/definition_parts.h"
 #include "server/codec/fields.h"
 
+#define WEIGHT_MAX 1e6
 #define SEED_MAX 9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
 
 int name_check(const char *name, const char *what, struct err *e)
@@ -26,6 +28,7 @@ static void columns_clear(struct definition_column *columns, size_t count)
 		for (size_t j = 0; j < columns[i].values_count; j++)
 			free(columns[i].values[j]);
 		free(columns[i].values);
+		free(columns[i].activation);
 		free(columns[i].name);
 	}
 	free(columns);
@@ -39,8 +42,14 @@ void definition_clear(struct definition *d)
 	columns_clear(d->inputs, d->inputs_count);
 	columns_clear(d->outputs, d->outputs_count);
 	free(d->dataset);
-	free(d->target);
+	columns_clear(d->targets, d->targets_count);
+	for (size_t i = 0; d->masks && i < d->hidden_count; i++) {
+		free(d->masks[i].cells);
+		free(d->masks[i].turned);
+	}
+	free(d->masks);
 	free(d->layers);
+	free(d->objectives);
 	free(d->output_activation);
 	free(d->description);
 	json_decref(d->metadata);
@@ -48,12 +57,42 @@ void definition_clear(struct definition *d)
 }
 
 /* A copy that a fault answers for when there is no memory for it. NULL of NULL. */
-static char *copy_text(const char *text, struct faults *faults)
+char *definition_text(const char *text, struct faults *faults)
 {
 	char *copy = text ? strdup(text) : NULL;
 
 	if (text && !copy) faults_add(faults, ERR_NOMEM, "", "out of memory");
 	return copy;
+}
+
+void definition_unknown(const char *kind, const char *name, const char *const *known, const char *pointer,
+		struct faults *faults)
+{
+	const char *meant = did_you_mean(name, known);
+
+	if (meant)
+		faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; did you mean \"%s\"?",
+				kind, name, meant);
+	else
+		faults_add(faults, ERR_INVALID, pointer,
+				"there is no %s \"%.64s\"; /v1/catalog lists what there is", kind, name);
+}
+
+const struct loss *definition_loss_read(
+		const json_t *said, double params[PARAMS_MAX], const char *pointer, struct faults *faults)
+{
+	const char *known[DEFINITION_ROWS_MAX + 1] = { 0 }, *name;
+	const struct loss *loss;
+
+	if (!named_read(said, &name, pointer, faults)) return NULL;
+	if (!(loss = loss_find(name))) {
+		for (size_t i = 0; i < DEFINITION_ROWS_MAX && loss_at(i); i++)
+			known[i] = loss_at(i)->name;
+		definition_unknown("loss", name, known, pointer, faults);
+		return NULL;
+	}
+	named_params(said, loss->params, params, pointer, "loss", faults);
+	return loss;
 }
 
 /* ---- columns ---- */
@@ -81,36 +120,55 @@ static void read_values(const json_t *values, struct definition_column *column, 
 					"must be a string, not %s", json_kind(item));
 			return;
 		}
-		if (!(column->values[i] = copy_text(json_string_value(item), faults))) return;
+		if (!(column->values[i] = definition_text(json_string_value(item), faults))) return;
 		column->values_count++;
 	}
 }
 
-struct column_said {
-	const char *name, *type;
-	const json_t *values;
-};
+
 static const struct field column_fields[] = {
-	{ "name", FIELD_STRING, offsetof(struct column_said, name), 0, 0, false, false },
-	{ "type", FIELD_STRING, offsetof(struct column_said, type), 0, 0, false, false },
-	{ "values", FIELD_ANY, offsetof(struct column_said, values), 0, 0, false, false },
+	{ "name", FIELD_STRING, offsetof(struct output_said, name), 0, 0, false, false },
+	{ "type", FIELD_STRING, offsetof(struct output_said, type), 0, 0, false, false },
+	{ "values", FIELD_ANY, offsetof(struct output_said, values), 0, 0, false, false },
+	/* of outputs only */
+	{ "activation", FIELD_STRING, offsetof(struct output_said, activation), 0, 0, false, false },
+	{ "loss", FIELD_ANY, offsetof(struct output_said, loss), 0, 0, false, false },
+	{ "weight", FIELD_REAL, offsetof(struct output_said, weight), 0, WEIGHT_MAX, true, false },
 	{ 0 },
 };
+#define OF_OUTPUTS 3 /* the first row of column_fields that an input does not have */
 
-static void read_column(const json_t *document, struct definition_column *column, const char *pointer,
+void definition_output_read(const struct output_said *said, struct definition_column *column, const char *pointer,
 		struct faults *faults)
 {
-	struct column_said said = { 0 };
 	char at[FAULT_POINTER_BYTES];
 
-	fields_read(document, column_fields, &said, pointer, faults);
+	column->activation = definition_text(said->activation, faults);
+	column->weight = said->weight;
+	if (said->loss)
+		column->loss = definition_loss_read(
+				said->loss, column->loss_params, pointer_join(at, pointer, "loss"), faults);
+	column->own = said->activation || said->loss || said->weight != 1;
+}
+
+static void read_column(const json_t *document, bool output, struct definition_column *column,
+		const char *pointer, struct faults *faults)
+{
+	struct output_said said = { .weight = 1 };
+	struct field inputs_fields[OF_OUTPUTS + 1] = { 0 };
+	char at[FAULT_POINTER_BYTES];
+
+	memcpy(inputs_fields, column_fields, OF_OUTPUTS * sizeof *inputs_fields);
+	fields_read(document, output ? column_fields : inputs_fields, &said, pointer, faults);
+	column->weight = 1;
 	if (!json_is_object(document)) return;
+	if (output) definition_output_read(&said, column, pointer, faults);
 	if (!json_object_get(document, "name") || (said.name && !*said.name))
 		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs a \"name\"");
 	if (!json_object_get(document, "type"))
 		faults_add(faults, ERR_MISSING_FIELD, pointer,
 				"needs a \"type\", \"number\" or \"category\"");
-	column->name = copy_text(said.name ? said.name : "", faults);
+	column->name = definition_text(said.name ? said.name : "", faults);
 	if (said.type && !strcmp(said.type, "category"))
 		column->kind = COLUMN_CATEGORY;
 	else if (said.type && strcmp(said.type, "number"))
@@ -136,8 +194,9 @@ static void unnamed_columns(struct definition_column **columns, size_t *count, u
 		return;
 	}
 	for (*count = 0; *count < n; ++*count) {
+		(*columns)[*count].weight = 1;
 		snprintf(name, sizeof name, "%c%zu", letter, *count);
-		if (!((*columns)[*count].name = copy_text(name, faults))) return;
+		if (!((*columns)[*count].name = definition_text(name, faults))) return;
 	}
 }
 
@@ -165,136 +224,16 @@ static void read_columns(const json_t *document, struct definition_column **colu
 	}
 	*count = json_array_size(document);
 	json_array_foreach(document, i, item)
-			read_column(item, &(*columns)[i], pointer_index(at, pointer, i), faults);
-}
-
-/* ---- layers ---- */
-
-struct layer_said {
-	uint64_t units;
-	const char *activation, *init;
-	bool bias;
-	double dropout, l1, l2;
-	const json_t *parameters;
-};
-
-static const struct field layer_fields[] = {
-	{ "units", FIELD_UINT, offsetof(struct layer_said, units), 1, NET_UNITS_MAX, false, false },
-	{ "activation", FIELD_STRING, offsetof(struct layer_said, activation), 0, 0, false, false },
-	{ "activation_parameters", FIELD_ANY, offsetof(struct layer_said, parameters), 0, 0, false, false },
-	{ "bias", FIELD_BOOL, offsetof(struct layer_said, bias), 0, 0, false, false },
-	{ "init", FIELD_STRING, offsetof(struct layer_said, init), 0, 0, false, false },
-	{ "dropout", FIELD_REAL, offsetof(struct layer_said, dropout), 0, 0.99, false, false },
-	{ "l1", FIELD_REAL, offsetof(struct layer_said, l1), 0, 1e6, false, false },
-	{ "l2", FIELD_REAL, offsetof(struct layer_said, l2), 0, 1e6, false, false },
-	{ 0 },
-};
-
-static void unknown_row(const char *kind, const char *name, const char *const *known, const char *pointer,
-		struct faults *faults)
-{
-	const char *meant = did_you_mean(name, known);
-
-	if (meant)
-		faults_add(faults, ERR_INVALID, pointer, "there is no %s \"%.64s\"; did you mean \"%s\"?",
-				kind, name, meant);
-	else
-		faults_add(faults, ERR_INVALID, pointer,
-				"there is no %s \"%.64s\"; /v1/catalog lists what there is", kind, name);
-}
-
-#define TABLE_ROWS_MAX 64
-
-static const struct activation *activation_said(const char *name, const char *pointer, struct faults *faults)
-{
-	const struct activation *found = activation_find(name);
-	const char *known[TABLE_ROWS_MAX + 1] = { 0 };
-
-	if (found) return found;
-	for (size_t i = 0; i < TABLE_ROWS_MAX && activation_at(i); i++)
-		known[i] = activation_at(i)->name;
-	unknown_row("activation", name, known, pointer, faults);
-	return activation_find("linear");
-}
-
-static const struct initializer *init_said(const char *name, const char *pointer, struct faults *faults)
-{
-	const struct initializer *found = init_find(name);
-	const char *known[TABLE_ROWS_MAX + 1] = { 0 };
-
-	if (found) return found;
-	for (size_t i = 0; i < TABLE_ROWS_MAX && init_at(i); i++)
-		known[i] = init_at(i)->name;
-	unknown_row("initializer", name, known, pointer, faults);
-	return NULL;
-}
-
-static void read_layer(
-		const json_t *document, struct layer_spec *layer, const char *pointer, struct faults *faults)
-{
-	struct layer_said said = { .bias = true, .activation = "relu" };
-	char at[FAULT_POINTER_BYTES];
-
-	if (json_is_number(document))
-		field_value(document, &layer_fields[0], &said.units, pointer, faults);
-	else if (json_is_object(document)) {
-		fields_read(document, layer_fields, &said, pointer, faults);
-		if (!json_object_get(document, "units"))
-			faults_add(faults, ERR_MISSING_FIELD, pointer, "needs \"units\"");
-	} else {
-		faults_add(faults, ERR_INVALID, pointer,
-				"must be a number of units, or an object with \"units\"");
-	}
-	layer->units = said.units;
-	layer->activation = activation_said(said.activation, pointer_join(at, pointer, "activation"), faults);
-	params_fallback(layer->activation->params, layer->activation_params);
-	if (said.parameters && json_is_object(said.parameters))
-		named_params(said.parameters, layer->activation->params, layer->activation_params,
-				pointer_join(at, pointer, "activation_parameters"), NULL, faults);
-	else if (said.parameters)
-		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "activation_parameters"),
-				"must be an object");
-	layer->bias = said.bias;
-	layer->init = said.init ? init_said(said.init, pointer_join(at, pointer, "init"), faults) : NULL;
-	layer->dropout = said.dropout;
-	layer->l1 = said.l1;
-	layer->l2 = said.l2;
-}
-
-static void read_layers(
-		const json_t *document, struct definition *d, const char *pointer, struct faults *faults)
-{
-	size_t count = json_array_size(document), i;
-	char at[FAULT_POINTER_BYTES];
-	const json_t *item;
-
-	d->layers_given = true;
-	if (!json_is_array(document)) {
-		faults_add(faults, ERR_INVALID, pointer, "must be an array of hidden layers, as in [16, 8]");
-		return;
-	}
-	if (count > NET_LAYERS_MAX - 1) {
-		faults_add(faults, ERR_RANGE, pointer,
-				"has %zu layers; at most %d hidden layers are possible", count,
-				NET_LAYERS_MAX - 1);
-		return;
-	}
-	if (!(d->layers = calloc(count + 1, sizeof *d->layers))) {
-		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
-		return;
-	}
-	d->layers_count = count;
-	json_array_foreach(document, i, item)
-			read_layer(item, &d->layers[i], pointer_index(at, pointer, i), faults);
+			read_column(item, letter == 'y', &(*columns)[i], pointer_index(at, pointer, i), faults);
 }
 
 /* ---- the whole ---- */
 
 struct definition_said {
-	const char *dataset, *target, *task, *output_activation, *normalize, *missing, *description;
-	const json_t *features, *inputs, *outputs, *layers, *loss, *metadata;
+	const char *dataset, *task, *output_activation, *normalize, *missing, *description;
+	const json_t *target, *features, *inputs, *outputs, *layers, *output_from, *loss, *metadata;
 	uint64_t seed;
-	double output_l2;
+	double output_l2, input_dropout;
 	const json_t *warnings;
 };
 
@@ -306,13 +245,15 @@ static const struct field stored_fields[] = {
 	SAID(output_l2, FIELD_REAL, 0, 1e6), /* in resolved documents only, as the next */
 	SAID(warnings, FIELD_ANY, 0, 0),
 	SAID(dataset, FIELD_STRING, 0, 0),
-	SAID(target, FIELD_STRING, 0, 0),
+	SAID(target, FIELD_ANY, 0, 0),
 	SAID(features, FIELD_ANY, 0, 0),
 	SAID(task, FIELD_STRING, 0, 0),
 	SAID(inputs, FIELD_ANY, 0, 0),
 	SAID(outputs, FIELD_ANY, 0, 0),
 	SAID(layers, FIELD_ANY, 0, 0),
 	SAID(output_activation, FIELD_STRING, 0, 0),
+	SAID(output_from, FIELD_ANY, 0, 0),
+	SAID(input_dropout, FIELD_REAL, 0, DROPOUT_MAX),
 	SAID(loss, FIELD_ANY, 0, 0),
 	SAID(normalize, FIELD_STRING, 0, 0),
 	SAID(missing, FIELD_STRING, 0, 0),
@@ -346,9 +287,57 @@ static void read_features(const json_t *features, struct definition *d, struct f
 					"must be a column's name");
 			continue;
 		}
-		if (!(d->features[d->features_count] = copy_text(json_string_value(item), faults))) return;
+		if (!(d->features[d->features_count] = definition_text(json_string_value(item), faults))) return;
 		d->features_count++;
 	}
+}
+
+/* A target's name, or an object that says more. */
+static void read_target(
+		const json_t *document, struct definition_column *target, const char *pointer, struct faults *faults)
+{
+	static const struct field fields[] = {
+		{ "name", FIELD_STRING, offsetof(struct output_said, name), 0, 0, false, false },
+		{ "activation", FIELD_STRING, offsetof(struct output_said, activation), 0, 0, false, false },
+		{ "loss", FIELD_ANY, offsetof(struct output_said, loss), 0, 0, false, false },
+		{ "weight", FIELD_REAL, offsetof(struct output_said, weight), 0, WEIGHT_MAX, true, false },
+		{ 0 },
+	};
+	struct output_said said = { .weight = 1 };
+
+	if (json_is_string(document))
+		said.name = json_string_value(document);
+	else if (json_is_object(document))
+		fields_read(document, fields, &said, pointer, faults);
+	else
+		faults_add(faults, ERR_INVALID, pointer, "must be a column's name, not %s", json_kind(document));
+	if (json_is_object(document) && !said.name)
+		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs the \"name\" of a column");
+	target->name = definition_text(said.name ? said.name : "", faults);
+	definition_output_read(&said, target, pointer, faults);
+}
+
+static void read_targets(const json_t *document, struct definition *d, struct faults *faults)
+{
+	size_t count = json_is_array(document) ? json_array_size(document) : 1;
+	char at[FAULT_POINTER_BYTES];
+
+	d->target_list = json_is_array(document);
+	if (!count) {
+		faults_add(faults, ERR_INVALID, "/target", "must name a column, or an array of them");
+		return;
+	}
+	if (!(d->targets = calloc(count, sizeof *d->targets))) {
+		faults_add(faults, ERR_NOMEM, "/target", "out of memory");
+		return;
+	}
+	d->targets_count = count;
+	for (size_t i = 0; i < count; i++)
+		if (d->target_list)
+			read_target(json_array_get(document, i), &d->targets[i],
+					pointer_index(at, "/target", i), faults);
+		else
+			read_target(document, &d->targets[i], "/target", faults);
 }
 
 /* One of the words of a list, by its position; nothing said is the first. An empty word cannot be said. */
@@ -367,20 +356,6 @@ static unsigned read_word(
 					used ? " or " : "", words[i]);
 	faults_add(faults, ERR_INVALID, pointer, "must be %s", list);
 	return 0;
-}
-
-static void read_loss(const json_t *loss, struct definition *d, struct faults *faults)
-{
-	const char *known[TABLE_ROWS_MAX + 1] = { 0 }, *name;
-
-	if (!named_read(loss, &name, "/loss", faults)) return;
-	if (!(d->loss = loss_find(name))) {
-		for (size_t i = 0; i < TABLE_ROWS_MAX && loss_at(i); i++)
-			known[i] = loss_at(i)->name;
-		unknown_row("loss", name, known, "/loss", faults);
-		return;
-	}
-	named_params(loss, d->loss->params, d->loss_params, "/loss", "loss", faults);
 }
 
 static bool check_metadata(const json_t *metadata, struct faults *faults)
@@ -445,23 +420,26 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 
 	*d = (struct definition){ 0 };
 	fields_read(document, stored ? stored_fields : definition_fields, &said, "", faults);
-	d->description = copy_text(said.description ? said.description : "", faults);
+	d->description = definition_text(said.description ? said.description : "", faults);
 	if (!(d->metadata = json_object())) faults_add(faults, ERR_NOMEM, "", "out of memory");
 	if (!json_is_object(document)) return;
 	check_form(document, &said, stored, faults);
-	d->dataset = copy_text(said.dataset, faults);
-	d->target = copy_text(said.target, faults);
-	d->output_activation = copy_text(said.output_activation, faults);
+	d->dataset = definition_text(said.dataset, faults);
+	if (said.target) read_targets(said.target, d, faults);
+	d->output_activation = definition_text(said.output_activation, faults);
 	d->seed = said.seed;
 	d->output_l2 = said.output_l2;
+	d->input_dropout = said.input_dropout;
 	d->normalize = read_word(said.normalize, normalizes, "/normalize", faults);
 	d->missing = read_word(said.missing, missings, "/missing", faults);
 	d->task = read_word(said.task, tasks, "/task", faults);
 	if (said.features) read_features(said.features, d, faults);
 	if (said.inputs) read_columns(said.inputs, &d->inputs, &d->inputs_count, 'x', "/inputs", faults);
 	if (said.outputs) read_columns(said.outputs, &d->outputs, &d->outputs_count, 'y', "/outputs", faults);
-	if (said.layers) read_layers(said.layers, d, "/layers", faults);
-	if (said.loss) read_loss(said.loss, d, faults);
+	if (said.layers) definition_layers_read(said.layers, d, "/layers", faults);
+	if (said.output_from)
+		definition_sources_read(said.output_from, d->output_from, &d->output_from_count, "/output_from", faults);
+	if (said.loss) d->loss = definition_loss_read(said.loss, d->loss_params, "/loss", faults);
 	if (said.metadata && check_metadata(said.metadata, faults)) {
 		json_decref(d->metadata);
 		if (!(d->metadata = json_deep_copy(said.metadata)))

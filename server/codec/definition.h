@@ -22,25 +22,46 @@ struct definition_column {
 	enum column_kind kind;
 	char **values; /* of a category */
 	size_t values_count;
+	/* of an output: what it says of its own learning */
+	bool own;               /* does it say anything? */
+	char *activation;       /* NULL: follows from the kind and the loss */
+	const struct loss *loss; /* NULL: follows from the activation */
+	double loss_params[PARAMS_MAX];
+	double weight; /* of its loss among the others; 1 when not said */
+};
+
+/* A mask given by hand, [columns][inputs] as users see it; cells NULL: none. */
+struct definition_mask {
+	uint8_t *cells;
+	uint8_t *turned; /* (inputs, columns), once what the layer reads is known */
+	size_t columns, inputs;
 };
 
 /* What "task" said; TASK_OPEN: the target's column decides. */
 enum definition_task { TASK_OPEN, TASK_CLASSIFICATION, TASK_REGRESSION };
 
 struct definition {             /* zeroed is empty; owns everything: definition_clear */
-	char *dataset, *target; /* names, NULL in the explicit form */
+	char *dataset; /* its name, NULL in the explicit form */
+	struct definition_column *targets; /* names, and what they say of their learning; none in the explicit form */
+	size_t targets_count;
+	bool target_list; /* they came as an array */
 	char **features;        /* chosen columns; NULL: all but the target */
 	size_t features_count;
 	enum definition_task task;
 	struct definition_column *inputs, *outputs;
 	size_t inputs_count, outputs_count;
 	bool layers_given;
-	struct layer_spec *layers; /* (layers_count); the last one is the output layer once resolved */
-	size_t layers_count;
-	char *output_activation; /* as said, NULL: follows from the outputs */
+	struct layer_spec *layers; /* (layers_count): the hidden ones, and behind them the heads once resolved */
+	size_t layers_count, hidden_count;
+	struct definition_mask *masks; /* (hidden_count), NULL when no layers are given */
+	int output_from[NET_SOURCES_MAX]; /* what the heads read, (output_from_count); 0: the last hidden layer */
+	size_t output_from_count;
+	char *output_activation; /* of the only head, as said; NULL: follows from the outputs */
 	double output_l2;        /* that of the default layers, 0 when layers are given */
-	const struct loss *loss; /* NULL: follows from the outputs */
+	double input_dropout;    /* share of the inputs dropped while training */
+	const struct loss *loss; /* of the only head; NULL: follows from the outputs, or there are several heads */
 	double loss_params[PARAMS_MAX];
+	struct objective *objectives; /* (definition_heads), once resolved */
 	enum normalize normalize;
 	enum missing missing;
 	uint64_t seed;
@@ -91,7 +112,12 @@ int definition_encoder(
 int definition_net(const struct definition *d, struct net **out, struct err *e);
 int definition_objectives(
 		const struct definition *d, struct objective **out, struct err *e); /* (heads), free */
-/* Faults when the loss does not go with the outputs. definition is resolved. */
+/* Output layers: one for all outputs, or one for each where there are several that differ: categories beside others,
+ * or outputs with a loss, an activation or a weight of their own. */
+size_t definition_heads(const struct definition *d);
+/* The loss that output i is learnt with. definition is resolved. */
+const struct loss *definition_output_loss(const struct definition *d, size_t output);
+/* Faults when a loss said at "/loss" does not go with the only head, or there are several. definition is resolved. */
 void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults);
 /* Faults at the layers whose activation is flat: such a model predicts, with weights by hand, and cannot learn. */
 void definition_check_trainable(const struct definition *d, struct faults *faults);

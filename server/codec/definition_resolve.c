@@ -1,12 +1,12 @@
 /* definition_resolve.c - what follows from a definition: its columns from a data set, hidden layers that suit the data
- * when none are named, the output layer and loss that suit the outputs, and the document that says it all.
+ * when none are named, and the document that says it all. The output layers are in definition_heads.c.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/codec/definition.h"
+#include "server/codec/definition_parts.h"
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
 #include "server/utf8.h"
@@ -104,6 +104,13 @@ static void take_feature(struct definition *d, const struct definition_source *f
 		warn_of_unlisted(from, warnings, faults);
 }
 
+static bool is_target(const struct definition *d, const char *name)
+{
+	for (size_t i = 0; i < d->targets_count; i++)
+		if (!strcmp(d->targets[i].name, name)) return true;
+	return false;
+}
+
 /* The columns that "features" names, each once. */
 static void take_chosen(struct definition *d, const struct definition_source *columns, size_t count,
 		json_t *warnings, struct faults *faults)
@@ -117,7 +124,7 @@ static void take_chosen(struct definition *d, const struct definition_source *co
 		pointer_index(at, "/features", i);
 		if (!from)
 			unknown_column(columns, count, d->features[i], at, d->dataset, faults);
-		else if (!strcmp(d->features[i], d->target))
+		else if (is_target(d, d->features[i]))
 			faults_add(faults, ERR_INVALID, at, "the target cannot be a feature too");
 		else if (taken[from - columns])
 			faults_add(faults, ERR_INVALID, at, "\"%.64s\" is there twice", from->name);
@@ -138,36 +145,40 @@ static void take_features(struct definition *d, const struct definition_source *
 	}
 	if (d->features) take_chosen(d, columns, count, warnings, faults);
 	for (size_t i = 0; !d->features && i < count; i++)
-		if (strcmp(columns[i].name, d->target))
+		if (!is_target(d, columns[i].name))
 			take_feature(d, &columns[i], "/dataset", warnings, faults);
 	if (!d->inputs_count && !faults->count)
 		faults_add(faults, ERR_INVALID, "/dataset", "%s has no column beside the target", d->dataset);
 }
 
-static void take_target(struct definition *d, const struct definition_source *from, json_t *warnings,
-		struct faults *faults)
+/* An output of the column, with what its target says of its learning, which it takes over. */
+static void take_target(struct definition *d, const struct definition_source *from, struct definition_column *target,
+		const char *pointer, json_t *warnings, struct faults *faults)
 {
 	bool category = from->kind == COLUMN_CATEGORY || d->task == TASK_CLASSIFICATION;
+	struct definition_column *output = &d->outputs[d->outputs_count++];
 	char text[256];
 
-	d->outputs_count = (d->outputs = calloc(1, sizeof *d->outputs)) != NULL;
-	if (!d->outputs || !copy_column(from, category, d->outputs)) {
-		faults_add(faults, ERR_NOMEM, "/target", "out of memory");
+	*output = *target;
+	output->name = NULL;
+	target->activation = NULL;
+	if (!copy_column(from, category, output)) {
+		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
 		return;
 	}
 	if (d->task == TASK_REGRESSION && category)
 		faults_add(faults, ERR_INVALID, "/task",
 				"\"%.64s\" holds words, and a regression predicts numbers", from->name);
 	else if (category && !from->values_listed)
-		faults_add(faults, ERR_RANGE, "/target",
+		faults_add(faults, ERR_RANGE, pointer,
 				"\"%s\" has %llu distinct values, too many for classes", from->name,
 				(unsigned long long)from->distinct);
 	else if (category && from->values_count < 2)
-		faults_add(faults, ERR_INVALID, "/target",
+		faults_add(faults, ERR_INVALID, pointer,
 				"\"%s\" has %s; a classification needs at least two classes", from->name,
 				from->values_count ? "one class only" : "no values at all");
 	else if (!category && from->empty)
-		faults_add(faults, ERR_INVALID, "/target", "\"%s\" has no values at all", from->name);
+		faults_add(faults, ERR_INVALID, pointer, "\"%s\" has no values at all", from->name);
 	if (category || d->task != TASK_OPEN || !from->integers || !from->values_listed ||
 			from->distinct > CLASS_HINT_MAX)
 		return;
@@ -181,12 +192,25 @@ static void take_target(struct definition *d, const struct definition_source *fr
 void definition_from_columns(struct definition *d, const struct definition_source *columns, size_t count,
 		uint64_t rows, json_t *warnings, struct faults *faults)
 {
-	const struct definition_source *target = find_source(columns, count, d->target);
+	char at[FAULT_POINTER_BYTES];
 
-	if (target)
-		take_target(d, target, warnings, faults);
-	else
-		unknown_column(columns, count, d->target, "/target", d->dataset, faults);
+	if (!(d->outputs = calloc(d->targets_count, sizeof *d->outputs))) {
+		faults_add(faults, ERR_NOMEM, "/target", "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < d->targets_count; i++) {
+		struct definition_column *target = &d->targets[i];
+		const struct definition_source *from = find_source(columns, count, target->name);
+
+		if (d->target_list)
+			pointer_index(at, "/target", i);
+		else
+			strcpy(at, "/target");
+		if (from)
+			take_target(d, from, target, at, warnings, faults);
+		else
+			unknown_column(columns, count, target->name, at, d->dataset, faults);
+	}
 	take_features(d, columns, count, warnings, faults);
 	if (!faults->count) definition_finish(d, rows, faults);
 }
@@ -238,49 +262,7 @@ static void default_layer(struct definition *d, uint64_t rows)
 	};
 	params_fallback(d->layers[0].activation->params, d->layers[0].activation_params);
 	d->output_l2 = d->layers[0].l2;
-	d->layers_count = 1;
-}
-
-static unsigned output_targets(const struct definition *d)
-{
-	return definition_classifies(d) ? LOSS_CATEGORIES : LOSS_NUMBERS;
-}
-
-static void output_layer(struct definition *d, struct faults *faults)
-{
-	const char *suits = d->loss && d->loss->targets & output_targets(d) ? d->loss->outputs[0] : NULL;
-	const char *name = d->output_activation       ? d->output_activation
-			   : suits                    ? suits
-			   : definition_classifies(d) ? "softmax"
-						      : "linear";
-	struct layer_spec *layer = &d->layers[d->layers_count];
-
-	*layer = (struct layer_spec){ .units = definition_output_width(d), .bias = true, .l2 = d->output_l2 };
-	if (!(layer->activation = activation_find(name))) {
-		faults_add(faults, ERR_INVALID, "/output_activation",
-				"there is no activation \"%.64s\"; /v1/catalog lists what there is", name);
-		layer->activation = activation_find("linear");
-	}
-	params_fallback(layer->activation->params, layer->activation_params);
-	d->layers_count++;
-	if (layer->activation->whole_row && layer->units < 2)
-		faults_add(faults, ERR_INVALID, "/output_activation", "%s of a single output is always 1",
-				name);
-}
-
-void definition_check_loss(const struct definition *d, const struct loss *loss, struct faults *faults)
-{
-	const struct activation *output = d->layers[d->layers_count - 1].activation;
-	const char *other = loss->outputs[LOSS_OUTPUTS_MAX - 1];
-	unsigned targets = output_targets(d);
-
-	if (!(loss->targets & targets))
-		faults_add(faults, ERR_INVALID, "/loss", "%s is for %s outputs", loss->name,
-				targets == LOSS_NUMBERS ? "category" : "number");
-	else if (!loss_takes(loss, output->name))
-		faults_add(faults, ERR_INVALID, "/loss", "%s needs %s%s%s outputs; here they are %s",
-				loss->name, loss->outputs[0], other ? " or " : "", other ? other : "",
-				output->name);
+	d->layers_count = d->hidden_count = 1;
 }
 
 void definition_check_trainable(const struct definition *d, struct faults *faults)
@@ -288,8 +270,8 @@ void definition_check_trainable(const struct definition *d, struct faults *fault
 	char at[FAULT_POINTER_BYTES];
 
 	for (size_t i = 0; i < d->layers_count; i++) {
-		const char *pointer = i + 1 < d->layers_count ? pointer_index(at, "/layers", i) : "";
-		const char *field = i + 1 < d->layers_count ? "activation" : "output_activation";
+		const char *pointer = i < d->hidden_count ? pointer_index(at, "/layers", i) : "";
+		const char *field = i < d->hidden_count ? "activation" : "output_activation";
 
 		if (d->layers[i].activation->flat)
 			faults_add(faults, ERR_INVALID, pointer_join(at, pointer, field),
@@ -299,29 +281,12 @@ void definition_check_trainable(const struct definition *d, struct faults *fault
 	}
 }
 
-static void choose_loss(struct definition *d, struct faults *faults)
-{
-	const char *output = d->layers[d->layers_count - 1].activation->name, *name = "mse";
-
-	if (!d->loss) {
-		if (definition_classifies(d) && !strcmp(output, "softmax")) name = "cross_entropy";
-		if (definition_classifies(d) && !strcmp(output, "sigmoid")) name = "binary_cross_entropy";
-		d->loss = loss_find(name);
-		params_fallback(d->loss->params, d->loss_params);
-	}
-	definition_check_loss(d, d->loss, faults);
-}
-
 static void check_columns(const struct definition *d, struct faults *faults)
 {
 	struct encoder *encoder = NULL;
 	struct err e;
 	int rc;
 
-	for (size_t i = 0; i < d->outputs_count; i++)
-		if (d->outputs_count > 1 && d->outputs[i].kind == COLUMN_CATEGORY)
-			faults_add(faults, ERR_INVALID, "/outputs",
-					"outputs are one category, or any number of numbers");
 	if ((rc = definition_encoder(d, ENCODER_INPUTS, &encoder, &e)))
 		faults_add(faults, rc, "/inputs", "%s", e.text);
 	for (size_t i = 0; encoder && i < d->outputs_count; i++)
@@ -337,31 +302,43 @@ static void check_columns(const struct definition *d, struct faults *faults)
 
 void definition_finish(struct definition *d, uint64_t rows, struct faults *faults)
 {
+	char at[FAULT_POINTER_BYTES], mask_at[FAULT_POINTER_BYTES];
 	size_t parameters;
 	struct err e;
 	int rc;
 
 	if (faults->count) return;
-	if (definition_classifies(d) && d->outputs[0].values_count == 1) {
-		faults_add(faults, ERR_INVALID, "/outputs/0/values",
-				"a classification needs at least two classes");
-		return;
-	}
-	if (!d->layers && !(d->layers = calloc(2, sizeof *d->layers))) {
+	for (size_t i = 0; i < d->outputs_count; i++)
+		if (d->outputs[i].kind == COLUMN_CATEGORY && d->outputs[i].values_count == 1)
+			faults_add(faults, ERR_INVALID,
+					pointer_join(mask_at, pointer_index(at, "/outputs", i), "values"),
+					"a classification needs at least two classes");
+	if (faults->count) return;
+	if (!d->layers && !(d->layers = calloc(1 + NET_HEADS_MAX, sizeof *d->layers))) {
 		faults_add(faults, ERR_NOMEM, "", "out of memory");
 		return;
 	}
 	if (!d->layers_given) default_layer(d, rows);
-	output_layer(d, faults);
-	if (!faults->count) choose_loss(d, faults);
+	definition_heads_finish(d, faults);
 	if (!faults->count) check_columns(d, faults);
 	if (faults->count) return;
 	if ((rc = net_count_parameters(
 			     definition_input_width(d), d->layers, d->layers_count, &parameters, &e)))
 		faults_add(faults, rc, "/layers", "%s", e.text);
+	else
+		definition_masks_finish(d, faults);
 }
 
 /* ---- the pieces ---- */
+
+/* Targets of an output that cannot leave its range (sigmoid) are in the users' units already. */
+static bool is_normalized(const struct definition *d, size_t output)
+{
+	size_t head = definition_heads(d) > 1 ? output : 0;
+
+	return !strcmp(d->layers[d->hidden_count + head].activation->name, "linear") &&
+	       !(definition_output_loss(d, output)->target_min > -INFINITY);
+}
 
 int definition_encoder(
 		const struct definition *d, enum encoder_role role, struct encoder **out, struct err *e)
@@ -370,7 +347,6 @@ int definition_encoder(
 	const struct definition_column *columns = inputs ? d->inputs : d->outputs;
 	size_t count = inputs ? d->inputs_count : d->outputs_count;
 	struct column_spec *specs = calloc(count ? count : 1, sizeof *specs);
-	enum normalize normalize = d->normalize;
 	int rc;
 
 	*out = NULL;
@@ -378,28 +354,16 @@ int definition_encoder(
 	for (size_t i = 0; i < count; i++)
 		specs[i] = (struct column_spec){ columns[i].name, columns[i].kind,
 			(const char *const *)columns[i].values, columns[i].values_count };
-	/* Targets of an output that cannot leave its range (sigmoid) are in the users' units already. */
-	if (!inputs && (strcmp(d->layers[d->layers_count - 1].activation->name, "linear") ||
-				       d->loss->target_min > -INFINITY))
-		normalize = NORMALIZE_NONE;
-	rc = encoder_new(out, specs, count, role, normalize, inputs ? d->missing : MISSING_ERROR, e);
+	rc = encoder_new(out, specs, count, role, d->normalize, inputs ? d->missing : MISSING_ERROR, e);
 	free(specs);
+	for (size_t i = 0; !rc && !inputs && i < count; i++)
+		if (!is_normalized(d, i)) encoder_leave_raw(*out, i);
 	return rc;
 }
 
 int definition_net(const struct definition *d, struct net **out, struct err *e)
 {
 	return net_new(out, definition_input_width(d), d->layers, d->layers_count, e);
-}
-
-int definition_objectives(const struct definition *d, struct objective **out, struct err *e)
-{
-	if (!(*out = calloc(1, sizeof **out))) return err_nomem(e);
-	(*out)->loss = d->loss;
-	(*out)->weight = 1;
-	(*out)->category = definition_classifies(d);
-	memcpy((*out)->params, d->loss_params, sizeof(*out)->params);
-	return 0;
 }
 
 /* ---- the document ---- */
@@ -414,7 +378,7 @@ static json_t *values_document(const struct definition_column *column)
 	return json_whole(out, whole);
 }
 
-static json_t *columns_document(const struct definition_column *columns, size_t count)
+static json_t *columns_document(const struct definition *d, const struct definition_column *columns, size_t count)
 {
 	json_t *out = json_array();
 	bool whole = out != NULL;
@@ -426,37 +390,24 @@ static json_t *columns_document(const struct definition_column *columns, size_t 
 		whole &= json_put(column, "name", json_string(columns[i].name));
 		whole &= json_put(column, "type", json_string(number ? "number" : "category"));
 		if (!number) whole &= json_put(column, "values", values_document(&columns[i]));
+		if (columns == d->outputs) whole &= definition_output_document(d, i, column);
 		whole &= json_append(out, column);
 	}
 	return json_whole(out, whole);
 }
 
-static json_t *layer_document(const struct layer_spec *layer)
-{
-	const struct activation *activation = layer->activation;
-	json_t *out = json_object();
-	bool whole = json_put(out, "units", json_integer((json_int_t)layer->units));
-
-	whole &= json_put(out, "activation", json_string(activation->name));
-	if (params_count(activation->params))
-		whole &= json_put(out, "activation_parameters",
-				named_document(NULL, activation->params, layer->activation_params));
-	whole &= json_put(out, "bias", json_boolean(layer->bias));
-	if (layer->init) whole &= json_put(out, "init", json_string(layer->init->name));
-	whole &= json_put(out, "dropout", json_real(layer->dropout));
-	whole &= json_put(out, "l1", json_real(layer->l1));
-	whole &= json_put(out, "l2", json_real(layer->l2));
-	return json_whole(out, whole);
-}
-
-/* The hidden ones. */
-static json_t *layers_document(const struct definition *d)
+/* The names alone: what they say of their learning is in the outputs. */
+static json_t *targets_document(const struct definition *d)
 {
 	json_t *out = json_array();
 	bool whole = out != NULL;
 
-	for (size_t i = 0; whole && i + 1 < d->layers_count; i++)
-		whole = json_append(out, layer_document(&d->layers[i]));
+	if (!d->target_list) {
+		json_decref(out);
+		return json_string(d->targets[0].name);
+	}
+	for (size_t i = 0; whole && i < d->targets_count; i++)
+		whole = json_append(out, json_string(d->targets[i].name));
 	return json_whole(out, whole);
 }
 
@@ -469,13 +420,19 @@ json_t *definition_document(const struct definition *d)
 	bool whole = out != NULL;
 
 	if (d->dataset) whole &= json_put(out, "dataset", json_string(d->dataset));
-	if (d->target) whole &= json_put(out, "target", json_string(d->target));
-	whole &= json_put(out, "inputs", columns_document(d->inputs, d->inputs_count));
-	whole &= json_put(out, "outputs", columns_document(d->outputs, d->outputs_count));
-	whole &= json_put(out, "layers", layers_document(d));
-	whole &= json_put(out, "output_activation", json_string(last->activation->name));
+	if (d->targets_count) whole &= json_put(out, "target", targets_document(d));
+	whole &= json_put(out, "inputs", columns_document(d, d->inputs, d->inputs_count));
+	whole &= json_put(out, "outputs", columns_document(d, d->outputs, d->outputs_count));
+	whole &= json_put(out, "layers", definition_layers_document(d));
+	if (d->output_from_count)
+		whole &= json_put(out, "output_from",
+				definition_sources_document(d->output_from, d->output_from_count));
+	if (d->input_dropout > 0) whole &= json_put(out, "input_dropout", json_real(d->input_dropout));
+	if (definition_heads(d) == 1)
+		whole &= json_put(out, "output_activation", json_string(last->activation->name));
 	if (last->l2 > 0) whole &= json_put(out, "output_l2", json_real(last->l2));
-	whole &= json_put(out, "loss", named_document(d->loss->name, d->loss->params, d->loss_params));
+	if (definition_heads(d) == 1)
+		whole &= json_put(out, "loss", named_document(d->loss->name, d->loss->params, d->loss_params));
 	whole &= json_put(out, "normalize", json_string(normalizes[d->normalize]));
 	whole &= json_put(out, "missing", json_string(missings[d->missing]));
 	whole &= json_put(out, "seed", json_integer((json_int_t)d->seed));
