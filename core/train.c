@@ -139,6 +139,7 @@ static int check_config(const struct train_config *config, const struct train_da
 		return err_set(e, ERR_RANGE, "batch_size is %zu, but there are only %zu rows to train on",
 				config->batch_size, train->rows);
 	rc = check_params(config->optimizer->name, config->optimizer->params, config->optimizer_params, e);
+	if (!config->loss) return rc;
 	return rc ? rc : check_params(config->loss->name, config->loss->params, config->loss_params, e);
 }
 
@@ -255,6 +256,11 @@ static void pick_batch(struct trainer *t, size_t from, size_t rows, const real *
 	*y = t->batch_y;
 }
 
+static const struct objective *objectives_of(const struct trainer *t)
+{
+	return t->config.objectives ? t->config.objectives : &t->objective;
+}
+
 /* Of a (rows, outputs) against y: how many rows hit, or the sum of absolute errors in the users' units. */
 static double metric_sum(const struct trainer *t, const real *a, const real *y, size_t rows)
 {
@@ -313,7 +319,7 @@ static bool train_batch(struct trainer *t, struct run *run, size_t from, uint32_
 
 	run->point.step++;
 	pick_batch(t, from, rows, &x, &y);
-	net_gradient(t->net, t->work, x, y, NULL, rows, &t->objective, &step, t->gradient, &loss);
+	net_gradient(t->net, t->work, x, y, NULL, rows, objectives_of(t), &step, t->gradient, &loss);
 	net_absorb(t->net, t->work, rows);
 	if (!isfinite(loss)) return diverged(run);
 	a = net_work_outputs(t->work);
@@ -356,7 +362,7 @@ static bool validate(struct trainer *t, struct run *run)
 		if (interrupted(t, run)) return true;
 		rows = smaller(t->sizes.chunk, data->rows - from);
 		net_forward(t->net, t->work, data->x + from * inputs, rows, &a);
-		sums.loss += net_loss(t->net, t->work, y, NULL, rows, &t->objective);
+		sums.loss += net_loss(t->net, t->work, y, NULL, rows, objectives_of(t));
 		sums.metric += metric_sum(t, a, y, rows);
 	}
 	point->val_loss = sums.loss / (double)data->rows;

@@ -34,6 +34,7 @@ struct train_config {
 	double optimizer_params[PARAMS_MAX];
 	const struct loss *loss;
 	double loss_params[PARAMS_MAX];
+	const struct objective *objectives; /* (heads), borrowed; NULL: of one head, with the loss above */
 	/* Early stopping: after patience epochs without an improvement of more than min_delta. 0: off. It looks at
 	 * val_loss if there is validation and monitor_training is not set, else at loss. */
 	uint64_t patience;

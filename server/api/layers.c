@@ -41,9 +41,9 @@ int layer_list(struct request *rq, struct reply *rp, struct err *e)
 	net = version_model(version)->net;
 	layers = json_array();
 	for (size_t i = 0; i < net_layers(net); i++)
-		json_array_append_new(layers,
-				layer_summary(&net_layer(net, i)->spec, i, net_layer(net, i)->inputs,
-						net_layer(net, i)->columns));
+		json_array_append_new(
+				layers, layer_summary(&net_layer(net, i)->spec, i, net_layer(net, i)->inputs,
+							net_layer(net, i)->columns));
 	rc = reply_document(rp, json_pack("{s:o}", "layers", layers), e);
 	version_put(version);
 	return rc;
@@ -129,7 +129,8 @@ static void source_name(const struct model *model, const struct layer *layer, si
 }
 
 /* The synapses of one column of weights that a mask has not cut. */
-static void write_synapses(struct buffer *out, const struct model *model, const struct layer *layer, size_t column)
+static void write_synapses(
+		struct buffer *out, const struct model *model, const struct layer *layer, size_t column)
 {
 	char name[NAME_BYTES];
 	bool first = true;

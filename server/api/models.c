@@ -37,7 +37,8 @@ static json_t *sources_summary(const struct layer_spec *layer)
 	json_t *out = json_array();
 
 	for (size_t i = 0; i < layer->from_count; i++)
-		json_array_append_new(out, layer->from[i] < 0 ? json_string("inputs") : json_integer(layer->from[i]));
+		json_array_append_new(out,
+				layer->from[i] < 0 ? json_string("inputs") : json_integer(layer->from[i]));
 	return out;
 }
 
@@ -75,7 +76,8 @@ json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t input
 	}
 	if (layer->max_norm > 0) json_put(out, "max_norm", json_real(layer->max_norm));
 	if (layer->density > 0 && layer->density < 1) json_put(out, "density", json_real(layer->density));
-	if (normalizations[layer->normalization]) json_put(out, normalizations[layer->normalization], json_true());
+	if (normalizations[layer->normalization])
+		json_put(out, normalizations[layer->normalization], json_true());
 	if (layer->from_count) json_put(out, "from", sources_summary(layer));
 	json_put(out, "parameters", json_integer((json_int_t)parameters));
 	return out;

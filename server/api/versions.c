@@ -148,7 +148,8 @@ static void check_variances(const struct layer *layer, const char *pointer, stru
 
 	for (size_t c = 0; layer->variance && c < layer->columns; c++)
 		if (layer->variance[c] < 0) {
-			faults_add(faults, ERR_RANGE, pointer_join(at, pointer, "variance"), "has a number below 0");
+			faults_add(faults, ERR_RANGE, pointer_join(at, pointer, "variance"),
+					"has a number below 0");
 			return;
 		}
 }

@@ -9,7 +9,7 @@
 #include "server/codec/fields.h"
 
 #define WEIGHT_MAX 1e6
-#define SEED_MAX 9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
+#define SEED_MAX   9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
 
 int name_check(const char *name, const char *what, struct err *e)
 {
@@ -125,7 +125,6 @@ static void read_values(const json_t *values, struct definition_column *column, 
 	}
 }
 
-
 static const struct field column_fields[] = {
 	{ "name", FIELD_STRING, offsetof(struct output_said, name), 0, 0, false, false },
 	{ "type", FIELD_STRING, offsetof(struct output_said, type), 0, 0, false, false },
@@ -138,8 +137,8 @@ static const struct field column_fields[] = {
 };
 #define OF_OUTPUTS 3 /* the first row of column_fields that an input does not have */
 
-void definition_output_read(const struct output_said *said, struct definition_column *column, const char *pointer,
-		struct faults *faults)
+void definition_output_read(const struct output_said *said, struct definition_column *column,
+		const char *pointer, struct faults *faults)
 {
 	char at[FAULT_POINTER_BYTES];
 
@@ -223,8 +222,8 @@ static void read_columns(const json_t *document, struct definition_column **colu
 		return;
 	}
 	*count = json_array_size(document);
-	json_array_foreach(document, i, item)
-			read_column(item, letter == 'y', &(*columns)[i], pointer_index(at, pointer, i), faults);
+	json_array_foreach(document, i, item) read_column(
+			item, letter == 'y', &(*columns)[i], pointer_index(at, pointer, i), faults);
 }
 
 /* ---- the whole ---- */
@@ -287,14 +286,15 @@ static void read_features(const json_t *features, struct definition *d, struct f
 					"must be a column's name");
 			continue;
 		}
-		if (!(d->features[d->features_count] = definition_text(json_string_value(item), faults))) return;
+		if (!(d->features[d->features_count] = definition_text(json_string_value(item), faults)))
+			return;
 		d->features_count++;
 	}
 }
 
 /* A target's name, or an object that says more. */
-static void read_target(
-		const json_t *document, struct definition_column *target, const char *pointer, struct faults *faults)
+static void read_target(const json_t *document, struct definition_column *target, const char *pointer,
+		struct faults *faults)
 {
 	static const struct field fields[] = {
 		{ "name", FIELD_STRING, offsetof(struct output_said, name), 0, 0, false, false },
@@ -310,7 +310,8 @@ static void read_target(
 	else if (json_is_object(document))
 		fields_read(document, fields, &said, pointer, faults);
 	else
-		faults_add(faults, ERR_INVALID, pointer, "must be a column's name, not %s", json_kind(document));
+		faults_add(faults, ERR_INVALID, pointer, "must be a column's name, not %s",
+				json_kind(document));
 	if (json_is_object(document) && !said.name)
 		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs the \"name\" of a column");
 	target->name = definition_text(said.name ? said.name : "", faults);
@@ -438,7 +439,8 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	if (said.outputs) read_columns(said.outputs, &d->outputs, &d->outputs_count, 'y', "/outputs", faults);
 	if (said.layers) definition_layers_read(said.layers, d, "/layers", faults);
 	if (said.output_from)
-		definition_sources_read(said.output_from, d->output_from, &d->output_from_count, "/output_from", faults);
+		definition_sources_read(said.output_from, d->output_from, &d->output_from_count,
+				"/output_from", faults);
 	if (said.loss) d->loss = definition_loss_read(said.loss, d->loss_params, "/loss", faults);
 	if (said.metadata && check_metadata(said.metadata, faults)) {
 		json_decref(d->metadata);

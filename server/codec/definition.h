@@ -23,8 +23,8 @@ struct definition_column {
 	char **values; /* of a category */
 	size_t values_count;
 	/* of an output: what it says of its own learning */
-	bool own;               /* does it say anything? */
-	char *activation;       /* NULL: follows from the kind and the loss */
+	bool own;                /* does it say anything? */
+	char *activation;        /* NULL: follows from the kind and the loss */
 	const struct loss *loss; /* NULL: follows from the activation */
 	double loss_params[PARAMS_MAX];
 	double weight; /* of its loss among the others; 1 when not said */
@@ -40,18 +40,20 @@ struct definition_mask {
 /* What "task" said; TASK_OPEN: the target's column decides. */
 enum definition_task { TASK_OPEN, TASK_CLASSIFICATION, TASK_REGRESSION };
 
-struct definition {             /* zeroed is empty; owns everything: definition_clear */
+struct definition {    /* zeroed is empty; owns everything: definition_clear */
 	char *dataset; /* its name, NULL in the explicit form */
-	struct definition_column *targets; /* names, and what they say of their learning; none in the explicit form */
+	struct definition_column
+			*targets; /* names, and what they say of their learning; none in the explicit form */
 	size_t targets_count;
 	bool target_list; /* they came as an array */
-	char **features;        /* chosen columns; NULL: all but the target */
+	char **features;  /* chosen columns; NULL: all but the target */
 	size_t features_count;
 	enum definition_task task;
 	struct definition_column *inputs, *outputs;
 	size_t inputs_count, outputs_count;
 	bool layers_given;
-	struct layer_spec *layers; /* (layers_count): the hidden ones, and behind them the heads once resolved */
+	struct layer_spec *
+			layers; /* (layers_count): the hidden ones, and behind them the heads once resolved */
 	size_t layers_count, hidden_count;
 	struct definition_mask *masks; /* (hidden_count), NULL when no layers are given */
 	int output_from[NET_SOURCES_MAX]; /* what the heads read, (output_from_count); 0: the last hidden layer */
@@ -59,7 +61,8 @@ struct definition {             /* zeroed is empty; owns everything: definition_
 	char *output_activation; /* of the only head, as said; NULL: follows from the outputs */
 	double output_l2;        /* that of the default layers, 0 when layers are given */
 	double input_dropout;    /* share of the inputs dropped while training */
-	const struct loss *loss; /* of the only head; NULL: follows from the outputs, or there are several heads */
+	const struct loss *
+			loss; /* of the only head; NULL: follows from the outputs, or there are several heads */
 	double loss_params[PARAMS_MAX];
 	struct objective *objectives; /* (definition_heads), once resolved */
 	enum normalize normalize;

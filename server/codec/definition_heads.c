@@ -16,7 +16,7 @@
 struct head {
 	size_t units;
 	bool category;
-	const char *activation; /* NULL: not said */
+	const char *activation;  /* NULL: not said */
 	const struct loss *loss; /* NULL: not said */
 	const double *loss_params;
 	double weight;
@@ -103,14 +103,16 @@ static void check_loss(const struct head *head, const struct activation *output,
 		faults_add(faults, ERR_INVALID, head->loss_at, "%s is for %s outputs", loss->name,
 				head->category ? "number" : "category");
 	else if (!loss_takes(loss, output->name))
-		faults_add(faults, ERR_INVALID, head->loss_at, "%s needs %s%s%s outputs; here they are %s", loss->name,
-				loss->outputs[0], other ? " or " : "", other ? other : "", output->name);
+		faults_add(faults, ERR_INVALID, head->loss_at, "%s needs %s%s%s outputs; here they are %s",
+				loss->name, loss->outputs[0], other ? " or " : "", other ? other : "",
+				output->name);
 }
 
 static void finish_layer(struct definition *d, const struct head *head, struct layer_spec *layer,
 		struct faults *faults)
 {
-	const char *suits = head->loss && head->loss->targets & head_targets(head) ? head->loss->outputs[0] : NULL;
+	const char *suits = head->loss && head->loss->targets & head_targets(head) ? head->loss->outputs[0]
+										   : NULL;
 	const char *usual = head->category ? "softmax" : "linear";
 	const char *name = head->activation ? head->activation : suits ? suits : usual;
 
@@ -124,7 +126,8 @@ static void finish_layer(struct definition *d, const struct head *head, struct l
 	}
 	params_fallback(layer->activation->params, layer->activation_params);
 	if (layer->activation->whole_row && layer->units < 2)
-		faults_add(faults, ERR_INVALID, head->activation_at, "%s of a single output is always 1", name);
+		faults_add(faults, ERR_INVALID, head->activation_at, "%s of a single output is always 1",
+				name);
 	if (layer->activation->pieces)
 		faults_add(faults, ERR_INVALID, head->activation_at, "%s is for hidden layers", name);
 }
@@ -134,7 +137,9 @@ static void finish_loss(const struct head *head, const struct layer_spec *layer,
 {
 	const char *output = layer->activation->name, *name = "mse";
 
-	*objective = (struct objective){ .loss = head->loss, .weight = head->weight, .category = head->category };
+	*objective = (struct objective){
+		.loss = head->loss, .weight = head->weight, .category = head->category
+	};
 	if (head->category && !strcmp(output, "softmax")) name = "cross_entropy";
 	if (head->category && !strcmp(output, "sigmoid")) name = "binary_cross_entropy";
 	if (head->loss)
@@ -149,7 +154,8 @@ static void finish_loss(const struct head *head, const struct layer_spec *layer,
 /* What is said at the top is of one head. */
 static void check_top(const struct definition *d, struct faults *faults)
 {
-	static const char sentence[] = "is for one output; of several, each says its own: see \"outputs\" or \"target\"";
+	static const char sentence[] =
+			"is for one output; of several, each says its own: see \"outputs\" or \"target\"";
 
 	if (!splits(d)) return;
 	if (d->loss) faults_add(faults, ERR_INVALID, "/loss", "%s", sentence);
@@ -161,8 +167,8 @@ void definition_heads_finish(struct definition *d, struct faults *faults)
 	size_t heads = definition_heads(d);
 
 	if (heads > NET_HEADS_MAX) {
-		faults_add(faults, ERR_RANGE, "/outputs", "has %zu outputs that differ; at most %d are possible", heads,
-				NET_HEADS_MAX);
+		faults_add(faults, ERR_RANGE, "/outputs",
+				"has %zu outputs that differ; at most %d are possible", heads, NET_HEADS_MAX);
 		return;
 	}
 	free(d->objectives);
@@ -209,7 +215,7 @@ int definition_objectives(const struct definition *d, struct objective **out, st
 	memcpy(*out, d->objectives, heads * sizeof **out);
 	if (splits(d)) return 0;
 	(*out)->loss = d->loss; /* a training may have another one */
-	memcpy((*out)->params, d->loss_params, sizeof (*out)->params);
+	memcpy((*out)->params, d->loss_params, sizeof(*out)->params);
 	return 0;
 }
 
@@ -220,8 +226,8 @@ bool definition_output_document(const struct definition *d, size_t output, json_
 
 	if (!splits(d)) return true;
 	objective = &d->objectives[output];
-	whole = json_put(out, "activation",
-			json_string(d->layers[d->hidden_count + output].activation->name));
+	whole = json_put(
+			out, "activation", json_string(d->layers[d->hidden_count + output].activation->name));
 	whole &= json_put(out, "loss",
 			named_document(objective->loss->name, objective->loss->params, objective->params));
 	return whole && json_put(out, "weight", json_real(objective->weight));

@@ -46,7 +46,8 @@ static const struct activation *activation_said(const char *name, const char *po
 	return activation_find("linear");
 }
 
-static void read_init(const json_t *said, struct layer_spec *layer, const char *pointer, struct faults *faults)
+static void read_init(
+		const json_t *said, struct layer_spec *layer, const char *pointer, struct faults *faults)
 {
 	const char *known[DEFINITION_ROWS_MAX + 1] = { 0 }, *name;
 
@@ -60,15 +61,16 @@ static void read_init(const json_t *said, struct layer_spec *layer, const char *
 	named_params(said, layer->init->params, layer->init_params, pointer, "initializer", faults);
 }
 
-void definition_sources_read(const json_t *document, int from[NET_SOURCES_MAX], size_t *count, const char *pointer,
-		struct faults *faults)
+void definition_sources_read(const json_t *document, int from[NET_SOURCES_MAX], size_t *count,
+		const char *pointer, struct faults *faults)
 {
 	static const struct field layer = { "", FIELD_UINT, 0, 0, NET_LAYERS_MAX - 1, false, false };
 	char at[FAULT_POINTER_BYTES];
 	const json_t *item;
 	size_t i;
 
-	if (!json_is_array(document) || !json_array_size(document) || json_array_size(document) > NET_SOURCES_MAX) {
+	if (!json_is_array(document) || !json_array_size(document) ||
+			json_array_size(document) > NET_SOURCES_MAX) {
 		faults_add(faults, ERR_INVALID, pointer,
 				"must be an array of 1 to %d things to read, \"inputs\" or a hidden layer's index",
 				NET_SOURCES_MAX);
@@ -82,14 +84,15 @@ void definition_sources_read(const json_t *document, int from[NET_SOURCES_MAX], 
 		if (json_is_string(item) && strcmp(json_string_value(item), "inputs"))
 			faults_add(faults, ERR_INVALID, at, "must be \"inputs\" or a hidden layer's index");
 		from[i] = NET_INPUTS;
-		if (!json_is_string(item) && field_value(item, &layer, &index, at, faults)) from[i] = (int)index;
+		if (!json_is_string(item) && field_value(item, &layer, &index, at, faults))
+			from[i] = (int)index;
 	}
 	*count = json_array_size(document);
 }
 
 /* [units][inputs] of 0 and 1; how many inputs a layer has is known later. */
-static void read_mask(
-		const json_t *document, struct definition_mask *mask, const char *pointer, struct faults *faults)
+static void read_mask(const json_t *document, struct definition_mask *mask, const char *pointer,
+		struct faults *faults)
 {
 	size_t columns = json_array_size(document), inputs = json_array_size(json_array_get(document, 0));
 	char at[FAULT_POINTER_BYTES], cell_at[FAULT_POINTER_BYTES];
@@ -109,8 +112,8 @@ static void read_mask(
 
 		pointer_index(at, pointer, c);
 		if (json_array_size(row) != inputs) {
-			faults_add(faults, ERR_INVALID, at, "must be an array of %zu numbers, as the first one is",
-					inputs);
+			faults_add(faults, ERR_INVALID, at,
+					"must be an array of %zu numbers, as the first one is", inputs);
 			return;
 		}
 		for (size_t i = 0; i < inputs; i++) {
@@ -118,7 +121,8 @@ static void read_mask(
 			double value = json_number_value(cell);
 
 			if (!json_is_number(cell) || (value != 0 && value != 1)) {
-				faults_add(faults, ERR_INVALID, pointer_index(cell_at, at, i), "must be 0 or 1");
+				faults_add(faults, ERR_INVALID, pointer_index(cell_at, at, i),
+						"must be 0 or 1");
 				return;
 			}
 			mask->cells[c * inputs + i] = value == 1;
@@ -126,8 +130,8 @@ static void read_mask(
 	}
 }
 
-static void read_structure(const struct layer_said *said, struct layer_spec *layer, struct definition_mask *mask,
-		const char *pointer, struct faults *faults)
+static void read_structure(const struct layer_said *said, struct layer_spec *layer,
+		struct definition_mask *mask, const char *pointer, struct faults *faults)
 {
 	char at[FAULT_POINTER_BYTES];
 

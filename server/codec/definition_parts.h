@@ -21,8 +21,8 @@ struct output_said {
 	const json_t *values, *loss;
 	double weight;
 };
-void definition_output_read(const struct output_said *said, struct definition_column *column, const char *pointer,
-		struct faults *faults);
+void definition_output_read(const struct output_said *said, struct definition_column *column,
+		const char *pointer, struct faults *faults);
 
 /* ---- definition_layers.c ---- */
 
@@ -30,8 +30,8 @@ void definition_output_read(const struct output_said *said, struct definition_co
 void definition_layers_read(
 		const json_t *document, struct definition *d, const char *pointer, struct faults *faults);
 /* ["inputs", 1]: what a layer reads. */
-void definition_sources_read(const json_t *document, int from[NET_SOURCES_MAX], size_t *count, const char *pointer,
-		struct faults *faults);
+void definition_sources_read(const json_t *document, int from[NET_SOURCES_MAX], size_t *count,
+		const char *pointer, struct faults *faults);
 json_t *definition_sources_document(const int *from, size_t count); /* new; NULL: no memory */
 /* The masks given by hand, now that it is known what each layer reads. */
 void definition_masks_finish(struct definition *d, struct faults *faults);

@@ -152,8 +152,9 @@ static void take_features(struct definition *d, const struct definition_source *
 }
 
 /* An output of the column, with what its target says of its learning, which it takes over. */
-static void take_target(struct definition *d, const struct definition_source *from, struct definition_column *target,
-		const char *pointer, json_t *warnings, struct faults *faults)
+static void take_target(struct definition *d, const struct definition_source *from,
+		struct definition_column *target, const char *pointer, json_t *warnings,
+		struct faults *faults)
 {
 	bool category = from->kind == COLUMN_CATEGORY || d->task == TASK_CLASSIFICATION;
 	struct definition_column *output = &d->outputs[d->outputs_count++];
@@ -378,7 +379,8 @@ static json_t *values_document(const struct definition_column *column)
 	return json_whole(out, whole);
 }
 
-static json_t *columns_document(const struct definition *d, const struct definition_column *columns, size_t count)
+static json_t *columns_document(
+		const struct definition *d, const struct definition_column *columns, size_t count)
 {
 	json_t *out = json_array();
 	bool whole = out != NULL;
@@ -432,7 +434,8 @@ json_t *definition_document(const struct definition *d)
 		whole &= json_put(out, "output_activation", json_string(last->activation->name));
 	if (last->l2 > 0) whole &= json_put(out, "output_l2", json_real(last->l2));
 	if (definition_heads(d) == 1)
-		whole &= json_put(out, "loss", named_document(d->loss->name, d->loss->params, d->loss_params));
+		whole &= json_put(
+				out, "loss", named_document(d->loss->name, d->loss->params, d->loss_params));
 	whole &= json_put(out, "normalize", json_string(normalizes[d->normalize]));
 	whole &= json_put(out, "missing", json_string(missings[d->missing]));
 	whole &= json_put(out, "seed", json_integer((json_int_t)d->seed));

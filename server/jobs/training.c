@@ -367,7 +367,12 @@ static int scale_targets(struct training *t, struct err *e)
 	if (definition_classifies(&t->definition)) return 0;
 	if (!(t->target_scale = calloc(outputs, sizeof *t->target_scale))) return err_nomem(e);
 	for (size_t i = 0; i < outputs; i++)
-		t->target_scale[i] = encoder_column(t->model.targets, i)->scale;
+		t->target_scale[i] = 1;
+	for (size_t i = 0; i < encoder_columns(t->model.targets); i++) {
+		const struct encoder_column *column = encoder_column(t->model.targets, i);
+
+		if (column->kind == COLUMN_NUMBER) t->target_scale[column->first] = column->scale;
+	}
 	return 0;
 }
 
@@ -411,6 +416,7 @@ int training_run(struct training *t, void (*epoch)(void *self, const struct trai
 
 	config.classification = definition_classifies(&t->definition);
 	config.target_scale = t->target_scale;
+	config.objectives = t->model.objectives;
 	t->epoch = epoch;
 	t->epoch_self = self;
 	if ((rc = crew_new(&crew, (unsigned)t->request.threads, e))) return rc;

@@ -208,6 +208,26 @@ MODEL = [  # fields, two changes to SHAPE, what must differ after training, the 
     (covers("LayerDefinition.l2"), {"layers": [{"units": 4}]}, {"layers": [{"units": 4, "l2": 0.1}]}, weights, None),
     (covers("LayerDefinition.init"), {"layers": [{"units": 4, "init": "glorot_uniform"}]},
      {"layers": [{"units": 4, "init": "he_uniform"}]}, weights, None),
+    (covers("LayerDefinition.max_norm"), {"layers": [4]}, {"layers": [{"units": 4, "max_norm": 0.1}]}, weights, None),
+    (covers("LayerDefinition.batch_norm"), {"layers": [4]}, {"layers": [{"units": 4, "batch_norm": True}]},
+     described("parameters"), (17, 25)),
+    (covers("LayerDefinition.layer_norm"), {"layers": [{"units": 4, "batch_norm": True}]},
+     {"layers": [{"units": 4, "layer_norm": True}]}, weights, None),
+    (covers("LayerDefinition.density"), {"layers": [{"units": 4, "density": 1}]},
+     {"layers": [{"units": 4, "density": 0.5}]}, weights, None),
+    (covers("LayerDefinition.mask"), {"layers": [{"units": 2, "mask": [[1, 0], [0, 1]]}]},
+     {"layers": [{"units": 2, "mask": [[0, 1], [1, 1]]}]}, weights, None),
+    (covers("LayerDefinition.from"), {"layers": [4, 4]}, {"layers": [4, {"units": 4, "from": ["inputs", 0]}]},
+     described("parameters"), (37, 45)),
+    (covers("ModelDefinition.output_from"), {}, {"output_from": ["inputs", 0]}, described("parameters"), (17, 19)),
+    (covers("TargetDefinition.name"), {"target": {"name": "y"}}, {"target": {"name": "b"}},
+     described("outputs", 0, "name"), ("y", "b")),
+    (covers("TargetDefinition.activation"), {"target": {"name": "y"}}, {"target": {"name": "y", "activation": "tanh"}},
+     described("layers", 1, "activation"), ("linear", "tanh")),
+    (covers("TargetDefinition.loss"), {"target": {"name": "y", "loss": "mse"}},
+     {"target": {"name": "y", "loss": "mae"}}, described("loss"), ("mse", "mae")),
+    (covers("TargetDefinition.weight"), {"target": ["y", "b"]}, {"target": [{"name": "y", "weight": 9}, "b"]}, weights,
+     None),
     (covers("ModelDefinition.output_activation"), {}, {"output_activation": "tanh"},
      described("layers", 1, "activation"),
      ("linear", "tanh")),
@@ -275,7 +295,7 @@ def test_the_loss_of_a_definition(c, fresh):
 @covers("LayerDefinition.activation_parameters")
 def test_every_parameter_of_every_activation(c, fresh):
     """A parameter that is said is used: the slope of leaky_relu shows where the weighted input is negative."""
-    with_parameters = [a for a in c.get("/v1/catalog")["activations"] if a["parameters"]]
+    with_parameters = [a for a in c.get("/v1/catalog")["activations"] if a["parameters"] and a["name"] != "maxout"]
     assert "leaky_relu" in [a["name"] for a in with_parameters]
     for activation in with_parameters:
         for parameter in activation["parameters"]:
@@ -288,6 +308,72 @@ def test_every_parameter_of_every_activation(c, fresh):
                 c.post(f"/v1/models/{model}/versions", by_hand([[[1]], [[1]]], [[0], [0]]), status=201)
                 found.append(c.predict(model, [[-4]])["predictions"][0][0])
             assert found[0] != found[1], f"{activation['name']}: {parameter['name']}"
+
+
+def test_the_pieces_of_maxout(c, fresh):
+    """A neuron is the largest of its pieces: |x| of two, and of three something else where the third one leads."""
+    for pieces, weights in ((2, [[1], [-1]]), (3, [[1], [-1], [-3]])):
+        model = f"{fresh}-{pieces}"
+        c.put(f"/v1/models/{model}", {"inputs": 1, "outputs": 1, "layers": [
+            {"units": 1, "activation": "maxout", "activation_parameters": {"pieces": pieces}}]})
+        c.post(f"/v1/models/{model}/versions", by_hand([weights, [[1]]], [[0] * pieces, [0]]), status=201)
+        found = [row[0] for row in c.predict(model, [[-2], [2]])["predictions"]]
+        assert found == ([2, 2] if pieces == 2 else [6, 2])
+        neuron = c.get(f"/v1/models/{model}/versions/1/layers/0/neurons/0").json
+        assert [piece["synapses"][0]["weight"] for piece in neuron["pieces"]] == [row[0] for row in weights]
+    refused = c.put(f"/v1/models/{fresh}", {"inputs": 1, "outputs": 1, "layers": [
+        {"units": 1, "activation": "maxout", "activation_parameters": {"pieces": 2.5}}]}, status=422)
+    assert "whole number" in refused["detail"]
+
+
+@covers("HandMadeVersion.layers.scale", "HandMadeVersion.layers.shift", "HandMadeVersion.layers.mean",
+        "HandMadeVersion.layers.variance", "HandMadeVersion.layers.slopes")
+def test_vectors_of_a_version_by_hand(c, fresh):
+    """Batch normalization and prelu by hand: z = (w x - mean) scale / sqrt(variance + 1e-5) + shift."""
+    c.put(f"/v1/models/{fresh}", {"inputs": 1, "outputs": 1, "layers": [
+        {"units": 1, "activation": "prelu", "batch_norm": True}]})
+    given = {"scale": [3], "shift": [1], "mean": [2], "variance": [4], "slopes": [0.5]}
+    plain = {"weights": [[1]], "biases": [0]}
+    def predicted(**vectors):
+        made = c.post(f"/v1/models/{fresh}/versions", {"layers": [{**plain, **vectors}, plain]}, status=201)
+        answer = c.post(f"/v1/models/{fresh}/versions/{made['version']}:predict", {"instances": [[8], [-8]]})
+        return [row[0] for row in answer["predictions"]], made["version"]
+    found, version = predicted(**given)
+    assert found == pytest.approx([10, -7], rel=1e-5)  # (8 - 2)/2 * 3 + 1; ((-8 - 2)/2 * 3 + 1) / 2
+    shown = c.get(f"/v1/models/{fresh}/versions/{version}/layers/0")
+    assert {name: shown[name] for name in given} == given
+    for name in given:
+        assert predicted(**{**given, name: [0.25]})[0] != found, name
+    c.post(f"/v1/models/{fresh}/versions", {"layers": [{**plain, **given, "variance": [-1]}, plain]}, status=422)
+    c.post(f"/v1/models/{fresh}/versions", {"layers": [plain, {**plain, "slopes": [1]}]}, status=422)
+
+
+@covers("OutputColumn.name", "OutputColumn.type", "OutputColumn.values", "OutputColumn.activation",
+        "OutputColumn.loss", "OutputColumn.weight", "ModelDefinition.outputs")
+def test_several_outputs(c, fresh):
+    """A number and a category from one network: each has a layer, a loss and a weight of its own."""
+    rows = [(x, 2 * x + 1, "high" if x > 4 else "low") for x in range(9)]
+    c.csv(fresh, table(["x", "size", "kind"], rows))
+    size, kind = {"name": "size", "type": "number"}, {"name": "kind", "type": "category", "values": ["high", "low"]}
+    def trained(name, *outputs):
+        model = c.put(f"/v1/models/{fresh}-{name}", {"inputs": [{"name": "x", "type": "number"}],
+                                                     "outputs": list(outputs), "layers": [8], "seed": 2}).json
+        job = c.train(f"{fresh}-{name}", {"dataset": fresh, "epochs": 400, "seed": 1, "validation": None})
+        return model, job
+    model, job = trained("plain", size, kind)
+    assert [layer["activation"] for layer in model["layers"]] == ["relu", "linear", "softmax"]
+    assert [output["loss"]["name"] for output in model["outputs"]] == ["mse", "cross_entropy"]
+    answer = c.predict(f"{fresh}-plain", [[1], [7]]).json
+    assert [row["kind"] for row in answer["labels"]] == ["low", "high"]
+    assert [row["size"][0] for row in answer["predictions"]] == pytest.approx([3, 15], abs=1.5)
+    changes = [({**size, "loss": "huber"}, kind), ({**size, "weight": 20}, kind), ({**size, "activation": "relu"}, kind)]
+    for number, outputs in enumerate(changes):
+        other, again = trained(str(number), *outputs)
+        assert again["metrics"]["loss"] != job["metrics"]["loss"], outputs
+    c.put(f"/v1/models/{fresh}-target", {"dataset": fresh, "target": ["size", "kind"], "layers": [8]})
+    assert c.get(f"/v1/models/{fresh}-target")["target"] == ["size", "kind"]
+    refused = c.post(f"/v1/models/{fresh}-target:train", {"dataset": fresh, "loss": "mae"}, status=422)
+    assert refused.pointers() == ["/loss"]
 
 
 @covers("ModelDefinition.inputs", "ModelDefinition.outputs", "ModelColumn.name", "ModelColumn.type",

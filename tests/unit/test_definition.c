@@ -89,7 +89,7 @@ START_TEST(initializers)
 				init_at(i)->name);
 		snprintf(wanted, sizeof wanted, "\"%s\"", init_at(i)->name);
 		d = resolve_fields(EXPLICIT, fields);
-		shows(&d, fields, "layers/0/init", wanted);
+		shows(&d, fields, "layers/0/init/name", wanted);
 		definition_clear(&d);
 	}
 }
