@@ -155,7 +155,7 @@ int evaluation_add(struct evaluation *v, size_t rows, struct err *e)
 	int rc = 0;
 
 	net_forward(model->net, v->work->net, v->work->x, rows, &scores);
-	v->loss_sum += net_loss(model->net, v->work->net, v->y, rows, model->loss, model->loss_params);
+	v->loss_sum += net_loss(model->net, v->work->net, v->y, NULL, rows, model->objectives);
 	v->rows += rows;
 	for (size_t i = 0; i < rows; i++)
 		v->nonfinite_rows += !row_is_finite(scores + i * outputs, outputs);
