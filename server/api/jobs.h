@@ -7,6 +7,7 @@
 #include "server/api/api.h"
 #include "server/http/route.h"
 
+route_handler model_estimate;                                       /* train.c */
 route_handler model_train;                                          /* train.c */
 route_handler job_list, job_get, job_patch, job_delete, job_cancel; /* jobs.c */
 route_handler job_curve_get;                                        /* job_curve.c */

@@ -46,6 +46,7 @@ static const struct route routes[] = {
 	                                                                        ROLE_READ,  0,             0,            .handler = neuron_get },
 
 	{ "POST",   "/v1/models/{model}:train",                                 ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_train },
+	{ "POST",   "/v1/models/{model}:estimate",                              ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_estimate },
 	{ "GET",    "/v1/jobs",                                                 ROLE_READ,  0,             0,            .handler = job_list, .query = "model state " PAGE },
 	{ "GET",    "/v1/jobs/{job}",                                           ROLE_READ,  0,             0,            .handler = job_get },
 	{ "PATCH",  "/v1/jobs/{job}",                                           ROLE_TRAIN, BODY_DOCUMENT, ROUTE_CHANGE, .handler = job_patch },

@@ -1,5 +1,5 @@
-/* train.c - POST /v1/models/{m}:train: everything that can be checked before the work starts is checked here, so that
- * a 202 means the job can run.
+/* train.c - POST /v1/models/{m}:train and :estimate: everything that can be checked before the work starts is checked
+ * here, so that a 202 means the job can run, and that what it would take is asked of what would run.
  *
  * Inline data are taken out of the body before it becomes a document, as a tree of them would be many times their
  * size; they go through the readers of rows into a revision without a name, which the job pins.
@@ -18,6 +18,7 @@
 #include "server/codec/rows.h"
 #include "server/codec/scan.h"
 #include "server/codec/train_request.h"
+#include "server/jobs/estimate.h"
 #include "server/jobs/training.h"
 
 /* A :train on its way to a job. */
@@ -268,7 +269,9 @@ out:
 	return rc;
 }
 
-int model_train(struct request *rq, struct reply *rp, struct err *e)
+/* Reads and checks all, and leaves what is done with it to act; then gives everything back. */
+static int with_order(struct request *rq, struct reply *rp,
+		int (*act)(struct order *o, struct reply *rp, struct err *e), bool keeps_data, struct err *e)
 {
 	struct order o = {
 		.app = rq->app, .faults = request_faults(rq), .model = request_param(rq, "model")
@@ -277,9 +280,9 @@ int model_train(struct request *rq, struct reply *rp, struct err *e)
 	int rc;
 
 	if (!o.faults) return err_nomem(e);
-	if (!(rc = read_body(&o, rq, e)) && !(rc = prepare(&o, from, e))) rc = submit(&o, rp, e);
+	if (!(rc = read_body(&o, rq, e)) && !(rc = prepare(&o, from, e))) rc = act(&o, rp, e);
 	/* Inline data that no job pins. */
-	if (rc && o.inline_data) o.app->store->upload_abort(o.app->store, o.revision.id);
+	if ((rc || !keeps_data) && o.inline_data) o.app->store->upload_abort(o.app->store, o.revision.id);
 	encoder_free(o.inputs);
 	encoder_free(o.targets);
 	definition_clear(&o.definition);
@@ -288,4 +291,42 @@ int model_train(struct request *rq, struct reply *rp, struct err *e)
 	json_decref(o.resolved);
 	json_decref(o.document);
 	return rc;
+}
+
+int model_train(struct request *rq, struct reply *rp, struct err *e)
+{
+	return with_order(rq, rp, submit, true, e);
+}
+
+/* ---- what it would take ---- */
+
+static int estimate(struct order *o, struct reply *rp, struct err *e)
+{
+	uint64_t rows = train_request_rows(&o->request, o->revision.rows);
+	json_t *out, *config;
+	size_t parameters;
+	double seconds;
+	int rc;
+
+	if ((rc = net_count_parameters(definition_input_width(&o->definition), o->definition.layers,
+			     o->definition.layers_count, &parameters, e)) ||
+			(rc = estimate_epoch(&o->definition, &o->request, rows, o->app->engine, &seconds, e)))
+		return rc;
+	config = train_request_document(&o->request);
+	out = json_object();
+	json_put(out, "parameters", json_integer((json_int_t)parameters));
+	json_put(out, "size_bytes", json_integer((json_int_t)(parameters * sizeof(real))));
+	json_put(out, "training_bytes",
+			json_integer((json_int_t)training_bytes(
+					&o->definition, &o->request, o->revision.rows)));
+	json_put(out, "rows", json_integer((json_int_t)rows));
+	json_put(out, "epoch_seconds", json_number(seconds));
+	json_put(out, "expected_seconds", json_number(seconds * (double)o->request.core.epochs));
+	json_put(out, "config", config);
+	return reply_document(rp, out, e);
+}
+
+int model_estimate(struct request *rq, struct reply *rp, struct err *e)
+{
+	return with_order(rq, rp, estimate, false, e);
 }
