@@ -117,7 +117,7 @@ START_TEST(orthogonal_matrices_are)
 END_TEST
 
 /* Every place of a matrix has the same distribution: over many seeds the mean of its square is 1 / side, of its
- * fourth power 3 / (side (side + 2)), as of a point spread evenly over the sphere, and mirrors are half of them. */
+ * fourth power 3 / (side (side + 2)), as of a point spread evenly over the sphere. */
 START_TEST(orthogonal_matrices_are_spread_evenly)
 {
 	enum { SIDE = 6, SEEDS = 20000 };
@@ -140,6 +140,27 @@ START_TEST(orthogonal_matrices_are_spread_evenly)
 		ck_assert_msg(fabs(squares[i] * SIDE - 1) < 0.05, "%zu: %g", i, squares[i]);
 		ck_assert_msg(fabs(fourths[i] * SIDE * (SIDE + 2) / 3 - 1) < 0.1, "%zu: %g", i, fourths[i]);
 	}
+}
+END_TEST
+
+START_TEST(half_of_the_orthogonal_matrices_mirror)
+{
+	size_t mirrors = 0;
+
+	for (uint64_t seed = 0; seed < 1000; seed++) {
+		real *w = drawn("orthogonal", NULL, 3, 3, seed);
+		double determinant = 0;
+
+		for (size_t i = 0; i < 3; i++) {
+			size_t j = (i + 1) % 3, k = (i + 2) % 3;
+
+			determinant += (double)(w[i] * (w[3 + j] * w[6 + k] - w[3 + k] * w[6 + j]));
+		}
+		ck_assert_double_eq_tol(fabs(determinant), 1, 1e-5);
+		mirrors += determinant < 0;
+		free(w);
+	}
+	ck_assert(mirrors > 400 && mirrors < 600);
 }
 END_TEST
 
@@ -217,8 +238,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { draws_have_their_moments, constants_are_exact, orthogonal_matrices_are,
-		orthogonal_matrices_are_spread_evenly, large_layers_are_quick, a_seed_and_a_layer_say_it_all,
-		the_table_is_complete, what_suits_an_activation, NULL };
+		orthogonal_matrices_are_spread_evenly, half_of_the_orthogonal_matrices_mirror,
+		large_layers_are_quick, a_seed_and_a_layer_say_it_all, the_table_is_complete,
+		what_suits_an_activation, NULL };
 
 	return suite_main("core_init", tests, 60);
 }
