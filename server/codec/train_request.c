@@ -303,7 +303,8 @@ json_t *train_request_document(const struct train_request *r)
 	whole &= json_put(out, "optimizer",
 			named_document(c->optimizer->name, c->optimizer->params, c->optimizer_params));
 	if (c->loss)
-		whole &= json_put(out, "loss", named_document(c->loss->name, c->loss->params, c->loss_params));
+		whole &= json_put(
+				out, "loss", named_document(c->loss->name, c->loss->params, c->loss_params));
 	whole &= json_put(out, "validation",
 			r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
 	whole &= json_put(out, "early_stopping", stopping_document(r));
