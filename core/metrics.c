@@ -12,7 +12,7 @@
 struct confusion {
 	size_t classes;
 	uint64_t rows;
-	uint64_t counts[]; /* (K,K) */
+	uint64_t counts[]; /* (K,K), then their sums: true of a class (K), taken for it (K) */
 };
 
 /* The first of the largest; a NaN is passed over. */
@@ -27,7 +27,8 @@ static size_t largest(const real *row, size_t n)
 
 int confusion_new(struct confusion **out, size_t classes, struct err *e)
 {
-	size_t bytes = size_add(size_mul(size_mul(classes, classes), sizeof(uint64_t)), sizeof **out);
+	size_t counts = size_mul(classes, size_add(classes, 2));
+	size_t bytes = size_add(size_mul(counts, sizeof(uint64_t)), sizeof **out);
 
 	*out = NULL;
 	if (!classes) return err_set(e, ERR_RANGE, "a confusion matrix needs at least one class");
@@ -47,8 +48,13 @@ void confusion_add(struct confusion *c, const real *scores, const real *targets,
 {
 	size_t k = c->classes;
 
-	for (size_t b = 0; b < rows; b++)
-		c->counts[largest(targets + b * k, k) * k + largest(scores + b * k, k)]++;
+	for (size_t b = 0; b < rows; b++) {
+		size_t truth = largest(targets + b * k, k), predicted = largest(scores + b * k, k);
+
+		c->counts[truth * k + predicted]++;
+		c->counts[k * k + truth]++;
+		c->counts[k * k + k + predicted]++;
+	}
 	c->rows += rows;
 }
 
@@ -75,21 +81,13 @@ static double ratio(double part, double whole)
 /* Rows that truly are of class k. */
 static uint64_t truly(const struct confusion *c, size_t k)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < c->classes; i++)
-		sum += confusion_count(c, k, i);
-	return sum;
+	return c->counts[c->classes * c->classes + k];
 }
 
 /* Rows that were taken for class k. */
 static uint64_t predicted_as(const struct confusion *c, size_t k)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < c->classes; i++)
-		sum += confusion_count(c, i, k);
-	return sum;
+	return c->counts[c->classes * c->classes + c->classes + k];
 }
 
 double confusion_accuracy(const struct confusion *c)

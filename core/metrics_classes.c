@@ -44,7 +44,7 @@ void classification_free(struct classification *c)
 
 size_t classification_bytes(size_t classes, size_t scores_max, uint64_t rows)
 {
-	size_t counts = size_mul(size_mul(classes, classes), sizeof(uint64_t));
+	size_t counts = size_mul(size_mul(classes, size_add(classes, 2)), sizeof(uint64_t));
 
 	return size_add(size_add(counts, size_mul(classes, sizeof(struct ranking_area))),
 			ranking_bytes(classes, scores_max, rows));
