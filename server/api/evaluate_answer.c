@@ -149,6 +149,7 @@ static json_t *metrics_document(const struct evaluation *v, const struct judge *
 {
 	json_t *metrics = json_object();
 
+	json_put(metrics, "loss", json_number(v->head_losses[judge->head] / (double)v->rows));
 	if (judge->classes)
 		put_category_metrics(metrics, judge->classes);
 	else

@@ -15,9 +15,19 @@
 /* Output activations whose scores are probabilities. */
 static const char *const probable[] = { "softmax", "sigmoid" };
 
-static bool has_probabilities(const struct model *model)
+/* The head that a target column is answered by: a category has one, numbers may share one. */
+static size_t head_of(const struct net *net, const struct encoder_column *column)
 {
-	const char *name = net_layer(model->net, net_layers(model->net) - 1)->spec.activation->name;
+	size_t h = net_heads(net) - 1;
+
+	while (h && net_head_first(net, h) > column->first)
+		h--;
+	return h;
+}
+
+static bool has_probabilities(const struct net *net, size_t head)
+{
+	const char *name = net_layer(net, net_head_layer(net, head))->spec.activation->name;
 
 	for (size_t i = 0; i < sizeof probable / sizeof *probable; i++)
 		if (!strcmp(probable[i], name)) return true;
@@ -48,6 +58,7 @@ static int judge_begin(
 
 	judge->at = at;
 	judge->column = encoder_column(model->targets, at);
+	judge->head = head_of(model->net, judge->column);
 	classes = judge->column->width;
 	if (judge->column->kind == COLUMN_NUMBER) return 0;
 	if (classes > EVALUATE_CLASSES_MAX)
@@ -56,7 +67,7 @@ static int judge_begin(
 				classes, EVALUATE_CLASSES_MAX);
 	if (!top_k) top_k = default_top_k(classes);
 	return classification_new(&judge->classes, classes, top_k < classes ? top_k : classes,
-			has_probabilities(model), v->scores_max, e);
+			has_probabilities(model->net, judge->head), v->scores_max, e);
 }
 
 int evaluation_begin(struct evaluation *v, struct version *version, size_t top_k, uint64_t memory_bytes,
@@ -75,7 +86,9 @@ int evaluation_begin(struct evaluation *v, struct version *version, size_t top_k
 	v->own_y = calloc(v->work->rows, cut * sizeof *v->own_y);
 	v->judges = calloc(v->count, sizeof *v->judges);
 	v->numbers = calloc(v->count, sizeof *v->numbers);
-	if (!v->y || !v->own_scores || !v->own_y || !v->judges || !v->numbers) return err_nomem(e);
+	v->head_losses = calloc(net_heads(model->net), sizeof *v->head_losses);
+	if (!v->head_losses || !v->y || !v->own_scores || !v->own_y || !v->judges || !v->numbers)
+		return err_nomem(e);
 	for (size_t i = 0; i < v->count && !rc; i++)
 		rc = judge_begin(&v->judges[i], v, i, top_k, e);
 	return rc;
@@ -90,6 +103,7 @@ void evaluation_end(struct evaluation *v)
 	free(v->y);
 	free(v->own_scores);
 	free(v->own_y);
+	free(v->head_losses);
 }
 
 size_t evaluation_bytes(const struct evaluation *v, uint64_t rows)
@@ -107,11 +121,11 @@ size_t evaluation_bytes(const struct evaluation *v, uint64_t rows)
 
 /* Columns [first, first + width) of (rows, stride) as a matrix of their own. */
 static const float *cut_out(
-		const float *from, size_t stride, const struct encoder_column *column, size_t rows, float *to)
+		const float *from, size_t stride, size_t first, size_t width, size_t rows, float *to)
 {
-	if (column->width == stride) return from;
+	if (width == stride) return from;
 	for (size_t i = 0; i < rows; i++)
-		memcpy(to + i * column->width, from + i * stride + column->first, column->width * sizeof *to);
+		memcpy(to + i * width, from + i * stride + first, width * sizeof *to);
 	return to;
 }
 
@@ -128,16 +142,31 @@ static int judge_add(struct evaluation *v, const struct judge *judge, const floa
 		struct err *e)
 {
 	const struct encoder *targets = v->model->targets;
-	size_t stride = encoder_width(targets), at = judge->column->first;
+	size_t stride = encoder_width(targets), at = judge->column->first, width = judge->column->width;
 
 	if (judge->classes)
 		return classification_add(judge->classes,
-				cut_out(scores, stride, judge->column, rows, v->own_scores),
-				cut_out(v->y, stride, judge->column, rows, v->own_y), rows, e);
+				cut_out(scores, stride, at, width, rows, v->own_scores),
+				cut_out(v->y, stride, at, width, rows, v->own_y), rows, e);
 	for (size_t i = 0; i < rows; i++, at += stride)
 		regression_add(&v->numbers[judge->at], encoder_number(targets, judge->at, (double)scores[at]),
 				number_target(targets, judge, v->y[at]));
 	return 0;
+}
+
+/* The loss of one head among several, without its weight: a sum over rows. */
+static double head_loss(struct evaluation *v, size_t head, size_t rows)
+{
+	const struct net *net = v->model->net;
+	const struct objective *objective = &v->model->objectives[head];
+	size_t at = net_head_layer(net, head);
+	const struct layer_spec *layer = &net_layer(net, at)->spec;
+	const float *y = cut_out(
+			v->y, net_outputs(net), net_head_first(net, head), layer->units, rows, v->own_y);
+
+	return objective->loss->value(net_work_weighted_inputs(v->work->net, at),
+			net_work_activations(v->work->net, at), y, rows, layer->units,
+			loss_is_joint(objective->loss, layer->activation), objective->params);
 }
 
 static bool row_is_finite(const float *row, size_t n)
@@ -156,6 +185,8 @@ int evaluation_add(struct evaluation *v, size_t rows, struct err *e)
 
 	net_forward(model->net, v->work->net, v->work->x, rows, &scores);
 	v->loss_sum += net_loss(model->net, v->work->net, v->y, NULL, rows, model->objectives);
+	for (size_t h = 0; net_heads(model->net) > 1 && h < net_heads(model->net); h++)
+		v->head_losses[h] += head_loss(v, h, rows);
 	v->rows += rows;
 	for (size_t i = 0; i < rows; i++)
 		v->nonfinite_rows += !row_is_finite(scores + i * outputs, outputs);

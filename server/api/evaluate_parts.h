@@ -12,6 +12,7 @@
 struct judge {
 	const struct encoder_column *column; /* borrowed from the model */
 	size_t at;                           /* which column of the targets */
+	size_t head;                         /* of the network */
 	struct classification *classes;      /* NULL: a number */
 };
 
@@ -19,7 +20,7 @@ struct evaluation {
 	const struct model *model;
 	const struct version_work *work;
 	float *y;                   /* (work->rows, outputs): the targets of a batch */
-	float *own_scores, *own_y;  /* (work->rows, widest category): of one among several columns */
+	float *own_scores, *own_y;  /* (work->rows, outputs): of one among several columns or heads */
 	struct judge *judges;       /* (count), a target column each */
 	struct regression *numbers; /* (count); those of categories stay empty */
 	size_t count;
@@ -27,6 +28,7 @@ struct evaluation {
 	uint64_t rows;
 	uint64_t nonfinite_rows; /* that were answered with a number that is not finite */
 	double loss_sum;
+	double *head_losses; /* (heads) sums, where there are several */
 };
 
 /* top_k: 0: a sound one is chosen; more than a category has classes: all of them. memory_bytes: there is for keeping

@@ -226,6 +226,34 @@ def test_several_numbers(c, fresh):
     assert refused.pointers() == ["/top_k"]
 
 
+def test_several_targets(c, fresh):
+    """A number, a category of three and one of two from one network: each is judged by itself."""
+    rows = [(x, y, 2 * x - y, "abc"[(x + y) % 3], "odd" if x % 2 else "even") for x in range(9) for y in range(5)]
+    c.csv(fresh, table(["x", "y", "size", "letter", "parity"], rows))
+    c.put(f"/v1/models/{fresh}", {
+        "inputs": [{"name": "x", "type": "number"}, {"name": "y", "type": "number"}], "layers": [8], "seed": 2,
+        "outputs": [{"name": "letter", "type": "category", "values": ["a", "b", "c"]},
+                    {"name": "size", "type": "number", "weight": 3},
+                    {"name": "parity", "type": "category", "values": ["even", "odd"], "loss": "hinge"}]})
+    c.train(fresh, {"dataset": fresh, "epochs": 20, "seed": 1, "validation": None})
+    said = c.predict(fresh, [list(row[:2]) for row in rows])["predictions"]
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh}).json
+    assert set(answer["metrics"]) == {"loss"} and "per_class" not in answer and answer["rows"] == 45
+    found = answer["outputs"]
+    assert list(found) == ["letter", "size", "parity"]
+    check_category(found["letter"], [row["letter"] for row in said], ["abc".index(row[3]) for row in rows])
+    check_category(found["parity"], [row["parity"] for row in said], [row[0] % 2 for row in rows], False)
+    check_number(found["size"]["metrics"], [row["size"][0] for row in said], [row[2] for row in rows])
+    losses = {name: one["metrics"]["loss"] for name, one in found.items()}
+    assert losses["letter"] == pytest.approx(found["letter"]["metrics"]["log_loss"], rel=1e-4)
+    margins = [1 - (2 * (row[0] % 2 == k) - 1) * one["parity"][k] for row, one in zip(rows, said) for k in (0, 1)]
+    assert losses["parity"] == pytest.approx(mean(max(0, margin) for margin in margins), rel=1e-4)
+    assert answer["metrics"]["loss"] == pytest.approx(losses["letter"] + 3 * losses["size"] + losses["parity"])
+    best = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh, "top_k": 3})["outputs"]
+    assert [best[name]["metrics"]["top_k"]["k"] for name in ("letter", "parity")] == [3, 2]
+    c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh, "top_k": 4}, status=400)
+
+
 def test_answers_that_are_not_finite(c, fresh):
     c.put(f"/v1/models/{fresh}", {"inputs": 1, "outputs": 1, "layers": []})
     c.post(f"/v1/models/{fresh}/versions", by_hand([[[3e38]]], [[0]]), status=201)
