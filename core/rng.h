@@ -9,7 +9,17 @@
 #include <stdint.h>
 
 /* What the numbers are for; two streams of one seed are independent. */
-enum rng_stream { RNG_WEIGHTS = 1, RNG_SHUFFLE, RNG_SPLIT, RNG_DROPOUT, RNG_TEST, RNG_MASK };
+enum rng_stream {
+	RNG_WEIGHTS = 1,
+	RNG_SHUFFLE,
+	RNG_SPLIT,
+	RNG_DROPOUT,
+	RNG_TEST,
+	RNG_MASK,
+	RNG_GRADIENT_NOISE,
+	RNG_INPUT_NOISE,
+	RNG_INPUT_DROPOUT,
+};
 
 struct rng_key {
 	uint64_t seed;
@@ -20,6 +30,8 @@ struct rng_key {
 
 /* The four words of block `block` of this key. */
 void rng_block(const struct rng_key *key, uint64_t block, uint32_t out[4]);
+/* Those of the blocks first to first + count - 1, several at a time. */
+void rng_blocks(const struct rng_key *key, uint64_t first, size_t count, uint32_t (*out)[4]);
 
 uint32_t rng_u32(const struct rng_key *key, uint64_t index);
 /* Uniform in [0, bound), without bias beyond 2^-32 (Lemire's multiplication). bound > 0. */

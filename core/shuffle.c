@@ -19,16 +19,25 @@ static uint32_t below(const uint32_t words[4], size_t half, uint32_t bound)
 	return (uint32_t)((unsigned __int128)number * bound >> 64);
 }
 
+#define DRAWN 32 /* blocks at once */
+
 /* Exchange i is drawn from half i % 2 of block i / 2 of the key. */
 static void fisher_yates(uint32_t *order, size_t n, const struct rng_key *key)
 {
-	uint32_t words[4];
+	uint32_t words[DRAWN][4];
+	size_t first = n / 2 + 1; /* block of words[0] */
 
 	for (size_t i = n; i-- > 1;) {
 		uint32_t j, swap = order[i];
 
-		if (i % 2 == 1 || i == n - 1) rng_block(key, i / 2, words);
-		j = below(words, i % 2, (uint32_t)i + 1);
+		if (i / 2 < first) {
+			size_t end = first;
+
+			first = i / 2 + 1 > DRAWN ? i / 2 + 1 - DRAWN : 0;
+			if (end > i / 2 + 1) end = i / 2 + 1;
+			rng_blocks(key, first, end - first, words);
+		}
+		j = below(words[i / 2 - first], i % 2, (uint32_t)i + 1);
 		order[i] = order[j];
 		order[j] = swap;
 	}

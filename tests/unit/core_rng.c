@@ -58,6 +58,24 @@ START_TEST(words_are_those_of_the_blocks)
 END_TEST
 
 /* Changing any part of the key, or the block, must give other numbers. */
+/* Many at once, over a carry into the second word and with a rest of every length. */
+START_TEST(blocks_together_are_the_same_blocks)
+{
+	const struct rng_key key = { 1234567890123, RNG_TEST, 7, 9 };
+	uint32_t together[40][4], alone[4];
+
+	for (size_t count = 0; count <= 40; count++) {
+		uint64_t first = UINT32_MAX - 20;
+
+		rng_blocks(&key, first, count, together);
+		for (size_t i = 0; i < count; i++) {
+			rng_block(&key, first + i, alone);
+			ck_assert_mem_eq(together[i], alone, sizeof alone);
+		}
+	}
+}
+END_TEST
+
 START_TEST(every_part_of_the_key_counts)
 {
 	const struct rng_key base = { .seed = 1, .stream = RNG_TEST };
@@ -181,6 +199,7 @@ int main(void)
 	const TTest *const tests[] = {
 		known_answers,
 		words_are_those_of_the_blocks,
+		blocks_together_are_the_same_blocks,
 		every_part_of_the_key_counts,
 		uniform_is_open_and_even,
 		normal_has_its_moments,
