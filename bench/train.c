@@ -1,4 +1,6 @@
-/* train.c - samples a second of training, whole epochs with shuffling, one thread unless told otherwise.
+/* train.c - samples a second of training, whole epochs with shuffling, one thread unless told otherwise; what measuring
+ * health adds to it, and the memory it takes against parameters x (1 + gradient + moments) + activations of one batch +
+ * data.
  *
  * `make bench-train`, or `train TASK [THREADS]` for one line. Data are random; each figure is the best of RUNS runs after a
  * warm-up, as noise only ever adds time. Time is CPU time, so that a busy machine says the same as a quiet one; the clock's
@@ -50,7 +52,7 @@ static void fill(const struct task *task, size_t classes, struct train_data *dat
 		x[i] = (real)rng_uniform(&key, i);
 	for (size_t i = 0; i < task->rows; i++)
 		y[i * classes + rng_below(&key, i, classes)] = 1;
-	*data = (struct train_data){ x, y, task->rows };
+	*data = (struct train_data){ .x = x, .y = y, .rows = task->rows };
 }
 
 static double now(clockid_t clock)
@@ -61,40 +63,68 @@ static double now(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static void note_health(void *self, const struct train_point *point, const struct train_health *layers)
+{
+	(void)self, (void)point, (void)layers;
+}
+
+/* What nobody can do without, in bytes. */
+static size_t needed_bytes(const struct task *task, const struct net *net, const struct optimizer *optimizer)
+{
+	size_t outputs = net_outputs(net), numbers = (2 + optimizer->moments) * net_parameters(net);
+
+	for (size_t i = 0; i < net_layers(net); i++)
+		numbers += task->batch * net_layer(net, i)->spec.units;
+	return (numbers + task->rows * (task->sizes[0] + outputs)) * sizeof(real);
+}
+
+static size_t taken_bytes(const struct task *task, const struct net *net, const struct train_config *config)
+{
+	size_t numbers = net_parameters(net) + task->rows * (task->sizes[0] + net_outputs(net));
+
+	return numbers * sizeof(real) + trainer_bytes(net, config, task->rows, false, 0);
+}
+
 static void run_task(const struct task *task, struct team *team, clockid_t clock)
 {
 	struct layer_spec layers[4];
 	size_t count = task_layers(task, layers);
+	struct objective objective = { .loss = loss_find("cross_entropy"), .weight = 1, .category = true };
 	struct train_config config = { .epochs = task->epochs,
 		.batch_size = task->batch,
 		.shuffle = true,
 		.target_loss = -1,
 		.optimizer = optim_find("adam"),
-		.loss = loss_find("cross_entropy"),
-		.classification = true };
+		.objectives = &objective };
 	const struct gemm_engine *engine;
 	struct train_data data;
 	struct train_result result;
 	struct trainer *trainer;
 	struct net *net;
 	struct err e;
-	double best = 0, seconds;
+	double best[2] = { 0 }, seconds;
 	double steps = (double)(task->epochs * ((task->rows + task->batch - 1) / task->batch));
 
 	params_fallback(config.optimizer->params, config.optimizer_params);
 	fill(task, layers[count - 1].units, &data);
 	if (gemm_choose(&engine, NULL, &e) || net_new(&net, task->sizes[0], layers, count, &e)) abort();
-	for (int run = 0; run <= RUNS; run++) {
+	if (trainer_new(&trainer, net, &config, &data, NULL, engine, team, &e)) abort();
+	for (int run = 0; run < 2 * (RUNS + 1); run++) { /* plain and with health, turn about */
+		int health = run % 2;
+		struct train_hooks hooks = { .health = health ? note_health : NULL };
+
 		net_init(net, 1);
-		if (trainer_new(&trainer, net, &config, &data, NULL, engine, team, &e)) abort();
 		seconds = now(clock);
-		if (trainer_run(trainer, NULL, &result, &e)) abort();
+		if (trainer_run(trainer, &hooks, &result, &e)) abort();
 		seconds = now(clock) - seconds;
-		trainer_free(trainer);
-		if (run == 1 || (run && seconds < best)) best = seconds;
+		if (run >= 2 && (best[health] == 0 || seconds < best[health])) best[health] = seconds;
 	}
-	printf("%-18s %12.0f samples/s %9.2f us a step\n", task->name,
-			(double)(task->rows * task->epochs) / best, best / steps * 1e6);
+	printf("%-18s %12.0f samples/s %9.2f us a step, health %+.1f %%, %.3f MB, %.2f of what is needed\n",
+			task->name, (double)(task->rows * task->epochs) / best[0], best[0] / steps * 1e6,
+			(best[1] / best[0] - 1) * 100, (double)taken_bytes(task, net, &config) / 1e6,
+			(double)taken_bytes(task, net, &config) /
+					(double)needed_bytes(task, net, config.optimizer));
+	trainer_free(trainer);
 	net_free(net);
 	free((real *)data.x);
 	free((real *)data.y);

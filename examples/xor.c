@@ -11,13 +11,14 @@ static const real x[4][2] = { { 0, 0 }, { 0, 1 }, { 1, 0 }, { 1, 1 } }, y[4] = {
 
 static int learn(struct net *net, const struct gemm_engine *engine, struct err *e)
 {
-	struct train_data data = { x[0], y, 4 };
+	struct train_data data = { .x = x[0], .y = y, .rows = 4 };
+	struct objective objective = { .loss = loss_find("mse"), .weight = 1 };
 	struct train_config config = { .epochs = 5000,
 		.target_loss = 0.001, /* good enough */
 		.optimizer = optim_find("adam"),
 		.optimizer_params = { 0.02, 0.9, 0.999,
 				1e-8 }, /* learning rate, decays of the moments, epsilon */
-		.loss = loss_find("mse") };
+		.objectives = &objective };
 	struct trainer *trainer = NULL;
 	struct train_result result;
 	int rc = trainer_new(&trainer, net, &config, &data, NULL, engine, NULL, e);

@@ -22,8 +22,8 @@ static int on_block(void *self, const struct store_curve_block *block, struct er
 	return curve_decode(&reading->curve, block->data, block->size, reading->from, reading->to, e);
 }
 
-/* What the job's metric is called: its own metrics say so once it has ended, its model does before. */
-static const char *metric_name(struct app *app, const struct store_job *job)
+/* Which metrics the job has: its own say so once it has ended, its model does before. */
+static void find_metrics(struct app *app, const struct store_job *job, struct curve_view *view)
 {
 	json_t *metrics = stored_document(job->metrics), *document = NULL;
 	bool accuracy = json_object_get(metrics, "accuracy"), mae = json_object_get(metrics, "mae");
@@ -37,7 +37,8 @@ static const char *metric_name(struct app *app, const struct store_job *job)
 	definition_clear(&d);
 	json_decref(document);
 	store_model_clear(&model);
-	return accuracy ? "accuracy" : "mae";
+	view->accuracy = accuracy;
+	view->mae = mae || !accuracy;
 }
 
 static bool has_validation(const struct store_job *job)
@@ -70,8 +71,10 @@ int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = app->store->curve_read(
 			     app->store, job.id, reading.from, reading.to, on_block, &reading, e)))
 		goto out;
-	view = (struct curve_view){ job.id, reading.curve.count, metric_name(app, &job),
-		has_validation(&job) };
+	view = (struct curve_view){
+		.job = job.id, .total = reading.curve.count, .validated = has_validation(&job)
+	};
+	find_metrics(app, &job, &view);
 	if (points && !csv) curve_thin(&reading.curve, points);
 	if (csv) {
 		rp->content_type = "text/csv";

@@ -25,7 +25,7 @@ static json_t *optional_text(const char *text)
 /* Whether the targets are classes can be seen from the loss, or for losses that serve both, from the metrics. */
 static bool counts_hits(const struct train_request *request)
 {
-	return request->core.loss && !(request->core.loss->targets & LOSS_NUMBERS);
+	return request->loss && !(request->loss->targets & LOSS_NUMBERS);
 }
 
 /* What only the worker knows while the job runs. */

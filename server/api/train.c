@@ -197,7 +197,7 @@ static int check_columns(struct order *o, struct err *e)
 	if (!losses) return err_nomem(e);
 	for (size_t i = 0; i < outputs; i++)
 		losses[i] = definition_heads(&o->definition) > 1 ? definition_output_loss(&o->definition, i)
-								 : o->request.core.loss;
+								 : o->request.loss;
 	rc = fit_columns(&o->revision, o->inputs, o->targets, losses, o->inline_data ? "/data" : "/dataset",
 			o->faults, e);
 	free(losses);
@@ -215,12 +215,11 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	if (o->request.dataset && (rc = store->dataset_get(store, o->request.dataset, &o->revision, e)))
 		return rc;
 	if (!o->faults->count && (rc = choose_version(o, from, e))) return rc;
-	if (o->request.core.loss)
-		definition_check_loss(&o->definition, o->request.core.loss, o->faults);
+	if (o->request.loss)
+		definition_check_loss(&o->definition, o->request.loss, o->faults);
 	else {
-		o->request.core.loss = o->definition.loss;
-		memcpy(o->request.core.loss_params, o->definition.loss_params,
-				sizeof o->definition.loss_params);
+		o->request.loss = o->definition.loss;
+		memcpy(o->request.loss_params, o->definition.loss_params, sizeof o->definition.loss_params);
 	}
 	definition_check_trainable(&o->definition, o->faults);
 	if ((rc = definition_encoder(&o->definition, ENCODER_INPUTS, &o->inputs, e)) ||

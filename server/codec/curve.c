@@ -112,58 +112,85 @@ void curve_recorder_free(struct curve_recorder *r)
 
 /* ---- blocks ---- */
 
-#define STORED_REALS 6
+/* A head is this mark and the bytes of a point; what was written without one begins with an epoch, which is less. */
+#define BLOCK_MARK      0xDE5CE47C0001u
+#define MARK_SHIFT      16
+#define OLD_POINT_BYTES 64
 
-static void point_reals(const struct train_point *p, double out[STORED_REALS])
-{
-	const double reals[STORED_REALS] = { p->loss, p->val_loss, p->metric, p->val_metric, p->learning_rate,
-		p->seconds };
+#define REALS_FROM 16 /* bytes of epoch and step */
 
-	memcpy(out, reals, sizeof reals);
-}
+/* The float64 of a point, in order; a release only ever adds some at the end. */
+static const size_t stored[] = {
+	offsetof(struct train_point, loss),
+	offsetof(struct train_point, val_loss),
+	offsetof(struct train_point, accuracy),
+	offsetof(struct train_point, val_accuracy),
+	offsetof(struct train_point, learning_rate),
+	offsetof(struct train_point, seconds),
+	offsetof(struct train_point, mae),
+	offsetof(struct train_point, val_mae),
+};
+#define STORED     (sizeof stored / sizeof *stored)
+#define OLD_STORED 6
+
+_Static_assert(CURVE_POINT_BYTES == REALS_FROM + 8 * STORED, "a point is as long as curve.h says");
 
 int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size,
 		struct err *e)
 {
-	unsigned char *to = reallocarray(NULL, count ? count : 1, CURVE_POINT_BYTES);
+	unsigned char *to = malloc(CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES);
 
 	*data = to;
-	*size = count * CURVE_POINT_BYTES;
+	*size = CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES;
 	if (!to) return err_nomem(e);
+	put64(to, (uint64_t)BLOCK_MARK << MARK_SHIFT | CURVE_POINT_BYTES);
+	to += CURVE_HEAD_BYTES;
 	for (size_t i = 0; i < count; i++, to += CURVE_POINT_BYTES) {
-		double reals[STORED_REALS];
-		uint64_t bits[STORED_REALS];
-
-		point_reals(&points[i], reals);
-		memcpy(bits, reals, sizeof bits);
 		put64(to, points[i].epoch);
 		put64(to + 8, points[i].step);
-		for (size_t j = 0; j < STORED_REALS; j++)
-			put64(to + 16 + 8 * j, bits[j]);
+		for (size_t j = 0; j < STORED; j++) {
+			uint64_t bits;
+
+			memcpy(&bits, (const char *)&points[i] + stored[j], sizeof bits);
+			put64(to + REALS_FROM + 8 * j, bits);
+		}
 	}
 	return 0;
+}
+
+static struct train_point decode_point(const unsigned char *data, size_t reals)
+{
+	struct train_point point = { .epoch = get64(data), .step = get64(data + 8) };
+
+	for (size_t j = 0; j < reals; j++) {
+		uint64_t bits = get64(data + REALS_FROM + 8 * j);
+
+		memcpy((char *)&point + stored[j], &bits, sizeof bits);
+	}
+	if (reals == OLD_STORED) {
+		point.mae = point.accuracy;
+		point.val_mae = point.val_accuracy;
+	}
+	return point;
 }
 
 int curve_decode(struct curve *curve, const unsigned char *data, size_t size, uint64_t from, uint64_t to,
 		struct err *e)
 {
-	if (size % CURVE_POINT_BYTES) return err_set(e, ERR_CORRUPT, "a block of a stored curve is damaged");
-	for (; size; data += CURVE_POINT_BYTES, size -= CURVE_POINT_BYTES) {
-		struct train_point point = { .epoch = get64(data), .step = get64(data + 8) };
-		double reals[STORED_REALS];
+	size_t bytes = OLD_POINT_BYTES, reals = OLD_STORED;
+
+	if (size >= CURVE_HEAD_BYTES && get64(data) >> MARK_SHIFT == BLOCK_MARK) {
+		bytes = get64(data) & ((1u << MARK_SHIFT) - 1);
+		reals = STORED;
+		data += CURVE_HEAD_BYTES;
+		size -= CURVE_HEAD_BYTES;
+	}
+	if (bytes < REALS_FROM + 8 * reals || size % bytes)
+		return err_set(e, ERR_CORRUPT, "a block of a stored curve is damaged");
+	for (; size; data += bytes, size -= bytes) {
+		struct train_point point = decode_point(data, reals);
 
 		if (point.epoch < from || point.epoch > to) continue;
-		for (size_t j = 0; j < STORED_REALS; j++) {
-			uint64_t bits = get64(data + 16 + 8 * j);
-
-			memcpy(&reals[j], &bits, sizeof bits);
-		}
-		point.loss = reals[0];
-		point.val_loss = reals[1];
-		point.metric = reals[2];
-		point.val_metric = reals[3];
-		point.learning_rate = reals[4];
-		point.seconds = reals[5];
 		if (!add_point(&curve->points, &curve->count, &curve->capacity, &point)) return err_nomem(e);
 	}
 	return 0;
@@ -222,27 +249,33 @@ void curve_thin(struct curve *curve, size_t max)
 
 /* ---- writing ---- */
 
+enum column_kind { COLUMN_WHOLE, COLUMN_REAL, COLUMN_ACCURACY, COLUMN_MAE };
+
 struct column {
-	const char *name; /* NULL: curve_view's metric */
+	const char *name;
 	size_t offset;
-	bool whole, validation;
+	enum column_kind kind;
+	bool validation;
 };
 static const struct column columns[] = {
-	{ "epoch", offsetof(struct train_point, epoch), true, false },
-	{ "step", offsetof(struct train_point, step), true, false },
-	{ "loss", offsetof(struct train_point, loss), false, false },
-	{ "val_loss", offsetof(struct train_point, val_loss), false, true },
-	{ NULL, offsetof(struct train_point, metric), false, false },
-	{ NULL, offsetof(struct train_point, val_metric), false, true },
-	{ "learning_rate", offsetof(struct train_point, learning_rate), false, false },
-	{ "seconds", offsetof(struct train_point, seconds), false, false },
+	{ "epoch", offsetof(struct train_point, epoch), COLUMN_WHOLE, false },
+	{ "step", offsetof(struct train_point, step), COLUMN_WHOLE, false },
+	{ "loss", offsetof(struct train_point, loss), COLUMN_REAL, false },
+	{ "val_loss", offsetof(struct train_point, val_loss), COLUMN_REAL, true },
+	{ "accuracy", offsetof(struct train_point, accuracy), COLUMN_ACCURACY, false },
+	{ "val_accuracy", offsetof(struct train_point, val_accuracy), COLUMN_ACCURACY, true },
+	{ "mae", offsetof(struct train_point, mae), COLUMN_MAE, false },
+	{ "val_mae", offsetof(struct train_point, val_mae), COLUMN_MAE, true },
+	{ "learning_rate", offsetof(struct train_point, learning_rate), COLUMN_REAL, false },
+	{ "seconds", offsetof(struct train_point, seconds), COLUMN_REAL, false },
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
-static void column_name(const struct column *column, const struct curve_view *view, struct buffer *out)
+static bool is_shown(const struct column *column, const struct curve_view *view)
 {
-	if (!column->name && column->validation) buffer_text(out, "val_");
-	buffer_text(out, column->name ? column->name : view->metric);
+	if (column->kind == COLUMN_ACCURACY && !view->accuracy) return false;
+	if (column->kind == COLUMN_MAE && !view->mae) return false;
+	return view->validated || !column->validation;
 }
 
 static double real_at(const struct column *column, const struct train_point *point)
@@ -257,7 +290,7 @@ static void write_cell(const struct column *column, const struct train_point *po
 	char *to = buffer_reserve(out, NUMBER_PRINT_MAX);
 
 	if (!to) return;
-	if (column->whole)
+	if (column->kind == COLUMN_WHOLE)
 		buffer_printf(out, "%llu",
 				(unsigned long long)*(
 						const uint64_t *)((const char *)point + column->offset));
@@ -280,11 +313,11 @@ static void write_nonfinite(const struct curve *curve, const struct curve_view *
 	buffer_text(out, ",\"nonfinite\":[");
 	for (size_t i = 0; i < curve->count; i++)
 		for (size_t j = 0; j < COLUMNS; j++) {
-			if (columns[j].whole || (columns[j].validation && !view->validated)) continue;
+			if (columns[j].kind == COLUMN_WHOLE || !is_shown(&columns[j], view)) continue;
 			if (isfinite(real_at(&columns[j], &curve->points[i]))) continue;
 			buffer_printf(out, "%s{\"epoch\":%llu,\"metric\":\"", some ? "," : "",
 					(unsigned long long)curve->points[i].epoch);
-			column_name(&columns[j], view, out);
+			buffer_text(out, columns[j].name);
 			buffer_printf(out, "\",\"kind\":\"%s\"}",
 					nonfinite_kind(real_at(&columns[j], &curve->points[i])));
 			some = true;
@@ -297,9 +330,9 @@ void curve_write_json(const struct curve *curve, const struct curve_view *view, 
 	buffer_printf(out, "{\"job\":\"%lld\",\"total\":%llu,\"returned\":%zu", (long long)view->job,
 			(unsigned long long)view->total, curve->count);
 	for (size_t j = 0; j < COLUMNS; j++) {
-		if (columns[j].validation && !view->validated) continue;
+		if (!is_shown(&columns[j], view)) continue;
 		buffer_text(out, ",\"");
-		column_name(&columns[j], view, out);
+		buffer_text(out, columns[j].name);
 		buffer_text(out, "\":[");
 		for (size_t i = 0; i < curve->count; i++) {
 			if (i) buffer_text(out, ",");
@@ -315,12 +348,12 @@ void curve_write_csv(const struct curve *curve, const struct curve_view *view, s
 {
 	for (size_t i = 0; i <= curve->count; i++) {
 		for (size_t j = 0; j < COLUMNS; j++) {
-			if (columns[j].validation && !view->validated) continue;
+			if (!is_shown(&columns[j], view)) continue;
 			if (j) buffer_text(out, ",");
 			if (i)
 				write_cell(&columns[j], &curve->points[i - 1], "", out);
 			else
-				column_name(&columns[j], view, out);
+				buffer_text(out, columns[j].name);
 		}
 		buffer_text(out, "\r\n");
 	}

@@ -16,7 +16,8 @@
 #include "server/buffer.h"
 
 #define CURVE_EVERY_MAX   10000
-#define CURVE_POINT_BYTES 64 /* in a block: epoch, step, then six float64, all little-endian */
+#define CURVE_HEAD_BYTES  8  /* of a block: a mark and how long a point is */
+#define CURVE_POINT_BYTES 80 /* epoch, step, then eight float64; everything is little-endian */
 
 /* ---- keeping ---- */
 
@@ -35,7 +36,7 @@ bool curve_record(struct curve_recorder *recorder, const struct train_point *poi
 bool curve_record_end(struct curve_recorder *recorder);
 void curve_recorder_free(struct curve_recorder *recorder);
 
-/* *data is new (free), count * CURVE_POINT_BYTES. */
+/* *data is new (free), CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES. */
 int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size,
 		struct err *e);
 
@@ -46,7 +47,8 @@ struct curve { /* zeroed is empty; new: curve_clear */
 	size_t count, capacity;
 };
 void curve_clear(struct curve *curve);
-/* Appends the points of a block whose epoch lies in [from, to]. ERR_CORRUPT, ERR_NOMEM. */
+/* Appends the points of a block whose epoch lies in [from, to]. Blocks of the first releases have no head and one metric
+ * a point, which is taken for both accuracy and mae. ERR_CORRUPT, ERR_NOMEM. */
 int curve_decode(struct curve *curve, const unsigned char *data, size_t size, uint64_t from, uint64_t to,
 		struct err *e);
 /* Leaves at most max points (at least 2): the first, the last, and of each bucket those with the lowest and highest
@@ -56,7 +58,7 @@ void curve_thin(struct curve *curve, size_t max);
 struct curve_view {
 	int64_t job;
 	uint64_t total;     /* points before thinning */
-	const char *metric; /* "accuracy" or "mae" */
+	bool accuracy, mae; /* which metrics are there? */
 	bool validated;     /* are there val_ columns? */
 };
 /* Columns, ready to plot; what is not finite is null and named in "nonfinite". */

@@ -125,11 +125,11 @@ static void read_loss(const json_t *value, struct train_request *r, struct fault
 	const char *name;
 
 	if (!value || !named_read(value, &name, "/loss", faults)) return;
-	if (!(r->core.loss = loss_find(name))) {
+	if (!(r->loss = loss_find(name))) {
 		unknown_name("loss", name, loss_name_at, "/loss", faults);
 		return;
 	}
-	named_params(value, r->core.loss->params, r->core.loss_params, "/loss", "loss", faults);
+	named_params(value, r->loss->params, r->loss_params, "/loss", "loss", faults);
 }
 
 static void read_validation(const json_t *value, struct train_request *r, struct faults *faults)
@@ -302,9 +302,9 @@ json_t *train_request_document(const struct train_request *r)
 	whole &= json_put(out, "target_loss", c->target_loss >= 0 ? json_real(c->target_loss) : json_null());
 	whole &= json_put(out, "optimizer",
 			named_document(c->optimizer->name, c->optimizer->params, c->optimizer_params));
-	if (c->loss)
+	if (r->loss)
 		whole &= json_put(
-				out, "loss", named_document(c->loss->name, c->loss->params, c->loss_params));
+				out, "loss", named_document(r->loss->name, r->loss->params, r->loss_params));
 	whole &= json_put(out, "validation",
 			r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
 	whole &= json_put(out, "early_stopping", stopping_document(r));

@@ -16,8 +16,10 @@
 
 /* Borrows from the document it was read from. */
 struct train_request {
-	const char *dataset;      /* NULL: inline data */
-	struct train_config core; /* loss NULL: the model's */
+	const char *dataset; /* NULL: inline data */
+	struct train_config core;
+	const struct loss *loss; /* NULL: the model's */
+	double loss_params[PARAMS_MAX];
 	bool batch_said, optimizer_said, epochs_said, validation_said, stopping_said;
 	bool batch_full;
 	uint64_t threads;    /* 0: not said */

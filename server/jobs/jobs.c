@@ -154,7 +154,7 @@ static void *train_main(void *arg)
 static int flush_curve(struct run *run, struct err *e)
 {
 	struct store *store = run->worker->jobs->config.store;
-	const size_t most = STORE_CHUNK_BYTES / CURVE_POINT_BYTES;
+	const size_t most = (STORE_CHUNK_BYTES - CURVE_HEAD_BYTES) / CURVE_POINT_BYTES;
 	struct curve_recorder ready;
 	int rc = 0;
 
@@ -188,7 +188,7 @@ static void record_divergence(struct run *run)
 	point.epoch = run->result.diverged_epoch;
 	point.step = run->result.diverged_step;
 	if (point.epoch <= run->last.epoch) return;
-	point.loss = point.val_loss = point.metric = point.val_metric = NAN;
+	point.loss = point.val_loss = point.accuracy = point.val_accuracy = point.mae = point.val_mae = NAN;
 	run->lost |= !curve_record(&run->recorder, &point);
 }
 

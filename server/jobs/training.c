@@ -83,9 +83,8 @@ static int read_documents(struct training *t, const struct store_job *job, struc
 	definition_read(t->document, true, &t->definition, &faults);
 	definition_finish(&t->definition, 0, &faults);
 	if (!(rc = faults_result(&faults, e))) {
-		t->definition.loss = t->request.core.loss;
-		memcpy(t->definition.loss_params, t->request.core.loss_params,
-				sizeof t->definition.loss_params);
+		t->definition.loss = t->request.loss;
+		memcpy(t->definition.loss_params, t->request.loss_params, sizeof t->definition.loss_params);
 	}
 out:
 	store_model_clear(&stored);
@@ -406,15 +405,16 @@ int training_run(struct training *t, void (*epoch)(void *self, const struct trai
 {
 	struct train_config config = t->request.core;
 	size_t inputs = encoder_width(t->model.inputs), outputs = encoder_width(t->model.targets);
-	struct train_data data = { t->x, t->y, t->train_rows };
-	struct train_data validation = { t->x + t->train_rows * inputs, t->y + t->train_rows * outputs,
-		t->validation_rows };
-	struct train_hooks hooks = { t, on_epoch, t->needs.stop };
+	struct train_data data = { .x = t->x, .y = t->y, .rows = t->train_rows };
+	struct train_data validation = { .x = t->x + t->train_rows * inputs,
+		.y = t->y + t->train_rows * outputs,
+		.rows = t->validation_rows };
+	struct train_hooks hooks = { .self = t, .epoch = on_epoch, .stop = t->needs.stop };
 	struct trainer *trainer = NULL;
 	struct crew *crew = NULL;
 	int rc;
 
-	config.classification = definition_classifies(&t->definition);
+	config.objectives = t->model.objectives;
 	config.target_scale = t->target_scale;
 	config.objectives = t->model.objectives;
 	t->epoch = epoch;
@@ -482,10 +482,11 @@ json_t *training_metrics(const struct train_point *point, bool classifies, bool 
 	if (!point->epoch) return out;
 	whole &= json_put(out, "loss", json_number(point->loss));
 	if (validates) whole &= json_put(out, "val_loss", json_number(point->val_loss));
-	whole &= json_put(out, classifies ? "accuracy" : "mae", json_number(point->metric));
+	whole &= json_put(out, classifies ? "accuracy" : "mae",
+			json_number(classifies ? point->accuracy : point->mae));
 	if (validates)
-		whole &= json_put(
-				out, classifies ? "val_accuracy" : "val_mae", json_number(point->val_metric));
+		whole &= json_put(out, classifies ? "val_accuracy" : "val_mae",
+				json_number(classifies ? point->val_accuracy : point->val_mae));
 	return json_whole(out, whole);
 }
 

@@ -2,120 +2,24 @@
  *
  * A task here is a network, its data and a configuration; the data are three clouds of points, one a class.
  */
-#include <math.h>
-#include <string.h>
-
 #include "core/metrics.h"
-#include "core/train.h"
-#include "tests/unit/engine.h"
 #include "tests/unit/suite.h"
-
-#define INPUTS  6
-#define CLASSES 3
-
-struct task {
-	struct net *net;
-	struct train_data data, validation;
-	struct train_config config;
-	struct team team;
-};
-
-static struct train_data clouds(size_t rows, uint64_t seed)
-{
-	real *x = random_numbers(rows * INPUTS, seed), *y = random_classes(rows, CLASSES, seed);
-
-	for (size_t b = 0; b < rows; b++)
-		for (size_t k = 0; k < CLASSES; k++)
-			x[b * INPUTS + k] += 2 * y[b * CLASSES + k];
-	return (struct train_data){ x, y, rows };
-}
-
-static struct task task_new(size_t hidden, size_t rows, size_t validation_rows)
-{
-	struct layer_spec layers[3] = { layer_of(hidden, "relu"), layer_of(hidden, "tanh"),
-		layer_of(CLASSES, "softmax") };
-	struct task task = { .team = team_of(1) };
-	struct err e;
-
-	OK(net_new(&task.net, INPUTS, layers, 3, &e), e);
-	net_init(task.net, 1);
-	task.data = clouds(rows, 1);
-	if (validation_rows) task.validation = clouds(validation_rows, 2);
-	task.config = (struct train_config){
-		.epochs = 5,
-		.batch_size = 32,
-		.shuffle = true,
-		.seed = 1,
-		.target_loss = -1,
-		.optimizer = optim_find("adam"),
-		.loss = loss_find("cross_entropy"),
-		.classification = true,
-	};
-	params_fallback(task.config.optimizer->params, task.config.optimizer_params);
-	return task;
-}
-
-static void task_free(struct task *task)
-{
-	net_free(task->net);
-	free((real *)task->data.x);
-	free((real *)task->data.y);
-	free((real *)task->validation.x);
-	free((real *)task->validation.y);
-}
-
-static int run(struct task *task, const struct train_hooks *hooks, struct train_result *result, struct err *e)
-{
-	struct trainer *trainer;
-	int rc;
-
-	OK(trainer_new(&trainer, task->net, &task->config, &task->data, &task->validation, test_engine(),
-			   &task->team, e),
-			*e);
-	rc = trainer_run(trainer, hooks, result, e);
-	trainer_free(trainer);
-	return rc;
-}
-
-static struct train_result run_well(struct task *task, const struct train_hooks *hooks)
-{
-	struct train_result result;
-	struct err e;
-
-	OK(run(task, hooks, &result, &e), e);
-	return result;
-}
+#include "tests/unit/training.h"
 
 /* The loss and the hits of the network as it is, over data. */
 static double loss_of(const struct task *task, const struct train_data *data, size_t *hits)
 {
-	struct objective objective = { .loss = task->config.loss, .weight = 1, .category = true };
 	struct net_work *work;
 	const real *y;
 	struct err e;
 	double loss;
 
-	memcpy(objective.params, task->config.loss_params, sizeof objective.params);
 	OK(net_work_new(&work, task->net, data->rows, false, test_engine(), NULL, &e), e);
 	net_forward(task->net, work, data->x, data->rows, &y);
-	loss = net_loss(task->net, work, data->y, NULL, data->rows, &objective) / (double)data->rows;
+	loss = net_loss(task->net, work, data->y, NULL, data->rows, &task->objective) / (double)data->rows;
 	*hits = metrics_hits(y, data->y, data->rows, CLASSES);
 	net_work_free(work);
 	return loss;
-}
-
-/* What a run told while it went. */
-struct curve {
-	size_t count;
-	struct train_point points[600];
-};
-
-static void note(void *self, const struct train_point *point)
-{
-	struct curve *curve = self;
-
-	ck_assert_uint_lt(curve->count, 600);
-	curve->points[curve->count++] = *point;
 }
 
 START_TEST(it_learns)
@@ -133,9 +37,9 @@ START_TEST(it_learns)
 	ck_assert_uint_eq(result.last.epoch, 20);
 	ck_assert_uint_eq(result.last.step, 20 * 32); /* 31 whole mini-batches and one of 8 rows */
 	ck_assert_double_lt(curve.points[19].loss, 0.7 * curve.points[0].loss);
-	ck_assert_double_gt(result.last.val_metric, 0.8);
+	ck_assert_double_gt(result.last.val_accuracy, 0.8);
 	ck_assert_double_eq_tol(result.last.val_loss, loss_of(&task, &task.validation, &hits), 1e-6);
-	ck_assert_double_eq_tol(result.last.val_metric, (double)hits / 300, 1e-9);
+	ck_assert_double_eq_tol(result.last.val_accuracy, (double)hits / 300, 1e-9);
 	ck_assert(result.last.learning_rate == 0.001 && result.last.seconds > 0);
 	for (size_t i = 0; i < 20; i++)
 		ck_assert_double_ge(curve.points[i].val_loss, result.last.best_loss);
@@ -156,17 +60,12 @@ START_TEST(the_loss_is_of_the_batches_as_trained)
 	task.config.batch_size = 0;
 	result = run_well(&task, NULL);
 	ck_assert_double_eq_tol(result.last.loss, before, 1e-6);
-	ck_assert_double_eq_tol(result.last.metric, (double)hits / 100, 1e-9);
-	ck_assert(isnan(result.last.val_loss) && isnan(result.last.val_metric));
+	ck_assert_double_eq_tol(result.last.accuracy, (double)hits / 100, 1e-9);
+	ck_assert(isnan(result.last.val_loss) && isnan(result.last.val_accuracy) && isnan(result.last.mae));
 	ck_assert_uint_eq(result.last.step, 1);
 	task_free(&task);
 }
 END_TEST
-
-static void check_same_bits(const struct task *a, const struct task *b)
-{
-	ck_assert_mem_eq(net_block(a->net), net_block(b->net), net_parameters(a->net) * sizeof(real));
-}
 
 /* 256 hidden units make 69,000 parameters, so that products and the optimizer's steps are really shared. */
 START_TEST(the_bits_do_not_depend_on_the_threads)
@@ -208,6 +107,7 @@ START_TEST(a_trainer_can_run_again)
 	struct err e;
 
 	run_well(&one, NULL);
+	two.config.objectives = &two.objective;
 	OK(trainer_new(&trainer, two.net, &two.config, &two.data, NULL, test_engine(), NULL, &e), e);
 	OK(trainer_run(trainer, NULL, &result, &e), e);
 	net_init(two.net, 1);
@@ -249,7 +149,7 @@ START_TEST(early_stopping_restores_the_best_epoch)
 	ck_assert_double_eq_tol(loss, result.last.best_loss, 1e-6);
 	ck_assert_double_gt(result.last.val_loss, loss + 1e-3);
 	ck_assert_double_eq_tol(
-			curve.points[result.last.best_epoch - 1].val_metric, (double)hits / 200, 1e-9);
+			curve.points[result.last.best_epoch - 1].val_accuracy, (double)hits / 200, 1e-9);
 	task_free(&task);
 }
 END_TEST
@@ -331,7 +231,7 @@ START_TEST(the_stop_flag_acts_before_the_next_batch)
 {
 	struct task task = task_new(8, 200, 50), three = task_new(8, 200, 50);
 	struct stopper stopper = { .at = 3 };
-	struct train_hooks hooks = { &stopper, stop_at, &stopper.stop };
+	struct train_hooks hooks = { .self = &stopper, .epoch = stop_at, .stop = &stopper.stop };
 	struct train_result result;
 
 	task.config.epochs = 100;
@@ -381,15 +281,16 @@ END_TEST
 static int explode(uint64_t epochs, struct train_result *result)
 {
 	static const real x[2] = { 1e4f, -1e4f }, y[2] = { 1, -1 };
-	const struct train_data data = { x, y, 2 };
+	const struct train_data data = { .x = x, .y = y, .rows = 2 };
 	struct layer_spec layer = layer_of(1, "linear");
 	struct train_config config = { .epochs = epochs, .target_loss = -1, .optimizer = optim_find("sgd") };
+	const struct objective mse = objective_of("mse");
 	struct trainer *trainer;
 	struct net *net;
 	struct err e;
 	int rc;
 
-	config.loss = loss_find("mse");
+	config.objectives = &mse;
 	config.optimizer_params[0] = 1000;
 	OK(net_new(&net, 1, &layer, 1, &e), e);
 	OK(trainer_new(&trainer, net, &config, &data, NULL, test_engine(), NULL, &e), e);
@@ -419,23 +320,25 @@ START_TEST(the_error_is_in_the_users_units)
 {
 	static const real x[4] = { 0, 0, 0, 0 }, y[4] = { 1, -1, 2, -2 };
 	static const double scale[2] = { 10, 100 };
-	const struct train_data data = { x, y, 2 };
+	const struct train_data data = { .x = x, .y = y, .rows = 2 };
 	struct layer_spec layer = layer_of(2, "linear");
 	struct train_config config = { .epochs = 1, .target_loss = -1, .optimizer = optim_find("sgd") };
+	const struct objective mse = objective_of("mse");
 	struct train_result result;
 	struct trainer *trainer;
 	struct net *net;
 	struct err e;
 
-	config.loss = loss_find("mse");
+	config.objectives = &mse;
 	config.optimizer_params[0] = 1e-6;
 	config.target_scale = scale;
 	OK(net_new(&net, 2, &layer, 1, &e), e);
 	OK(trainer_new(&trainer, net, &config, &data, &data, test_engine(), NULL, &e), e);
 	OK(trainer_run(trainer, NULL, &result, &e), e);
 	ck_assert_double_eq_tol(result.last.loss, (1 + 1 + 4 + 4) / 4.0, 1e-9);
-	ck_assert_double_eq_tol(result.last.metric, (10 + 100 + 20 + 200) / 4.0, 1e-9);
-	ck_assert_double_eq_tol(result.last.val_metric, result.last.metric, 1e-2);
+	ck_assert_double_eq_tol(result.last.mae, (10 + 100 + 20 + 200) / 4.0, 1e-9);
+	ck_assert_double_eq_tol(result.last.val_mae, result.last.mae, 1e-2);
+	ck_assert(isnan(result.last.accuracy) && isnan(result.last.val_accuracy));
 	trainer_free(trainer);
 	net_free(net);
 }
@@ -445,16 +348,17 @@ END_TEST
 static double xor_loss(uint64_t seed)
 {
 	static const real x[8] = { 0, 0, 0, 1, 1, 0, 1, 1 }, y[4] = { 0, 1, 1, 0 };
-	const struct train_data data = { x, y, 4 };
+	const struct train_data data = { .x = x, .y = y, .rows = 4 };
 	struct layer_spec layers[2] = { layer_of(4, "tanh"), layer_of(1, "linear") };
 	struct train_config config = { .epochs = 2000, .shuffle = true, .target_loss = 0.001 };
+	const struct objective mse = objective_of("mse");
 	struct train_result result;
 	struct trainer *trainer;
 	struct net *net;
 	struct err e;
 
 	config.optimizer = optim_find("adam");
-	config.loss = loss_find("mse");
+	config.objectives = &mse;
 	params_fallback(config.optimizer->params, config.optimizer_params);
 	config.optimizer_params[0] = 0.05;
 	OK(net_new(&net, 2, layers, 2, &e), e);
@@ -479,11 +383,12 @@ END_TEST
 START_TEST(what_cannot_be_trained_is_refused)
 {
 	struct task task = task_new(8, 20, 0);
-	struct train_data none = { task.data.x, task.data.y, 0 };
+	struct train_data none = { .x = task.data.x, .y = task.data.y };
 	struct trainer *trainer = (struct trainer *)&trainer;
 	struct train_config config = task.config;
 	struct err e;
 
+	config.objectives = &task.objective;
 	ck_assert_int_eq(trainer_new(&trainer, task.net, &config, &none, NULL, test_engine(), NULL, &e),
 			ERR_RANGE);
 	ck_assert_ptr_null(trainer);
@@ -505,16 +410,17 @@ START_TEST(memory_is_counted)
 	struct task task = task_new(64, 10000, 0);
 	size_t block = net_parameters(task.net) * sizeof(real), plain, best;
 
-	plain = trainer_bytes(task.net, &task.config, 10000, 0);
+	task.config.objectives = &task.objective;
+	plain = trainer_bytes(task.net, &task.config, 10000, false, 0);
 	ck_assert_uint_ge(
 			plain, 3 * block + 10000 * sizeof(uint32_t) + 32 * (INPUTS + CLASSES) * sizeof(real));
 	task.config.patience = 1;
 	task.config.restore_best = true;
-	best = trainer_bytes(task.net, &task.config, 10000, 0);
+	best = trainer_bytes(task.net, &task.config, 10000, false, 0);
 	ck_assert_uint_ge(best, plain + block);
 	ck_assert_uint_lt(best, plain + block + REAL_ALIGN);
 	task.config.batch_size = SIZE_MAX / 16;
-	ck_assert_uint_eq(trainer_bytes(task.net, &task.config, SIZE_MAX / 16, 0), SIZE_MAX);
+	ck_assert_uint_eq(trainer_bytes(task.net, &task.config, SIZE_MAX / 16, false, 0), SIZE_MAX);
 	task_free(&task);
 }
 END_TEST
@@ -527,6 +433,7 @@ START_TEST(reasons_have_the_names_of_the_contract)
 	ck_assert_str_eq(train_stop_name(TRAIN_MAX_SECONDS), "max_seconds");
 	ck_assert_str_eq(train_stop_name(TRAIN_STOPPED), "cancelled");
 	ck_assert_str_eq(train_stop_name(TRAIN_DIVERGED), "diverged");
+	ck_assert_str_eq(train_stop_name(TRAIN_CONVERGED), "converged");
 }
 END_TEST
 

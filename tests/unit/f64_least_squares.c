@@ -87,17 +87,18 @@ static void normal_equations(const struct sample *s, double w[UNKNOWNS])
 static void train(
 		const struct sample *s, const char *optimizer, double rate, uint64_t epochs, real w[UNKNOWNS])
 {
-	struct train_data data = { s->x, s->y, ROWS };
+	struct train_data data = { .x = s->x, .y = s->y, .rows = ROWS };
+	struct objective objective = objective_of("mse");
 	struct layer_spec layer = layer_of(1, "linear");
-	struct train_config config = {
-		.epochs = epochs, .target_loss = -1, .optimizer = optim_find(optimizer)
-	};
+	struct train_config config = { .epochs = epochs,
+		.target_loss = -1,
+		.optimizer = optim_find(optimizer),
+		.objectives = &objective };
 	struct train_result result;
 	struct trainer *trainer;
 	struct net *net;
 	struct err e;
 
-	config.loss = loss_find("mse");
 	params_fallback(config.optimizer->params, config.optimizer_params);
 	config.optimizer_params[0] = rate;
 	OK(net_new(&net, FEATURES, &layer, 1, &e), e);

@@ -16,8 +16,10 @@ static struct train_point point_at(uint64_t epoch)
 		.step = epoch * 5,
 		.loss = 1.0 / (double)epoch + noise,
 		.val_loss = 1.5 / (double)epoch + noise / 2,
-		.metric = 0.5,
-		.val_metric = 0.25,
+		.accuracy = 0.5,
+		.val_accuracy = 0.25,
+		.mae = 7,
+		.val_mae = 8,
 		.learning_rate = 0.003,
 		.seconds = (double)epoch / 1000 };
 }
@@ -194,7 +196,7 @@ static unsigned char *encoded(size_t *size)
 		points[i] = point_at(i + 1);
 	points[7].val_loss = NAN;
 	points[8].loss = INFINITY;
-	points[9].metric = -0.0;
+	points[9].accuracy = -0.0;
 	ck_assert_int_eq(curve_encode(points, POINTS, &data, size, &e), 0);
 	return data;
 }
@@ -205,10 +207,11 @@ START_TEST(blocks)
 	size_t size;
 	unsigned char *data = encoded(&size);
 
-	ck_assert_uint_eq(size, POINTS * CURVE_POINT_BYTES);
-	ck_assert_int_eq(data[0], 1); /* little-endian, the epoch first */
-	ck_assert_int_eq(data[1], 0);
-	ck_assert_int_eq(data[8], 5);
+	ck_assert_uint_eq(size, CURVE_HEAD_BYTES + POINTS * CURVE_POINT_BYTES);
+	ck_assert_int_eq(data[0], CURVE_POINT_BYTES); /* little-endian */
+	ck_assert_int_eq(data[CURVE_HEAD_BYTES], 1);  /* the epoch first */
+	ck_assert_int_eq(data[CURVE_HEAD_BYTES + 1], 0);
+	ck_assert_int_eq(data[CURVE_HEAD_BYTES + 8], 5);
 	ck_assert_int_eq(curve_decode(&curve, data, size, 0, UINT64_MAX, &e), 0);
 	ck_assert_uint_eq(curve.count, POINTS);
 	for (size_t i = 10; i < POINTS; i++) {
@@ -218,7 +221,7 @@ START_TEST(blocks)
 	}
 	ck_assert(isnan(curve.points[7].val_loss));
 	ck_assert(isinf(curve.points[8].loss));
-	ck_assert(signbit(curve.points[9].metric));
+	ck_assert(signbit(curve.points[9].accuracy));
 	ck_assert_int_eq(curve_decode(&curve, data, size, 10, 12, &e), 0); /* appends */
 	ck_assert_uint_eq(curve.count, POINTS + 3);
 	ck_assert_uint_eq(curve.points[POINTS].epoch, 10);
@@ -228,8 +231,40 @@ START_TEST(blocks)
 	curve_clear(&curve);
 	free(data);
 	ck_assert_int_eq(curve_encode(NULL, 0, &data, &size, &e), 0);
-	ck_assert_uint_eq(size, 0);
+	ck_assert_uint_eq(size, CURVE_HEAD_BYTES);
+	ck_assert_int_eq(curve_decode(&curve, data, size, 0, UINT64_MAX, &e), 0);
+	ck_assert_uint_eq(curve.count, 0);
 	free(data);
+}
+END_TEST
+
+/* Epoch 1, step 5, then 0.5, 0.25, 0.75, 1, 2, 4 as float64: what the first releases wrote. */
+START_TEST(blocks_of_the_first_releases)
+{
+	static const unsigned char block[64] = { [0] = 1,
+		[8] = 5,
+		[22] = 0xE0,
+		[23] = 0x3F,
+		[30] = 0xD0,
+		[31] = 0x3F,
+		[38] = 0xE8,
+		[39] = 0x3F,
+		[46] = 0xF0,
+		[47] = 0x3F,
+		[55] = 0x40,
+		[62] = 0x10,
+		[63] = 0x40 };
+	const struct train_point *point;
+	struct curve curve = { 0 };
+
+	ck_assert_int_eq(curve_decode(&curve, block, sizeof block, 0, UINT64_MAX, &e), 0);
+	ck_assert_uint_eq(curve.count, 1);
+	point = &curve.points[0];
+	ck_assert(point->epoch == 1 && point->step == 5 && point->loss == 0.5 && point->val_loss == 0.25);
+	ck_assert(point->accuracy == 0.75 && point->val_accuracy == 1);
+	ck_assert(point->mae == 0.75 && point->val_mae == 1); /* it had one metric */
+	ck_assert(point->learning_rate == 2 && point->seconds == 4);
+	curve_clear(&curve);
 }
 END_TEST
 
@@ -309,21 +344,27 @@ START_TEST(texts)
 				.step = 5,
 				.loss = 0.5,
 				.val_loss = 0.75,
-				.metric = 1,
-				.val_metric = 0.1,
+				.accuracy = 1,
+				.val_accuracy = 0.1,
+				.mae = 2,
+				.val_mae = 3,
 				.learning_rate = 0.003,
 				.seconds = 0.25 },
 		{ .epoch = 2,
 				.step = 10,
 				.loss = NAN,
 				.val_loss = INFINITY,
-				.metric = -INFINITY,
-				.val_metric = 0,
+				.accuracy = -INFINITY,
+				.val_accuracy = 0,
+				.mae = -INFINITY,
+				.val_mae = 4,
 				.learning_rate = 1e-10,
 				.seconds = 0.5 },
 	};
 	const struct curve curve = { points, 2, 2 }, nothing = { 0 };
-	const struct curve_view all = { 42, 1000, "accuracy", true }, training = { 7, 2, "mae", false };
+	const struct curve_view all = { 42, 1000, true, false, true },
+				training = { 7, 2, false, true, false };
+	const struct curve_view both = { 7, 2, true, true, true };
 
 	ck_assert_str_eq(written(curve_write_json, &curve, &all),
 			"{\"job\":\"42\",\"total\":1000,\"returned\":2,\"epoch\":[1,2],\"step\":[5,10],\"loss\":[0.5,null],"
@@ -333,7 +374,7 @@ START_TEST(texts)
 			"\"kind\":\"-inf\"}]}");
 	ck_assert_str_eq(written(curve_write_json, &curve, &training),
 			"{\"job\":\"7\",\"total\":2,\"returned\":2,\"epoch\":[1,2],\"step\":[5,10],\"loss\":[0.5,null],"
-			"\"mae\":[1,null],\"learning_rate\":[0.003,1e-10],\"seconds\":[0.25,0.5],\"nonfinite\":["
+			"\"mae\":[2,null],\"learning_rate\":[0.003,1e-10],\"seconds\":[0.25,0.5],\"nonfinite\":["
 			"{\"epoch\":2,\"metric\":\"loss\",\"kind\":\"nan\"},{\"epoch\":2,\"metric\":\"mae\",\"kind\":\"-inf\"}]}");
 	ck_assert_str_eq(written(curve_write_json, &nothing, &training),
 			"{\"job\":\"7\",\"total\":2,\"returned\":0,\"epoch\":[],\"step\":[],\"loss\":[],\"mae\":[],"
@@ -342,7 +383,10 @@ START_TEST(texts)
 			"epoch,step,loss,val_loss,accuracy,val_accuracy,learning_rate,seconds\r\n"
 			"1,5,0.5,0.75,1,0.1,0.003,0.25\r\n2,10,,,,0,1e-10,0.5\r\n");
 	ck_assert_str_eq(written(curve_write_csv, &curve, &training),
-			"epoch,step,loss,mae,learning_rate,seconds\r\n1,5,0.5,1,0.003,0.25\r\n2,10,,,1e-10,0.5\r\n");
+			"epoch,step,loss,mae,learning_rate,seconds\r\n1,5,0.5,2,0.003,0.25\r\n2,10,,,1e-10,0.5\r\n");
+	ck_assert_str_eq(written(curve_write_csv, &curve, &both),
+			"epoch,step,loss,val_loss,accuracy,val_accuracy,mae,val_mae,learning_rate,seconds\r\n"
+			"1,5,0.5,0.75,1,0.1,2,3,0.003,0.25\r\n2,10,,,,0,,4,1e-10,0.5\r\n");
 	ck_assert_str_eq(written(curve_write_csv, &nothing, &training),
 			"epoch,step,loss,mae,learning_rate,seconds\r\n");
 }
@@ -351,8 +395,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { early_epochs_are_all_kept, ten_million_epochs, an_end_within_a_bucket,
-		a_nan_hides_no_minimum, the_last_epoch_stays, blocks, thinning, thinning_keeps_extremes,
-		texts, NULL };
+		a_nan_hides_no_minimum, the_last_epoch_stays, blocks, blocks_of_the_first_releases, thinning,
+		thinning_keeps_extremes, texts, NULL };
 
 	return suite_main("curve", tests, 60);
 }

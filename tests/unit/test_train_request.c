@@ -48,9 +48,9 @@ static struct train_request resolves(const char *fields, uint64_t rows, unsigned
 	r = reads(text);
 	ck_assert_msg(!faults.count, "%s: %s", text, faults.items[0].detail);
 	train_request_resolve(&r, rows, threads, &faults);
-	if (!r.core.loss) {
-		r.core.loss = loss_find("mse");
-		params_fallback(r.core.loss->params, r.core.loss_params);
+	if (!r.loss) {
+		r.loss = loss_find("mse");
+		params_fallback(r.loss->params, r.loss_params);
 	}
 	return r;
 }
@@ -321,8 +321,8 @@ static void same_request(const struct train_request *a, const struct train_reque
 	ck_assert_double_eq(a->core.target_loss, b->core.target_loss);
 	ck_assert_ptr_eq(a->core.optimizer, b->core.optimizer);
 	ck_assert_mem_eq(a->core.optimizer_params, b->core.optimizer_params, sizeof a->core.optimizer_params);
-	ck_assert_ptr_eq(a->core.loss, b->core.loss);
-	ck_assert_mem_eq(a->core.loss_params, b->core.loss_params, sizeof a->core.loss_params);
+	ck_assert_ptr_eq(a->loss, b->loss);
+	ck_assert_mem_eq(a->loss_params, b->loss_params, sizeof a->loss_params);
 	ck_assert_double_eq(a->split, b->split);
 	ck_assert_int_eq(a->stopping, b->stopping);
 	ck_assert_uint_eq(a->core.patience, b->core.patience);

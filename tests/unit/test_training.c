@@ -342,7 +342,7 @@ START_TEST(early_stopping_restores_the_best)
 	metrics = training_metrics(point, false, true);
 	ck_assert_uint_eq(json_object_size(metrics), 4);
 	ck_assert_double_eq(json_number_value(json_object_get(metrics, "val_loss")), point->val_loss);
-	ck_assert_double_eq(json_number_value(json_object_get(metrics, "mae")), point->metric);
+	ck_assert_double_eq(json_number_value(json_object_get(metrics, "mae")), point->mae);
 	ck_assert_ptr_nonnull(json_object_get(metrics, "val_mae"));
 	best = training_best(point, training_request(t.training));
 	ck_assert_int_eq(json_integer_value(json_object_get(best, "epoch")), (json_int_t)point->epoch);

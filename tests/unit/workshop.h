@@ -183,8 +183,8 @@ static inline void take_loss(struct store *store, const char *model, struct trai
 	OK(store->model_get(store, model, &stored, &e));
 	OK(json_read_stored(stored.definition, &document, &e));
 	definition_read(document, true, &d, &faults);
-	request->core.loss = d.loss;
-	memcpy(request->core.loss_params, d.loss_params, sizeof d.loss_params);
+	request->loss = d.loss;
+	memcpy(request->loss_params, d.loss_params, sizeof d.loss_params);
 	definition_clear(&d);
 	json_decref(document);
 	store_model_clear(&stored);
@@ -205,7 +205,7 @@ static inline int64_t put_job(
 	OK(json_read(text, strlen(text), &document, &e));
 	OK(store->dataset_get(store, dataset, &revision, &e));
 	train_request_read(document, false, &request, &faults);
-	if (!request.core.loss) take_loss(store, model, &request);
+	if (!request.loss) take_loss(store, model, &request);
 	train_request_resolve(&request, revision.rows, WORKSHOP_THREADS, &faults);
 	OK(faults_result(&faults, &e));
 	config = train_request_document(&request);
