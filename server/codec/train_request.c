@@ -25,7 +25,7 @@
 
 struct said {
 	const char *dataset, *from, *note;
-	const json_t *data, *batch_size, *optimizer, *loss, *validation, *early_stopping;
+	const json_t *data, *batch_size, *optimizer, *schedule, *loss, *validation, *early_stopping;
 	uint64_t epochs, seed, threads;
 	double max_seconds, target_loss;
 	bool shuffle;
@@ -46,6 +46,7 @@ static const struct field fields[] = {
 	{ "max_seconds", FIELD_REAL, offsetof(struct said, max_seconds), 0, SECONDS_MAX, true, true },
 	ROW(target_loss, FIELD_REAL, 0, 1e30, true),
 	ROW(optimizer, FIELD_ANY, 0, 0, false),
+	ROW(schedule, FIELD_ANY, 0, 0, true),
 	ROW(loss, FIELD_ANY, 0, 0, false),
 	ROW(validation, FIELD_ANY, 0, 0, false),
 	ROW(early_stopping, FIELD_ANY, 0, 0, false),
@@ -78,6 +79,13 @@ typedef const char *name_at(size_t i);
 static const char *optimizer_name_at(size_t i)
 {
 	const struct optimizer *row = optim_at(i);
+
+	return row ? row->name : NULL;
+}
+
+static const char *schedule_name_at(size_t i)
+{
+	const struct schedule *row = schedule_at(i);
 
 	return row ? row->name : NULL;
 }
@@ -118,6 +126,21 @@ static void read_optimizer(const json_t *value, struct train_request *r, struct 
 	if (strcmp(name, "adam")) r->optimizer_said = true;
 	named_params(value, r->core.optimizer->params, r->core.optimizer_params, "/optimizer", "optimizer",
 			faults);
+}
+
+/* The rate itself, without a warm-up, is no schedule. */
+static void read_schedule(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	const struct schedule *schedule;
+	const char *name;
+
+	if (!value || !named_read(value, &name, "/schedule", faults)) return;
+	if (!(schedule = schedule_find(name))) {
+		unknown_name("schedule", name, schedule_name_at, "/schedule", faults);
+		return;
+	}
+	named_params(value, schedule->params, r->core.schedule_params, "/schedule", "schedule", faults);
+	if (strcmp(name, "constant") || r->core.schedule_params[0] > 0) r->core.schedule = schedule;
 }
 
 static void read_loss(const json_t *value, struct train_request *r, struct faults *faults)
@@ -207,6 +230,7 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	if (!json_is_object(document)) return;
 	read_batch(said.batch_size, r, faults);
 	read_optimizer(said.optimizer, r, faults);
+	read_schedule(said.schedule, r, faults);
 	read_loss(said.loss, r, faults);
 	read_validation(said.validation, r, faults);
 	read_stopping(said.early_stopping, r, faults);
@@ -302,6 +326,10 @@ json_t *train_request_document(const struct train_request *r)
 	whole &= json_put(out, "target_loss", c->target_loss >= 0 ? json_real(c->target_loss) : json_null());
 	whole &= json_put(out, "optimizer",
 			named_document(c->optimizer->name, c->optimizer->params, c->optimizer_params));
+	whole &= json_put(out, "schedule",
+			c->schedule ? named_document(c->schedule->name, c->schedule->params,
+						      c->schedule_params)
+				    : json_null());
 	if (r->loss)
 		whole &= json_put(
 				out, "loss", named_document(r->loss->name, r->loss->params, r->loss_params));

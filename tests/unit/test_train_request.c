@@ -95,6 +95,14 @@ START_TEST(every_field_is_kept)
 		{ "\"loss\":\"mse\"", "loss", "{\"name\":\"mse\"}" },
 		{ "\"loss\":{\"name\":\"cross_entropy\"}", "loss",
 				"{\"name\":\"cross_entropy\",\"label_smoothing\":0}" },
+		{ "\"schedule\":null", "schedule", "null" },
+		{ "\"schedule\":\"constant\"", "schedule", "null" },
+		{ "\"schedule\":{\"name\":\"constant\",\"warmup\":2.5}", "schedule",
+				"{\"name\":\"constant\",\"warmup\":2.5}" },
+		{ "\"schedule\":\"polynomial\"", "schedule",
+				"{\"name\":\"polynomial\",\"warmup\":0,\"power\":1,\"end_factor\":0}" },
+		{ "\"schedule\":{\"name\":\"multistep\",\"milestones\":[30,40.5],\"gamma\":0.25}", "schedule",
+				"{\"name\":\"multistep\",\"warmup\":0,\"gamma\":0.25,\"milestones\":[30,40.5]}" },
 		{ "\"validation\":{\"split\":0.25}", "validation", "{\"split\":0.25}" },
 		{ "\"validation\":null", "validation", "null" },
 		{ "\"from\":\"latest\"", "from", "\"latest\"" },
@@ -219,6 +227,14 @@ START_TEST(every_fault)
 		{ "{\"dataset\":\"d\",\"target_loss\":-0.1}", ERR_RANGE, "/target_loss" },
 		{ "{\"dataset\":\"d\",\"optimizer\":\"adm\"}", ERR_INVALID, "/optimizer" },
 		{ "{\"dataset\":\"d\",\"optimizer\":{}}", ERR_MISSING_FIELD, "/optimizer" },
+		{ "{\"dataset\":\"d\",\"schedule\":\"cosin\"}", ERR_INVALID, "/schedule" },
+		{ "{\"dataset\":\"d\",\"schedule\":3}", ERR_INVALID, "/schedule" },
+		{ "{\"dataset\":\"d\",\"schedule\":{\"name\":\"step\",\"gamma\":0}}", ERR_RANGE,
+				"/schedule/gamma" },
+		{ "{\"dataset\":\"d\",\"schedule\":{\"name\":\"step\",\"warm_up\":1}}", ERR_UNKNOWN_FIELD,
+				"/schedule/warm_up" },
+		{ "{\"dataset\":\"d\",\"schedule\":{\"name\":\"multistep\",\"milestones\":[1,-1]}}",
+				ERR_RANGE, "/schedule/milestones/1" },
 		{ "{\"dataset\":\"d\",\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0}}", ERR_RANGE,
 				"/optimizer/learning_rate" },
 		{ "{\"dataset\":\"d\",\"optimizer\":{\"name\":\"adam\",\"learning_rate\":-1}}", ERR_RANGE,
@@ -340,7 +356,9 @@ START_TEST(the_config_reads_back)
 		/* was stopped by val_loss: the worker did not look at the monitor */
 		"\"validation\":{\"split\":0.1},\"early_stopping\":{\"monitor\":\"loss\",\"patience\":4}",
 		"\"validation\":{\"split\":0.3},\"early_stopping\":{\"min_delta\":0.125,\"restore_best\":false}",
-		"\"early_stopping\":{}", "\"loss\":\"cross_entropy\"" };
+		"\"early_stopping\":{}", "\"loss\":\"cross_entropy\"",
+		"\"schedule\":{\"name\":\"multistep\",\"milestones\":[1,2,3,4,5],\"warmup\":0.5}",
+		"\"schedule\":\"reduce_on_plateau\"" };
 	static const uint64_t rows[] = { 4, 100, 100000 };
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
