@@ -43,6 +43,8 @@ static inline vec_mask vec_mask_of(size_t lanes)
 /* clang-format off */
 #define TILE_ROWS 6
 #define TILE_VECS 8
+#define WIDE_TILE_ROWS TILE_ROWS
+#define NARROW 0
 #define TILE_LIST(X) \
 	X(1, 1) X(1, 2) X(1, 3) X(1, 4) X(1, 5) X(1, 6) X(1, 7) X(1, 8) \
 	X(2, 1) X(2, 2) X(2, 3) X(2, 4) \

@@ -1,13 +1,13 @@
 /* gemm_avx512.c - the vector engine on AVX-512: 16 floats a vector, masks for what is left over.
  *
- * 32 registers: tiles of up to 14 rows x 2 vectors keep 28 sums and leave 4 for operands. The two FMA units
- * need 8 sums in flight; low tiles are wider to have them. Compiled with -mavx512*, so usable() must stay free
+ * 32 registers: tiles of up to 14 rows x 2 vectors keep 28 sums and leave 4 for operands; those of 6 x 4 keep 24 and
+ * read fewer rows of A at once. Two FMA units need 8 sums in flight; low tiles are wider to have them. Compiled with -mavx512*, so usable() must stay free
  * of vector code: it is what runs on other machines.
  */
 #include "core/gemm_engines.h"
 
 #define NAME        "avx512"
-#define DESCRIPTION "AVX-512 tiles of 14 x 32 with FMA"
+#define DESCRIPTION "AVX-512 and FMA"
 
 #if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512DQ__) && defined(__AVX512BW__)
 
@@ -36,6 +36,8 @@ typedef __mmask16 vec_mask;
 /* clang-format off */
 #define TILE_ROWS 14
 #define TILE_VECS 8
+#define WIDE_TILE_ROWS 6
+#define NARROW (2 * VEC_LANES)
 #define TILE_LIST(X) \
 	X(1, 1) X(1, 2) X(1, 3) X(1, 4) X(1, 5) X(1, 6) X(1, 7) X(1, 8) \
 	X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(2, 6) X(2, 7) X(2, 8) \

@@ -1,5 +1,5 @@
 /* gemm_pack.h - copies a block of B into panels that a tile reads from beginning to end; only gemm_kernel.h
- * includes this.
+ * includes this, after its vectors are defined.
  *
  * A panel is as wide as a tile and as deep as the block: row k of it follows row k - 1 at once, whatever the strides
  * of B. So a transposed B becomes rows of neighbours, and one whose rows lie a power of two apart no longer fights
@@ -7,8 +7,6 @@
  */
 #ifndef DESCENT_GEMM_PACK_H
 #define DESCENT_GEMM_PACK_H
-
-#include <string.h>
 
 #include "core/gemm.h"
 
@@ -84,8 +82,14 @@ static inline void pack_turned(
 static inline void pack_rows(
 		const real *from, size_t row, size_t depth, size_t columns, real *to, size_t to_row)
 {
-	for (size_t k = 0; k < depth; k++)
-		memcpy(to + k * to_row, from + k * row, columns * sizeof *to);
+	const size_t whole = columns / VEC_LANES * VEC_LANES;
+	const vec_mask mask = vec_mask_of(columns - whole);
+
+	for (size_t k = 0; k < depth; k++, from += row, to += to_row) {
+		for (size_t n = 0; n < whole; n += VEC_LANES)
+			vec_store(to + n, vec_load(from + n));
+		if (whole < columns) vec_store(to + whole, vec_load_part(from + whole, mask));
+	}
 }
 
 /* One panel: to (depth, panel) from the first `columns` <= panel columns at `from`, whose strides are row and col. */
