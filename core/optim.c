@@ -1,5 +1,5 @@
 /* optim.c - the table of optimizers, put together of families of rows. See optim.h; the rows and their loops are in
- * optim_momentum.c, optim_scaled.c and optim_adam.c.
+ * optim_momentum.c, optim_scaled.c and optim_adam.c, those of a full batch in optim_rprop.c and optim_search.c.
  *
  * A step is one loop over contiguous blocks, with everything that does not depend on the element worked out in
  * double before it. The loops vectorise; for a root gcc wants -fno-math-errno, which no bit of the result depends
@@ -9,7 +9,8 @@
 
 #include "core/optim_step.h"
 
-static const struct optimizer *const families[] = { optim_momentum_rows, optim_scaled_rows, optim_adam_rows };
+static const struct optimizer *const families[] = { optim_momentum_rows, optim_scaled_rows, optim_adam_rows,
+	optim_rprop_rows, optim_search_rows };
 
 #define COUNT (sizeof families / sizeof families[0])
 

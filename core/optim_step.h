@@ -64,5 +64,7 @@ static inline real optim_root(real x)
 extern const struct optimizer optim_momentum_rows[]; /* sgd, and steps along a velocity or its sign */
 extern const struct optimizer optim_scaled_rows[];   /* steps over the root of past squared gradients */
 extern const struct optimizer optim_adam_rows[];     /* both */
+extern const struct optimizer optim_rprop_rows[];    /* full batch, a step size for each weight */
+extern const struct optimizer optim_search_rows[];   /* full batch, along lines */
 
 #endif

@@ -1,6 +1,7 @@
-/* wide.h - WIDE before a function makes the compiler write it twice, for any x86-64 and for one with AVX2, and the
- * machine chooses at the program's start. For loops over blocks of numbers: vectors get wider and nothing else
- * changes, as nothing may be reordered or contracted (-ffp-contract=off), so the bits are the same either way.
+/* wide.h - WIDE before a function makes the compiler write it three times, for any x86-64, for one with AVX2 and for
+ * one with AVX-512, and the machine chooses at the program's start. For loops over blocks of numbers: vectors get
+ * wider and nothing else changes, as nothing may be reordered or contracted (-ffp-contract=off), so the bits are the
+ * same either way.
  *
  * The choice is glibc's indirect functions. A thread sanitizer cannot run those, and other machines have no
  * choice to make: there WIDE is nothing.
@@ -17,7 +18,11 @@
 #endif
 
 #if !defined(WIDE) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
+#if defined(__clang__) ? __clang_major__ >= 14 : __GNUC__ >= 12
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
 #define WIDE __attribute__((target_clones("avx2", "default")))
+#endif
 #elif !defined(WIDE)
 #define WIDE
 #endif

@@ -4,11 +4,18 @@ import pytest
 EPOCHS = 30
 TRAIN = {"dataset": "iris", "epochs": EPOCHS, "batch_size": 8, "seed": 1, "validation": None, "early_stopping": None}
 RATES = {"sgd": 0.1, "adadelta": 3, "adagrad": 0.1, "lion": 0.003}  # 0.02 fits the others
+FULL_BATCH = {"rprop", "lbfgs", "conjugate_gradient"}  # they work on all rows at once
 
 
 @pytest.fixture
-def optimizers(c):
-    return [o["name"] for o in c.get("/v1/catalog")["optimizers"]]
+def catalogued(c):
+    return {o["name"]: o for o in c.get("/v1/catalog")["optimizers"]}
+
+
+@pytest.fixture
+def optimizers(catalogued):
+    """Those that step after each mini-batch."""
+    return [name for name in catalogued if name not in FULL_BATCH]
 
 
 @pytest.fixture
@@ -17,9 +24,11 @@ def flower(c, iris, fresh):
     return fresh
 
 
-def test_the_catalogue_has_them(optimizers):
-    assert set(optimizers) >= {"sgd", "momentum", "nesterov", "lion", "adagrad", "adadelta", "rmsprop", "adam", "adamw",
-                               "amsgrad", "adamax", "nadam", "radam"}
+def test_the_catalogue_has_them(catalogued):
+    assert set(catalogued) >= FULL_BATCH | {"sgd", "momentum", "nesterov", "lion", "adagrad", "adadelta", "rmsprop",
+                                            "adam", "adamw", "amsgrad", "adamax", "nadam", "radam"}
+    assert {p["name"] for p in catalogued["lbfgs"]["parameters"]} == {"learning_rate", "history", "c_1", "c_2",
+                                                                      "max_evaluations"}
 
 
 def losses(c, job):
