@@ -229,9 +229,9 @@ static enum optim_progress cg_iterate(struct optim_problem *problem, real *const
 		.name = "learning_rate", .fallback = 1, .min = 0, .max = 1e3, .min_open = true, \
 		.meaning = (what)                                                               \
 	}
-#define C_1                                                                                    \
-	{                                                                                      \
-		.name = "c_1", .fallback = 1e-4, .min = 0, .max = 0.05, .min_open = true,      \
+#define C_1                                                                                 \
+	{                                                                                   \
+		.name = "c_1", .fallback = 1e-4, .min = 0, .max = 0.05, .min_open = true,   \
 		.meaning = "share of the fall promised by the slope that a step must bring" \
 	}
 #define C_2(standard, most)                                                                          \
@@ -242,7 +242,7 @@ static enum optim_progress cg_iterate(struct optim_problem *problem, real *const
 #define EVALUATIONS                                                               \
 	{                                                                         \
 		.name = "max_evaluations", .fallback = 25, .min = 2, .max = 1000, \
-		.meaning = "most passes over all rows in one iteration's search"         \
+		.meaning = "most passes over all rows in one iteration's search"  \
 	}
 
 const struct optimizer optim_search_rows[] = {
