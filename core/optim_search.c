@@ -2,9 +2,9 @@
  * The book is Nocedal, Wright: Numerical Optimization, 2nd edition 2006.
  *
  * A direction that does not lead down, or along which nothing lower is found, gives way to the steepest one within
- * the same iteration; when that leads nowhere either, the search has converged. What an iteration remembers it
- * writes down at its end, so that one that was interrupted has changed nothing. A gradient that is not finite goes
- * into the weights, so that it is noticed.
+ * the same iteration, and one that was hardly worth it in the next; when that leads nowhere either, the search has
+ * converged. What an iteration remembers it writes down at its end, so that one that was interrupted has changed
+ * nothing. A gradient that is not finite goes into the weights, so that it is noticed.
  */
 #include <string.h>
 
@@ -166,7 +166,9 @@ static enum optim_progress lbfgs_iterate(struct optim_problem *problem,
 	if (end == OPTIM_LINE_INTERRUPTED) return OPTIM_INTERRUPTED;
 	if (end == OPTIM_LINE_NONE) return OPTIM_CONVERGED;
 	remember(&pairs, &line, scalars);
-	return optim_line_spent(&line, end, before) ? OPTIM_CONVERGED : OPTIM_MOVED;
+	if (!optim_line_spent(&line, end, before)) return OPTIM_MOVED;
+	scalars[LBFGS_COUNT] = 0;
+	return pairs.count ? OPTIM_MOVED : OPTIM_CONVERGED;
 }
 
 /* ---- conjugate_gradient ---- */
@@ -199,6 +201,7 @@ static enum optim_progress cg_iterate(struct optim_problem *problem, real *const
 	real *direction = moments[DIRECTION], *next = moments[CG_NEXT];
 	double before = problem->loss, length;
 	size_t n = problem->n;
+	bool steepest;
 
 	(void)step;
 	if (!isfinite(optim_dot(problem->g, problem->g, n))) return let_through(problem, learning_rate);
@@ -211,7 +214,8 @@ static enum optim_progress cg_iterate(struct optim_problem *problem, real *const
 		memcpy(direction, next, n * sizeof(real));
 		end = search(&line, scalars[CG_LENGTH] * fmin(ratio, CG_GROW), &length);
 	}
-	if (end == OPTIM_LINE_NONE) end = search_steepest(&line, direction, learning_rate, &length);
+	steepest = end == OPTIM_LINE_NONE;
+	if (steepest) end = search_steepest(&line, direction, learning_rate, &length);
 	if (end == OPTIM_LINE_INTERRUPTED) return OPTIM_INTERRUPTED;
 	if (end == OPTIM_LINE_NONE) return OPTIM_CONVERGED;
 	optim_scale(next, polak_ribiere(&line), direction, n);
@@ -219,7 +223,9 @@ static enum optim_progress cg_iterate(struct optim_problem *problem, real *const
 	scalars[CG_KNOWN] = 1;
 	scalars[CG_LENGTH] = length;
 	scalars[CG_SLOPE] = line.slope;
-	return optim_line_spent(&line, end, before) ? OPTIM_CONVERGED : OPTIM_MOVED;
+	if (!optim_line_spent(&line, end, before)) return OPTIM_MOVED;
+	scalars[CG_KNOWN] = 0;
+	return steepest ? OPTIM_CONVERGED : OPTIM_MOVED;
 }
 
 /* ---- rows ---- */

@@ -110,7 +110,7 @@ def test_everything_named_can_be_used(c, catalog):
             c.put(f"/v1/models/{activation}-{init}", {"inputs": 2, "outputs": 1, "layers": [
                 {"units": 2, "activation": activation, "init": init}]})
     c.put("/v1/models/any", {"inputs": 2, "outputs": 1})
-    for optimizer in set(names(catalog["optimizers"])) - {"rprop", "lbfgs", "conjugate_gradient"}:
+    for optimizer in names(catalog["optimizers"]):
         c.train("any",
                 {"data": {"inputs": [[1, 2], [3, 4]], "targets": [[1], [2]]}, "optimizer": optimizer, "epochs": 1,
                         "validation": None, "batch_size": "full"})

@@ -56,3 +56,35 @@ def test_one_seed_one_result_at_any_number_of_threads(c, flower, optimizers):
         one, two = (c.train(flower, {**TRAIN, "epochs": 3, "threads": threads, "optimizer": name})
                     for threads in (1, 2))
         assert c.layers(flower, one["version"]) == c.layers(flower, two["version"]), name
+
+
+FULL = {**TRAIN, "batch_size": "full"}
+
+
+@pytest.mark.parametrize("name", sorted(FULL_BATCH))
+def test_optimizers_of_a_full_batch(c, flower, name):
+    """Every iteration of a search is no higher than the last; all learn iris, at any number of threads."""
+    one, two = (c.train(flower, {**FULL, "optimizer": name, "threads": threads}) for threads in (1, 2))
+    loss = losses(c, one)
+    assert loss[-1] < 0.25 and loss[-1] < loss[0] / 2, f"{name}: {loss[0]} to {loss[-1]}"
+    if name != "rprop":
+        assert loss == sorted(loss, reverse=True)
+    assert c.layers(flower, one["version"]) == c.layers(flower, two["version"])
+
+
+def test_their_parameters_are_used(c, flower):
+    for name, parameter, values in (("rprop", "eta_plus", (1.1, 1.3)), ("lbfgs", "history", (1, 12)),
+                                    ("lbfgs", "max_evaluations", (2, 25)), ("conjugate_gradient", "c_2", (0.06, 0.4))):
+        runs = [losses(c, c.train(flower, {**FULL, "optimizer": {"name": name, parameter: value}})) for value in values]
+        assert runs[0] != runs[1], parameter
+
+
+def test_they_converge(c, fresh):
+    """A straight line through three points: a few passes, and no more epochs than that."""
+    c.put(f"/v1/models/{fresh}", {"inputs": 1, "outputs": 1, "layers": [], "loss": "mse"})
+    body = {k: v for k, v in FULL.items() if k != "dataset"}
+    for name in ("lbfgs", "conjugate_gradient"):
+        job = c.train(fresh, {**body, "data": {"inputs": [[0], [1], [2]], "targets": [[1], [3], [5]]}, "epochs": 200,
+                              "optimizer": name})
+        assert losses(c, job)[-1] < 1e-10 and len(losses(c, job)) < 60, name
+        assert job["stop_reason"] == "converged", name
