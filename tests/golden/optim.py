@@ -29,8 +29,8 @@ def gradient(w):
 
 
 def by_torch(kind, **fixed):
-    def run(**parameters):
-        w = torch.nn.Parameter(torch.tensor(START, dtype=torch.float64))
+    def run(gradient=gradient, start=START, **parameters):
+        w = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
         said = {{"learning_rate": "lr", "epsilon": "eps"}.get(k, k): v for k, v in parameters.items()}
         if "beta_1" in said:
             said["betas"] = said.pop("beta_1"), said.pop("beta_2")
@@ -42,9 +42,9 @@ def by_torch(kind, **fixed):
     return run
 
 
-def lion(learning_rate, beta_1, beta_2, weight_decay):
+def lion(learning_rate, beta_1, beta_2, weight_decay, gradient=gradient, start=START):
     """Algorithm 2 of Chen et al. 2023."""
-    w, m = numpy.array(START), numpy.zeros(len(START))
+    w, m = numpy.array(start), numpy.zeros(len(start))
     for _ in range(STEPS):
         g = gradient(w)
         update = numpy.sign(beta_1 * m + (1 - beta_1) * g)
@@ -53,9 +53,9 @@ def lion(learning_rate, beta_1, beta_2, weight_decay):
     return w
 
 
-def nadam(learning_rate, beta_1, beta_2, epsilon, momentum_decay):
+def nadam(learning_rate, beta_1, beta_2, epsilon, momentum_decay, gradient=gradient, start=START):
     """Dozat 2016, algorithm 2 with the schedule of its section 4."""
-    w, m, v = numpy.array(START), numpy.zeros(len(START)), numpy.zeros(len(START))
+    w, m, v = numpy.array(start), numpy.zeros(len(start)), numpy.zeros(len(start))
     mu = [beta_1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(STEPS + 2)]
     for t in range(1, STEPS + 1):
         g = gradient(w)
