@@ -22,12 +22,6 @@ static json_t *optional_text(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
-/* Whether the targets are classes can be seen from the loss, or for losses that serve both, from the metrics. */
-static bool counts_hits(const struct train_request *request)
-{
-	return request->loss && !(request->loss->targets & LOSS_NUMBERS);
-}
-
 /* What only the worker knows while the job runs. */
 static void put_live(json_t *out, const struct app *app, const struct store_job *job, const json_t *config)
 {
@@ -44,7 +38,7 @@ static void put_live(json_t *out, const struct app *app, const struct store_job 
 	json_put(out, "epoch", json_integer((json_int_t)point->epoch));
 	json_put(out, "epochs", json_integer((json_int_t)job->epochs));
 	json_put(out, "step", json_integer((json_int_t)point->step));
-	json_put(out, "metrics", training_metrics(point, counts_hits(&request), live.validates));
+	json_put(out, "metrics", training_metrics(point, live.validates));
 	json_put(out, "best", training_best(point, &request));
 	json_put(out, "eta_seconds",
 			point->epoch ? json_number(point->seconds / (double)point->epoch *

@@ -204,6 +204,65 @@ static int check_columns(struct order *o, struct err *e)
 	return rc;
 }
 
+static bool is_class(const struct definition *d, const char *name)
+{
+	for (size_t i = 0; i < d->outputs_count; i++)
+		for (size_t j = 0; j < d->outputs[i].values_count; j++)
+			if (!strcmp(d->outputs[i].values[j], name)) return true;
+	return false;
+}
+
+static void check_class_weights(struct order *o)
+{
+	char at[FAULT_POINTER_BYTES];
+	const char *key;
+	json_t *value;
+	size_t classes = 0;
+
+	if (!o->request.balanced && !o->request.class_weights) return;
+	for (size_t i = 0; i < o->definition.outputs_count; i++)
+		classes += o->definition.outputs[i].values_count;
+	if (!classes)
+		faults_add(o->faults, ERR_INVALID, "/class_weights",
+				"the model predicts numbers, which have no classes");
+	json_object_foreach((json_t *)o->request.class_weights, key,
+			value) if (classes && !is_class(&o->definition, key))
+			faults_add(o->faults, ERR_INVALID, pointer_join(at, "/class_weights", key),
+					"is none of the model's classes");
+}
+
+/* The column of weights, as far as the data set's description tells. */
+static int check_weight_column(struct order *o, struct err *e)
+{
+	const char *name = o->request.sample_weight_column;
+	const struct definition_source *column = NULL;
+	struct definition_source *sources = NULL;
+	json_t *columns = NULL;
+	size_t count = 0;
+	int rc;
+
+	if (!name) return 0;
+	if ((rc = json_read_stored(o->revision.columns, &columns, e)) ||
+			(rc = sources_read(columns, &sources, &count, e)))
+		goto out;
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(sources[i].name, name)) column = &sources[i];
+	if (!column)
+		faults_add(o->faults, ERR_INVALID, "/sample_weight_column",
+				"the data have no column \"%.64s\"", name);
+	else if (column->kind != COLUMN_NUMBER)
+		faults_add(o->faults, ERR_INVALID, "/sample_weight_column",
+				"the column \"%.64s\" holds words, and weights are numbers", name);
+	else if (column->missing || column->min < 0)
+		faults_add(o->faults, ERR_INVALID, "/sample_weight_column",
+				"the column \"%.64s\" has %s; every row needs a weight of at least 0", name,
+				column->missing ? "missing cells" : "numbers below 0");
+out:
+	sources_free(sources, count);
+	json_decref(columns);
+	return rc;
+}
+
 static int prepare(struct order *o, char from[24], struct err *e)
 {
 	struct store *store = o->app->store;
@@ -221,6 +280,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 		o->request.loss = o->definition.loss;
 		memcpy(o->request.loss_params, o->definition.loss_params, sizeof o->definition.loss_params);
 	}
+	check_class_weights(o);
 	definition_check_trainable(&o->definition, o->faults);
 	if ((rc = definition_encoder(&o->definition, ENCODER_INPUTS, &o->inputs, e)) ||
 			(rc = definition_encoder(&o->definition, ENCODER_TARGETS, &o->targets, e)))
@@ -231,7 +291,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	}
 	if (o->revision.columns) {
 		train_request_resolve(&o->request, o->revision.rows, o->app->threads, o->faults);
-		if ((rc = check_columns(o, e))) return rc;
+		if ((rc = check_columns(o, e)) || (rc = check_weight_column(o, e))) return rc;
 	}
 	if ((rc = faults_result(o->faults, e))) return rc;
 	return check_memory(o, e);

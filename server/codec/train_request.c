@@ -16,6 +16,11 @@
 
 #define SEED_MAX         9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
 #define SECONDS_MAX      1e9
+#define CLIP_MAX         1e30
+#define ACCUMULATE_MAX   1e6
+#define EMA_MAX          0.9999999
+#define NOISE_MAX        1e6
+#define CLASS_WEIGHT_MAX 1e9
 #define TRAIN_BATCH      32
 #define SMALL_ROWS       1000
 #define DEFAULT_SPLIT    0.1
@@ -25,9 +30,11 @@
 
 struct said {
 	const char *dataset, *from, *note;
-	const json_t *data, *batch_size, *optimizer, *schedule, *loss, *validation, *early_stopping;
-	uint64_t epochs, seed, threads;
-	double max_seconds, target_loss;
+	const char *sample_weight_column;
+	const json_t *data, *batch_size, *optimizer, *schedule, *loss, *validation, *early_stopping, *noise,
+			*class_weights;
+	uint64_t epochs, seed, threads, accumulate;
+	double max_seconds, target_loss, gradient_clip_norm, gradient_clip_value, ema_decay;
 	bool shuffle;
 };
 
@@ -48,6 +55,15 @@ static const struct field fields[] = {
 	ROW(optimizer, FIELD_ANY, 0, 0, false),
 	ROW(schedule, FIELD_ANY, 0, 0, true),
 	ROW(loss, FIELD_ANY, 0, 0, false),
+	{ "gradient_clip_norm", FIELD_REAL, offsetof(struct said, gradient_clip_norm), 0, CLIP_MAX, true,
+			true },
+	{ "gradient_clip_value", FIELD_REAL, offsetof(struct said, gradient_clip_value), 0, CLIP_MAX, true,
+			true },
+	ROW(accumulate, FIELD_UINT, 1, ACCUMULATE_MAX, false),
+	ROW(noise, FIELD_ANY, 0, 0, false),
+	ROW(ema_decay, FIELD_REAL, 0, EMA_MAX, true),
+	ROW(class_weights, FIELD_ANY, 0, 0, false),
+	ROW(sample_weight_column, FIELD_STRING, 0, 0, true),
 	ROW(validation, FIELD_ANY, 0, 0, false),
 	ROW(early_stopping, FIELD_ANY, 0, 0, false),
 	ROW(from, FIELD_STRING, 0, 0, false),
@@ -203,6 +219,54 @@ static void read_stopping(const json_t *value, struct train_request *r, struct f
 				"must be \"val_loss\" or \"loss\"");
 }
 
+struct noise_said {
+	double input, gradient;
+};
+
+/* A number is that of the inputs. */
+static void read_noise(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	static const struct field rows[] = {
+		{ "input", FIELD_REAL, offsetof(struct noise_said, input), 0, NOISE_MAX, false, false },
+		{ "gradient", FIELD_REAL, offsetof(struct noise_said, gradient), 0, NOISE_MAX, false, false },
+		{ 0 },
+	};
+	struct noise_said said = { 0 };
+
+	if (!value || json_is_null(value)) return;
+	if (json_is_number(value))
+		field_value(value, &rows[0], &said.input, "/noise", faults);
+	else if (json_is_object(value))
+		fields_read(value, rows, &said, "/noise", faults);
+	else
+		faults_add(faults, ERR_INVALID, "/noise",
+				"must be a number, of the inputs, or an object with \"input\" and \"gradient\"");
+	r->core.input_noise = said.input;
+	r->core.gradient_noise = said.gradient;
+}
+
+/* Which classes there are is the model's to say. */
+static void read_class_weights(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	static const struct field weight = { "", FIELD_REAL, 0, 0, CLASS_WEIGHT_MAX, false, false };
+	char at[FAULT_POINTER_BYTES];
+	const char *key;
+	json_t *item;
+	double number;
+
+	if (!value || json_is_null(value)) return;
+	r->balanced = json_is_string(value) && !strcmp(json_string_value(value), "balanced");
+	if (r->balanced) return;
+	if (!json_is_object(value)) {
+		faults_add(faults, ERR_INVALID, "/class_weights",
+				"must be \"balanced\", or an object of classes and their weights");
+		return;
+	}
+	r->class_weights = value;
+	json_object_foreach((json_t *)value, key, item)
+			field_value(item, &weight, &number, pointer_join(at, "/class_weights", key), faults);
+}
+
 static void check_from(const char *from, struct faults *faults)
 {
 	if (!strcmp(from, "scratch") || !strcmp(from, "latest")) return;
@@ -212,7 +276,9 @@ static void check_from(const char *from, struct faults *faults)
 
 void train_request_read(const json_t *document, bool stored, struct train_request *r, struct faults *faults)
 {
-	struct said said = { .shuffle = true, .target_loss = -1, .from = "scratch", .note = "" };
+	struct said said = {
+		.accumulate = 1, .shuffle = true, .target_loss = -1, .from = "scratch", .note = ""
+	};
 	const json_t *dataset = json_object_get(document, "dataset");
 
 	*r = (struct train_request){ 0 };
@@ -224,6 +290,11 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	r->core.seed = said.seed;
 	r->core.max_seconds = said.max_seconds;
 	r->core.target_loss = said.target_loss;
+	r->core.gradient_clip_norm = said.gradient_clip_norm;
+	r->core.gradient_clip_value = said.gradient_clip_value;
+	r->core.accumulate = said.accumulate;
+	r->core.ema_decay = said.ema_decay;
+	r->sample_weight_column = said.sample_weight_column;
 	r->threads = said.threads;
 	r->from = said.from;
 	r->note = said.note;
@@ -234,6 +305,8 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	read_loss(said.loss, r, faults);
 	read_validation(said.validation, r, faults);
 	read_stopping(said.early_stopping, r, faults);
+	read_noise(said.noise, r, faults);
+	read_class_weights(said.class_weights, r, faults);
 	check_from(r->from, faults);
 	if (stored) return;
 	if (said.dataset && said.data)
@@ -271,6 +344,30 @@ static void resolve_stopping(struct train_request *r, bool chosen, struct faults
 				"needs validation, as in \"validation\": {\"split\": 0.2}");
 }
 
+/* An optimizer that takes all rows at once; what else the trainer would refuse is refused here. */
+static void resolve_full_batch(struct train_request *r, struct faults *faults)
+{
+	const struct train_config *c = &r->core;
+	const struct {
+		const char *pointer;
+		bool said;
+	} refused[] = {
+		{ "/batch_size", r->batch_said && !r->batch_full },
+		{ "/accumulate", c->accumulate > 1 },
+		{ "/gradient_clip_norm", c->gradient_clip_norm > 0 },
+		{ "/gradient_clip_value", c->gradient_clip_value > 0 },
+		{ "/noise/gradient", c->gradient_noise > 0 },
+	};
+
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		if (refused[i].said)
+			faults_add(faults, ERR_INVALID, refused[i].pointer,
+					"does not go with %s, which takes all rows at once and steps where their "
+					"gradient leads; leave it out",
+					c->optimizer->name);
+	r->batch_said = r->batch_full = true;
+}
+
 void train_request_resolve(
 		struct train_request *r, uint64_t rows, unsigned threads_max, struct faults *faults)
 {
@@ -285,6 +382,7 @@ void train_request_resolve(
 	if (!r->epochs_said) r->core.epochs = DEFAULT_EPOCHS;
 	if (!r->optimizer_said) r->core.optimizer_params[0] = DEFAULT_RATE;
 	training = train_request_rows(r, rows);
+	if (r->core.optimizer->iterate) resolve_full_batch(r, faults);
 	if (!r->batch_said) r->core.batch_size = training < TRAIN_BATCH ? training : TRAIN_BATCH;
 	if (r->batch_full) r->core.batch_size = 0;
 	if (r->core.batch_size > training)
@@ -308,6 +406,18 @@ static json_t *stopping_document(const struct train_request *r)
 	whole &= json_put(out, "min_delta", json_real(r->core.min_delta));
 	whole &= json_put(out, "restore_best", json_boolean(r->core.restore_best));
 	return json_whole(out, whole);
+}
+
+static json_t *noise_document(const struct train_config *c)
+{
+	if (c->input_noise <= 0 && c->gradient_noise <= 0) return json_null();
+	return json_pack("{s:f,s:f}", "input", c->input_noise, "gradient", c->gradient_noise);
+}
+
+static json_t *class_weights_document(const struct train_request *r)
+{
+	if (r->balanced) return json_string("balanced");
+	return r->class_weights ? json_deep_copy(r->class_weights) : json_null();
 }
 
 json_t *train_request_document(const struct train_request *r)
@@ -336,6 +446,16 @@ json_t *train_request_document(const struct train_request *r)
 	whole &= json_put(out, "validation",
 			r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
 	whole &= json_put(out, "early_stopping", stopping_document(r));
+	whole &= json_put(out, "gradient_clip_norm",
+			c->gradient_clip_norm > 0 ? json_real(c->gradient_clip_norm) : json_null());
+	whole &= json_put(out, "gradient_clip_value",
+			c->gradient_clip_value > 0 ? json_real(c->gradient_clip_value) : json_null());
+	whole &= json_put(out, "accumulate", json_integer((json_int_t)c->accumulate));
+	whole &= json_put(out, "noise", noise_document(c));
+	whole &= json_put(out, "ema_decay", c->ema_decay > 0 ? json_real(c->ema_decay) : json_null());
+	whole &= json_put(out, "class_weights", class_weights_document(r));
+	whole &= json_put(out, "sample_weight_column",
+			r->sample_weight_column ? json_string(r->sample_weight_column) : json_null());
 	whole &= json_put(out, "from", json_string(r->from));
 	return json_whole(out, whole);
 }

@@ -22,11 +22,14 @@ struct train_request {
 	double loss_params[PARAMS_MAX];
 	bool batch_said, optimizer_said, epochs_said, validation_said, stopping_said;
 	bool batch_full;
-	uint64_t threads;    /* 0: not said */
-	double split;        /* share of the rows held out, 0: none */
-	bool stopping;       /* early stopping */
-	const char *monitor; /* "val_loss" or "loss" */
-	const char *from;    /* "scratch", "latest" or a version's digits */
+	uint64_t threads;                 /* 0: not said */
+	double split;                     /* share of the rows held out, 0: none */
+	bool stopping;                    /* early stopping */
+	const char *monitor;              /* "val_loss" or "loss" */
+	bool balanced;                    /* class_weights: "balanced" */
+	const json_t *class_weights;      /* a map from classes to weights, or NULL */
+	const char *sample_weight_column; /* NULL: all rows count the same */
+	const char *from;                 /* "scratch", "latest" or a version's digits */
 	const char *note;
 };
 

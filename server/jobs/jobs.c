@@ -251,7 +251,6 @@ static int finish(struct run *run, const struct store_job_end *end, struct err *
 static int publish(struct run *run, struct store_job_end end, struct err *e)
 {
 	struct store *store = run->worker->jobs->config.store;
-	bool classifies = false;
 	struct store_version_new version = { .training = run->job.config,
 		.engine = run->worker->jobs->config.engine->name };
 	json_t *metrics, *dataset = training_dataset(run->training);
@@ -260,9 +259,7 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 	size_t size;
 	int rc;
 
-	classifies = training_classifies(run->training);
-	metrics = training_metrics(
-			training_point(run->training), classifies, training_validates(run->training));
+	metrics = training_metrics(training_point(run->training), training_validates(run->training));
 	version.metrics = metrics_text = json_text(metrics, false);
 	version.dataset = dataset_text = json_text(dataset, false);
 	if (!metrics_text || !dataset_text) {
@@ -330,8 +327,7 @@ static void end_run(struct run *run, int rc, struct err *e)
 
 	if (run->training) {
 		json_decref(metrics);
-		metrics = training_metrics(&run->last, training_classifies(run->training),
-				training_validates(run->training));
+		metrics = training_metrics(&run->last, training_validates(run->training));
 		best = training_best(&run->last, training_request(run->training));
 	}
 	metrics_text = json_text(metrics, false);

@@ -27,6 +27,8 @@ struct source {
 	const struct store_revision *revision;
 	struct feed *feeds; /* inputs, then targets */
 	size_t count, inputs;
+	struct feed weights;               /* column NULL: not read */
+	bool gaps;                         /* a row may miss some of its targets */
 	size_t room;                       /* rows that the feeds' memory holds */
 	uint64_t first, next_first, group; /* first row of the group that is read, of the one after it */
 	size_t rows;
@@ -117,6 +119,31 @@ out:
 	return rc;
 }
 
+int source_read_weights(struct source *s, const char *name, struct err *e)
+{
+	static const struct encoder_column number = { .kind = COLUMN_NUMBER };
+	json_t *columns = NULL, *stored;
+	size_t at;
+	int rc = json_read_stored(s->revision->columns, &columns, e);
+
+	if (rc) return rc;
+	stored = find_stored(columns, name, &at);
+	if (!stored)
+		rc = err_set(e, ERR_INVALID, "there is no column \"%.64s\" of weights", name);
+	else if (strcmp(json_string_value(json_object_get(stored, "type")), "number"))
+		rc = err_set(e, ERR_INVALID, "the column \"%.64s\" holds words, and weights are numbers",
+				name);
+	else
+		s->weights = (struct feed){ .column = &number, .stored_column = at, .stored = COLUMN_NUMBER };
+	json_decref(columns);
+	return rc;
+}
+
+void source_allow_gaps(struct source *s)
+{
+	s->gaps = true;
+}
+
 void source_free(struct source *s)
 {
 	if (!s) return;
@@ -126,6 +153,7 @@ void source_free(struct source *s)
 		free(s->feeds[i].slots);
 	}
 	free(s->feeds);
+	free(s->weights.numbers);
 	store_bytes_clear(&s->bytes);
 	free(s);
 }
@@ -137,25 +165,28 @@ uint64_t source_groups(const struct source *s)
 	return s->revision->groups;
 }
 
+/* False: no memory. */
+static bool make_feed_room(struct feed *feed, size_t rows)
+{
+	bool numbers = feed->stored == COLUMN_NUMBER, slots = feed->column->kind == COLUMN_CATEGORY;
+
+	free(feed->numbers);
+	free(feed->slots);
+	feed->numbers = numbers ? calloc(rows, sizeof *feed->numbers) : NULL;
+	feed->slots = slots ? calloc(rows, sizeof *feed->slots) : NULL;
+	return (!numbers || feed->numbers) && (!slots || feed->slots);
+}
+
 static int make_room(struct source *s, size_t rows, struct err *e)
 {
-	if (rows <= s->room) return 0;
-	for (size_t i = 0; i < s->count; i++) {
-		struct feed *feed = &s->feeds[i];
+	bool complete = true;
 
-		free(feed->numbers);
-		free(feed->slots);
-		feed->numbers = feed->stored == COLUMN_NUMBER ? calloc(rows, sizeof *feed->numbers) : NULL;
-		feed->slots = feed->column->kind == COLUMN_CATEGORY ? calloc(rows, sizeof *feed->slots)
-								    : NULL;
-		if ((feed->stored == COLUMN_NUMBER && !feed->numbers) ||
-				(feed->column->kind == COLUMN_CATEGORY && !feed->slots)) {
-			s->room = 0;
-			return err_nomem(e);
-		}
-	}
-	s->room = rows;
-	return 0;
+	if (rows <= s->room) return 0;
+	for (size_t i = 0; i < s->count; i++)
+		complete &= make_feed_room(&s->feeds[i], rows);
+	if (s->weights.column) complete &= make_feed_room(&s->weights, rows);
+	s->room = complete ? rows : 0;
+	return complete ? 0 : err_nomem(e);
 }
 
 /* Numbers in a category: each is the value that its shortest decimal form spells. */
@@ -211,6 +242,7 @@ int source_read(struct source *s, uint64_t group, uint64_t *first, size_t *rows,
 		s->group = UINT64_MAX;
 		for (size_t i = 0; i < s->count; i++)
 			if ((rc = read_feed(s, &s->feeds[i], group, &s->rows, e))) return rc;
+		if (s->weights.column && (rc = read_feed(s, &s->weights, group, &s->rows, e))) return rc;
 		s->first = s->next_first;
 		s->next_first += s->rows;
 		s->group = group;
@@ -222,17 +254,41 @@ int source_read(struct source *s, uint64_t group, uint64_t *first, size_t *rows,
 
 /* ---- using ---- */
 
+static bool has_cell(const struct feed *feed, size_t row)
+{
+	return feed->column->kind == COLUMN_CATEGORY ? feed->slots[row] != SLOT_MISSING
+						     : !isnan(feed->numbers[row]);
+}
+
+bool source_present(const struct source *s, size_t target, size_t row)
+{
+	return has_cell(&s->feeds[s->inputs + target], row);
+}
+
 void source_usable(const struct source *s, uint8_t *use)
 {
-	memset(use, 1, s->rows);
-	for (size_t i = s->inputs; i < s->count; i++) {
-		const struct feed *feed = &s->feeds[i];
+	for (size_t j = 0; j < s->rows; j++) {
+		size_t present = 0;
 
-		for (size_t j = 0; j < s->rows; j++)
-			if (feed->column->kind == COLUMN_CATEGORY ? feed->slots[j] == SLOT_MISSING
-								  : isnan(feed->numbers[j]))
-				use[j] = 0;
+		for (size_t i = s->inputs; i < s->count; i++)
+			present += has_cell(&s->feeds[i], j);
+		use[j] = s->gaps ? present > 0 : present == s->count - s->inputs;
 	}
+}
+
+uint64_t source_first(const struct source *s)
+{
+	return s->first;
+}
+
+const double *source_weights(const struct source *s)
+{
+	return s->weights.numbers;
+}
+
+const uint32_t *source_target_slots(const struct source *s, size_t target)
+{
+	return s->feeds[s->inputs + target].slots;
 }
 
 const uint32_t *source_classes(const struct source *s)
@@ -253,6 +309,36 @@ void source_fit(const struct source *s, struct encoder *inputs, struct encoder *
 	}
 }
 
+/* Rows [from, from + n) of a feed into its place in `to`; *row is the one at fault. */
+static int encode_feed(const struct feed *feed, size_t from, size_t n, real *to, size_t *row, struct err *e)
+{
+	size_t width = encoder_width(feed->encoder);
+
+	return feed->column->kind == COLUMN_NUMBER
+			       ? encoder_put_numbers(feed->encoder, feed->encoder_column,
+						 feed->numbers + from, n, to, width, row, e)
+			       : encoder_put_slots(feed->encoder, feed->encoder_column, feed->slots + from, n,
+						 to, width, row, e);
+}
+
+/* A target that rows may miss: those are 0. */
+static int encode_gaps(const struct feed *feed, size_t from, size_t n, real *to, size_t *row, struct err *e)
+{
+	const struct encoder_column *column = feed->column;
+	size_t width = encoder_width(feed->encoder);
+
+	for (*row = 0; *row < n; ++*row) {
+		size_t at;
+		int rc;
+
+		if (!has_cell(feed, from + *row))
+			memset(to + *row * width + column->first, 0, column->width * sizeof *to);
+		else if ((rc = encode_feed(feed, from + *row, 1, to + *row * width, &at, e)))
+			return rc;
+	}
+	return 0;
+}
+
 int source_encode(const struct source *s, size_t from, size_t n, real *x, real *y, struct err *e)
 {
 	struct err why;
@@ -260,16 +346,10 @@ int source_encode(const struct source *s, size_t from, size_t n, real *x, real *
 
 	for (size_t i = 0; i < s->count; i++) {
 		const struct feed *feed = &s->feeds[i];
-		real *to = i < s->inputs ? x : y;
-		size_t width = encoder_width(feed->encoder);
-		int rc;
+		bool target = i >= s->inputs;
+		int rc = target && s->gaps ? encode_gaps(feed, from, n, y, &row, &why)
+					   : encode_feed(feed, from, n, target ? y : x, &row, &why);
 
-		if (feed->column->kind == COLUMN_NUMBER)
-			rc = encoder_put_numbers(feed->encoder, feed->encoder_column, feed->numbers + from, n,
-					to, width, &row, &why);
-		else
-			rc = encoder_put_slots(feed->encoder, feed->encoder_column, feed->slots + from, n, to,
-					width, &row, &why);
 		if (rc)
 			return err_set(e, rc, "row %llu: %s", (unsigned long long)(s->first + from + row + 1),
 					why.text);

@@ -20,6 +20,11 @@ struct source;
 int source_new(struct source **out, struct store *store, const struct store_revision *revision,
 		const struct encoder *inputs, const struct encoder *targets, struct err *e);
 void source_free(struct source *source);
+/* Before the first group: also reads a number column that says what each row counts. ERR_INVALID: there is none of
+ * that name, or it holds words. */
+int source_read_weights(struct source *source, const char *column, struct err *e);
+/* Before the first group: rows that miss some of several targets are usable; what is missing is encoded as 0. */
+void source_allow_gaps(struct source *source);
 
 uint64_t source_groups(const struct source *source);
 /* Reads a group; *first is its first row's number in the data set, *rows how many it has. */
@@ -27,6 +32,13 @@ int source_read(struct source *source, uint64_t group, uint64_t *first, size_t *
 
 /* Of the group: use[i] becomes 0 where a target is missing, 1 elsewhere. */
 void source_usable(const struct source *source, uint8_t *use);
+uint64_t source_first(const struct source *source); /* the number of the group's first row, from 0 */
+/* Of the group: what each row counts, NULL when that is not read; NaN where it is missing. */
+const double *source_weights(const struct source *source);
+/* Of the group: does row `row` have target column i? */
+bool source_present(const struct source *source, size_t target, size_t row);
+/* Of the group: the slots of target column i, NULL when it is a number. */
+const uint32_t *source_target_slots(const struct source *source, size_t target);
 /* Of the group: the slots of the targets' first column, a category: classes. */
 const uint32_t *source_classes(const struct source *source);
 /* Shows the group to the encoders that the source was made with, between encoder_fit_begin and _end; use marks the

@@ -8,6 +8,7 @@
 #include "server/jobs/training.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #include "server/codec/json.h"
 #include "server/jobs/crew.h"
 #include "server/jobs/source.h"
+#include "server/jobs/weights.h"
 
 #define PIECE_ROWS 256 /* encoded at a time */
 
@@ -29,9 +31,9 @@ struct training {
 	struct definition definition;
 	struct store_revision revision;
 	struct model model;
-	bool goes_on; /* from a version's weights */
-	uint8_t *use; /* (revision.rows), enum use */
-	real *x, *y;
+	bool goes_on;    /* from a version's weights */
+	uint8_t *use;    /* (revision.rows), enum use */
+	real *x, *y, *w; /* w (rows, target columns), NULL: every cell counts the same */
 	size_t train_rows, validation_rows;
 	double *target_scale;
 	struct train_point point; /* of the weights as they are left */
@@ -179,6 +181,7 @@ void training_free(struct training *t)
 	free(t->use);
 	free(t->x);
 	free(t->y);
+	free(t->w);
 	free(t->target_scale);
 	free(t);
 }
@@ -302,7 +305,8 @@ static int fit(struct training *t, struct source *source, struct err *e)
 /* Where the next training and the next validation row go. */
 struct encoding {
 	size_t training, validation;
-	real *x, *y; /* (PIECE_ROWS, inputs), (PIECE_ROWS, outputs) */
+	real *x, *y, *w; /* (PIECE_ROWS, inputs), (PIECE_ROWS, outputs), (PIECE_ROWS, target columns) */
+	struct weights *weights; /* NULL: none are asked for */
 };
 
 static int encode_group(struct training *t, struct source *source, uint64_t first, size_t rows, void *arg,
@@ -310,6 +314,7 @@ static int encode_group(struct training *t, struct source *source, uint64_t firs
 {
 	struct encoding *to = arg;
 	size_t inputs = encoder_width(t->model.inputs), outputs = encoder_width(t->model.targets);
+	size_t cells = encoder_columns(t->model.targets);
 
 	for (size_t i = 0, n; i < rows; i += n) {
 		const uint8_t *use = t->use + first + i;
@@ -318,12 +323,14 @@ static int encode_group(struct training *t, struct source *source, uint64_t firs
 		for (n = 0; i + n < rows && n < PIECE_ROWS && use[n] != USE_NOT; n++)
 			;
 		if (n && (rc = source_encode(source, i, n, to->x, to->y, e))) return rc;
+		if (n && to->weights && (rc = weights_put(to->weights, source, i, n, to->w, e))) return rc;
 		for (size_t j = 0; j < n; j++) {
 			size_t row = use[j] == USE_TRAINING ? to->training++
 							    : t->train_rows + to->validation++;
 
 			memcpy(t->x + row * inputs, to->x + j * inputs, inputs * sizeof(real));
 			memcpy(t->y + row * outputs, to->y + j * outputs, outputs * sizeof(real));
+			if (t->w) memcpy(t->w + row * cells, to->w + j * cells, cells * sizeof(real));
 		}
 		n += !n; /* a row that is left out */
 	}
@@ -334,17 +341,24 @@ static int encode(struct training *t, struct source *source, struct err *e)
 {
 	size_t inputs = encoder_width(t->model.inputs), outputs = encoder_width(t->model.targets);
 	size_t rows = t->train_rows + t->validation_rows;
-	struct encoding to = { .x = block_new(PIECE_ROWS * inputs), .y = block_new(PIECE_ROWS * outputs) };
-	int rc;
+	size_t cells = encoder_columns(t->model.targets);
+	bool weighs = weights_wanted(&t->request, t->model.targets);
+	struct encoding to = { .x = block_new(PIECE_ROWS * inputs),
+		.y = block_new(PIECE_ROWS * outputs),
+		.w = block_new(PIECE_ROWS * cells) };
+	int rc = 0;
 
 	t->x = block_new(size_mul(rows, inputs));
 	t->y = block_new(size_mul(rows, outputs));
-	if (to.x && to.y && t->x && t->y)
-		rc = each_group(t, source, encode_group, &to, e);
-	else
-		rc = err_nomem(e);
+	if (weighs) t->w = block_new(size_mul(rows, cells));
+	if (!to.x || !to.y || !to.w || !t->x || !t->y || (weighs && !t->w)) rc = err_nomem(e);
+	if (!rc && weighs) rc = weights_new(&to.weights, &t->request, t->model.targets, e);
+	if (!rc) rc = each_group(t, source, encode_group, &to, e);
+	if (!rc && weighs) rc = weights_level(t->w, rows, cells, t->train_rows, e);
+	weights_free(to.weights);
 	free(to.x);
 	free(to.y);
+	free(to.w);
 	return rc;
 }
 
@@ -382,8 +396,11 @@ int training_load(struct training *t, struct err *e)
 
 	if ((rc = source_new(&source, t->needs.store, &t->revision, t->model.inputs, t->model.targets, e)))
 		return rc;
-	if (!(rc = split_rows(t, source, e)) && !(rc = fit(t, source, e)) && !(rc = encode(t, source, e)) &&
-			!(rc = scale_targets(t, e)) && !t->goes_on)
+	if (encoder_columns(t->model.targets) > 1) source_allow_gaps(source);
+	if (t->request.sample_weight_column)
+		rc = source_read_weights(source, t->request.sample_weight_column, e);
+	if (!rc && !(rc = split_rows(t, source, e)) && !(rc = fit(t, source, e)) &&
+			!(rc = encode(t, source, e)) && !(rc = scale_targets(t, e)) && !t->goes_on)
 		silence_unseen(t);
 	source_free(source);
 	return rc;
@@ -405,10 +422,12 @@ int training_run(struct training *t, void (*epoch)(void *self, const struct trai
 {
 	struct train_config config = t->request.core;
 	size_t inputs = encoder_width(t->model.inputs), outputs = encoder_width(t->model.targets);
-	struct train_data data = { .x = t->x, .y = t->y, .rows = t->train_rows };
+	size_t cells = encoder_columns(t->model.targets);
+	struct train_data data = { .x = t->x, .y = t->y, .rows = t->train_rows, .weights = t->w };
 	struct train_data validation = { .x = t->x + t->train_rows * inputs,
 		.y = t->y + t->train_rows * outputs,
-		.rows = t->validation_rows };
+		.rows = t->validation_rows,
+		.weights = t->w ? t->w + t->train_rows * cells : NULL };
 	struct train_hooks hooks = { .self = t, .epoch = on_epoch, .stop = t->needs.stop };
 	struct trainer *trainer = NULL;
 	struct crew *crew = NULL;
@@ -416,7 +435,7 @@ int training_run(struct training *t, void (*epoch)(void *self, const struct trai
 
 	config.objectives = t->model.objectives;
 	config.target_scale = t->target_scale;
-	config.objectives = t->model.objectives;
+	config.input_dropout = t->definition.input_dropout;
 	t->epoch = epoch;
 	t->epoch_self = self;
 	if ((rc = crew_new(&crew, (unsigned)t->request.threads, e))) return rc;
@@ -447,11 +466,6 @@ bool training_validates(const struct training *t)
 	return t->validation_rows > 0;
 }
 
-bool training_classifies(const struct training *t)
-{
-	return definition_classifies(&t->definition);
-}
-
 const struct train_point *training_point(const struct training *t)
 {
 	return &t->point;
@@ -474,7 +488,8 @@ json_t *training_dataset(const struct training *t)
 	return json_whole(out, whole);
 }
 
-json_t *training_metrics(const struct train_point *point, bool classifies, bool validates)
+/* One of the two is NaN unless categories and numbers are predicted together. */
+json_t *training_metrics(const struct train_point *point, bool validates)
 {
 	json_t *out = json_object();
 	bool whole = out != NULL;
@@ -482,11 +497,11 @@ json_t *training_metrics(const struct train_point *point, bool classifies, bool 
 	if (!point->epoch) return out;
 	whole &= json_put(out, "loss", json_number(point->loss));
 	if (validates) whole &= json_put(out, "val_loss", json_number(point->val_loss));
-	whole &= json_put(out, classifies ? "accuracy" : "mae",
-			json_number(classifies ? point->accuracy : point->mae));
-	if (validates)
-		whole &= json_put(out, classifies ? "val_accuracy" : "val_mae",
-				json_number(classifies ? point->val_accuracy : point->val_mae));
+	if (!isnan(point->accuracy)) whole &= json_put(out, "accuracy", json_number(point->accuracy));
+	if (!isnan(point->mae)) whole &= json_put(out, "mae", json_number(point->mae));
+	if (validates && !isnan(point->accuracy))
+		whole &= json_put(out, "val_accuracy", json_number(point->val_accuracy));
+	if (validates && !isnan(point->mae)) whole &= json_put(out, "val_mae", json_number(point->val_mae));
 	return json_whole(out, whole);
 }
 

@@ -42,7 +42,6 @@ int training_run(struct training *training, void (*epoch)(void *self, const stru
 
 uint64_t training_rows(const struct training *training); /* that are trained on; after training_load */
 bool training_validates(const struct training *training);
-bool training_classifies(const struct training *training);
 /* The point that describes the weights as they are left: the best one's where those were restored. */
 const struct train_point *training_point(const struct training *training);
 /* The model as a version keeps it; *bytes is new (free). */
@@ -50,8 +49,8 @@ int training_write(const struct training *training, unsigned char **bytes, size_
 /* name, revision, sha256 and rows of the data, new. */
 json_t *training_dataset(const struct training *training);
 
-/* loss, and accuracy or mae, with val_ beside them; new, as the next and the one before: NULL when there is no memory. */
-json_t *training_metrics(const struct train_point *point, bool classifies, bool validates);
+/* loss, and accuracy, mae or both, with val_ beside them; new, as the next and the one before: NULL when there is no memory. */
+json_t *training_metrics(const struct train_point *point, bool validates);
 /* {"epoch","val_loss"} of the best epoch so far, or null; new. */
 json_t *training_best(const struct train_point *point, const struct train_request *request);
 

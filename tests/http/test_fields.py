@@ -108,6 +108,16 @@ TRAIN = [  # fields, two changes to PLAIN, what must differ, the two values of i
      {**OVERFIT, "early_stopping": {"monitor": "loss", "patience": 40}}, stopped, ("early_stopping", "epochs")),
     (covers("EarlyStopping.restore_best"), {**OVERFIT, "early_stopping": {"patience": 40, "restore_best": True}},
      {**OVERFIT, "early_stopping": {"patience": 40, "restore_best": False}}, weights, None),
+    (covers("TrainRequest.gradient_clip_norm"), {"optimizer": "sgd"}, {"optimizer": "sgd", "gradient_clip_norm": 1e-3},
+     weights, None),
+    (covers("TrainRequest.gradient_clip_value"), {"optimizer": "sgd"}, {"optimizer": "sgd", "gradient_clip_value": 1e-3},
+     weights, None),
+    (covers("TrainRequest.accumulate"), {"accumulate": 1}, {"accumulate": 2}, weights, None),
+    (covers("TrainRequest.noise"), {"noise": 0}, {"noise": 0.5}, weights, None),
+    (covers("Noise.input"), {"noise": {"input": 0.1}}, {"noise": {"input": 0.5}}, weights, None),
+    (covers("Noise.gradient"), {"noise": {"input": 0.1}}, {"noise": {"input": 0.1, "gradient": 0.5}}, weights, None),
+    (covers("TrainRequest.ema_decay"), {}, {"ema_decay": 0.99}, weights, None),
+    (covers("TrainRequest.sample_weight_column"), {}, {"sample_weight_column": "a"}, weights, None),
     (covers("TrainRequest.note"), {}, {"note": "first try"}, shown("note"), ("", "first try")),
 ]
 
@@ -144,6 +154,52 @@ def test_the_loss_of_a_training(c, fresh):
         assert loss in str(job["config"]["loss"])
         found.append(weights(c, model, job))
     assert found[0] != found[1]
+
+
+@covers("TrainRequest.class_weights")
+def test_the_weights_of_classes(c, fresh):
+    """Four in five rows are low, whatever x is: the share that a constant predicts is that of the weights."""
+    c.csv(fresh, table(["x", "kind"], [(i % 7, "high" if i % 5 == 0 else "low") for i in range(700)]))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "kind", "layers": []})
+    def share(weights):
+        job = c.train(fresh, {"dataset": fresh, "epochs": 60, "batch_size": 50, "seed": 1, "validation": None,
+                              "class_weights": weights, "optimizer": {"name": "adam", "learning_rate": 0.02}})
+        assert job["config"]["class_weights"] == weights
+        answer = c.post(f"/v1/models/{fresh}/versions/{job['version']}:predict", {"instances": [[3]]})
+        return answer["predictions"][0][0]
+    assert share(None) == pytest.approx(0.2, abs=0.04)
+    assert share("balanced") == pytest.approx(0.5, abs=0.06)
+    assert share({"high": 12, "low": 1}) == pytest.approx(0.75, abs=0.06)
+    for wrong in ({"medium": 2}, {"high": -1}, "fair", {"high": "much"}):
+        c.post(f"/v1/models/{fresh}:train", {"dataset": fresh, "class_weights": wrong}, status=422)
+
+
+def test_the_weights_of_rows(c, fresh):
+    """Half of the rows say 0 and count 3, the others say 10 and count 1: the weighted mean is 2.5."""
+    rows = [(i % 3, 10 * (i % 2), 1 if i % 2 else 3, "" if i == 5 else 1, -i, "a") for i in range(60)]
+    c.csv(fresh, table(["x", "y", "count", "holes", "below", "word"], rows))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "y", "features": ["x"], "layers": []})
+    body = {"dataset": fresh, "epochs": 300, "batch_size": "full", "validation": None,
+            "optimizer": {"name": "adam", "learning_rate": 0.05}}
+    for column, mean in ((None, 5), ("count", 2.5)):
+        c.train(fresh, {**body, "sample_weight_column": column})
+        assert c.predict(fresh, [[1]])["predictions"][0][0] == pytest.approx(mean, abs=0.1)
+    for wrong in ("nobody", "holes", "below", "word"):
+        refused = c.post(f"/v1/models/{fresh}:train", {**body, "sample_weight_column": wrong}, status=422)
+        assert refused.pointers() == ["/sample_weight_column"]
+
+
+def test_targets_that_some_rows_miss(c, fresh):
+    """Every third row has both targets, the others one or the other: both are learnt, and no row is lost."""
+    rows = [(x, "" if x % 3 == 1 else 2 * x, "" if x % 3 == 2 else ("high" if x > 15 else "low")) for x in range(30)]
+    c.csv(fresh, table(["x", "size", "kind"], rows))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": ["size", "kind"], "layers": [8], "seed": 1})
+    job = c.train(fresh, {"dataset": fresh, "epochs": 1500, "batch_size": "full", "validation": None,
+                          "optimizer": {"name": "adam", "learning_rate": 0.02}})
+    assert job["metrics"]["accuracy"] == 1 and job["metrics"]["mae"] < 1
+    answer = c.predict(fresh, [[1], [28]]).json
+    assert [row["size"][0] for row in answer["predictions"]] == pytest.approx([2, 56], abs=3)
+    assert [row["kind"] for row in answer["labels"]] == ["low", "high"]
 
 
 @covers("TrainRequest.from")
@@ -219,6 +275,7 @@ MODEL = [  # fields, two changes to SHAPE, what must differ after training, the 
      {"layers": [{"units": 2, "mask": [[0, 1], [1, 1]]}]}, weights, None),
     (covers("LayerDefinition.from"), {"layers": [4, 4]}, {"layers": [4, {"units": 4, "from": ["inputs", 0]}]},
      described("parameters"), (37, 45)),
+    (covers("ModelDefinition.input_dropout"), {}, {"input_dropout": 0.5}, weights, None),
     (covers("ModelDefinition.output_from"), {}, {"output_from": ["inputs", 0]}, described("parameters"), (17, 19)),
     (covers("TargetDefinition.name"), {"target": {"name": "y"}}, {"target": {"name": "b"}},
      described("outputs", 0, "name"), ("y", "b")),
@@ -363,6 +420,9 @@ def test_several_outputs(c, fresh):
     model, job = trained("plain", size, kind)
     assert [layer["activation"] for layer in model["layers"]] == ["relu", "linear", "softmax"]
     assert [output["loss"]["name"] for output in model["outputs"]] == ["mse", "cross_entropy"]
+    assert job["metrics"]["accuracy"] > 0.9 and job["metrics"]["mae"] < 1
+    curve = c.get(f"/v1/jobs/{job['id']}/curve")
+    assert curve["accuracy"][-1] == job["metrics"]["accuracy"] and curve["mae"][-1] == job["metrics"]["mae"]
     answer = c.predict(f"{fresh}-plain", [[1], [7]]).json
     assert [row["kind"] for row in answer["labels"]] == ["low", "high"]
     assert [row["size"][0] for row in answer["predictions"]] == pytest.approx([3, 15], abs=1.5)
