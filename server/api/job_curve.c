@@ -59,6 +59,7 @@ int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 	struct curve_view view;
 	uint64_t id, points = 0;
 	bool csv = request_accepts(rq, "text/csv");
+	const char *health = request_query(rq, "health");
 	int rc;
 
 	if (!faults) return err_nomem(e);
@@ -67,6 +68,8 @@ int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 	query_number(rq, "from", 0, INT64_MAX, &reading.from, faults);
 	query_number(rq, "to", 0, INT64_MAX, &reading.to, faults);
 	query_number(rq, "points", POINTS_MIN, POINTS_MAX, &points, faults);
+	if (health && strcmp(health, "true") && strcmp(health, "false"))
+		faults_add(faults, ERR_INVALID, "?health", "must be true or false");
 	if ((rc = faults_result(faults, e))) goto out;
 	if ((rc = app->store->curve_read(
 			     app->store, job.id, reading.from, reading.to, on_block, &reading, e)))
@@ -75,6 +78,7 @@ int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 		.job = job.id, .total = reading.curve.count, .validated = has_validation(&job)
 	};
 	find_metrics(app, &job, &view);
+	view.health = health && !strcmp(health, "true");
 	if (points && !csv) curve_thin(&reading.curve, points);
 	if (csv) {
 		rp->content_type = "text/csv";

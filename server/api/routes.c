@@ -53,7 +53,7 @@ static const struct route routes[] = {
 	{ "DELETE", "/v1/jobs/{job}",                                           ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = job_delete },
 	{ "POST",   "/v1/jobs/{job}:cancel",                                    ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = job_cancel },
 	{ "GET",    "/v1/jobs/{job}/curve",                                     ROLE_READ,  0,             0,            .handler = job_curve_get,
-	  .produces = CSV, .query = "from to points" },
+	  .produces = CSV, .query = "from to points health" },
 
 	{ "POST",   "/v1/models/{model}:predict",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
 	{ "POST",   "/v1/models/{model}/versions/{version}:predict",            ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },

@@ -27,8 +27,7 @@ static bool add_point(
 
 /* ---- keeping ---- */
 
-/* Epochs of a bucket that begins at `epoch`: 1 to CURVE_EVERY_MAX, then doubling as the epochs double. */
-static uint64_t bucket_epochs(uint64_t epoch)
+uint64_t curve_bucket_epochs(uint64_t epoch)
 {
 	uint64_t size = 1;
 
@@ -51,7 +50,7 @@ static bool below(double a, double b)
 static void open_bucket(struct curve_recorder *r, const struct train_point *point)
 {
 	r->low = r->high = r->val_low = r->val_high = *point;
-	r->bucket_end = point->epoch + bucket_epochs(point->epoch) - 1;
+	r->bucket_end = point->epoch + curve_bucket_epochs(point->epoch) - 1;
 }
 
 static void widen_bucket(struct curve_recorder *r, const struct train_point *point)
@@ -107,6 +106,7 @@ bool curve_record_end(struct curve_recorder *r)
 void curve_recorder_free(struct curve_recorder *r)
 {
 	free(r->points);
+	curve_health_clear(&r->health);
 	*r = (struct curve_recorder){ 0 };
 }
 
@@ -135,14 +135,17 @@ static const size_t stored[] = {
 
 _Static_assert(CURVE_POINT_BYTES == REALS_FROM + 8 * STORED, "a point is as long as curve.h says");
 
-int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size,
-		struct err *e)
+int curve_encode(const struct train_point *points, size_t count, const struct curve_health *health,
+		size_t from, size_t until, unsigned char **data, size_t *size, struct err *e)
 {
-	unsigned char *to = malloc(CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES);
+	size_t section = health ? curve_health_bytes(health, from, until) : 0;
+	unsigned char *to;
 
-	*data = to;
-	*size = CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES;
+	*size = section + CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES;
+	*data = to = malloc(*size);
 	if (!to) return err_nomem(e);
+	if (section) curve_health_encode(health, from, until, to);
+	to += section;
 	put64(to, (uint64_t)BLOCK_MARK << MARK_SHIFT | CURVE_POINT_BYTES);
 	to += CURVE_HEAD_BYTES;
 	for (size_t i = 0; i < count; i++, to += CURVE_POINT_BYTES) {
@@ -177,8 +180,12 @@ static struct train_point decode_point(const unsigned char *data, size_t reals)
 int curve_decode(struct curve *curve, const unsigned char *data, size_t size, uint64_t from, uint64_t to,
 		struct err *e)
 {
-	size_t bytes = OLD_POINT_BYTES, reals = OLD_STORED;
+	size_t bytes = OLD_POINT_BYTES, reals = OLD_STORED, section = curve_health_section(data, size);
+	int rc;
 
+	if ((rc = curve_health_decode(&curve->health, data, size, from, to, e))) return rc;
+	data += section;
+	size -= section;
 	if (size >= CURVE_HEAD_BYTES && get64(data) >> MARK_SHIFT == BLOCK_MARK) {
 		bytes = get64(data) & ((1u << MARK_SHIFT) - 1);
 		reals = STORED;
@@ -199,6 +206,7 @@ int curve_decode(struct curve *curve, const unsigned char *data, size_t size, ui
 void curve_clear(struct curve *curve)
 {
 	free(curve->points);
+	curve_health_clear(&curve->health);
 	*curve = (struct curve){ 0 };
 }
 
@@ -238,6 +246,7 @@ void curve_thin(struct curve *curve, size_t max)
 	size_t inner = curve->count - 2, buckets, at = 1;
 	struct train_point last;
 
+	curve_health_thin(&curve->health, max);
 	if (curve->count <= max || max < 2) return;
 	last = curve->points[curve->count - 1];
 	buckets = (max - 2) / (isnan(curve->points[0].val_loss) ? BUCKET_KEEPS / 2 : BUCKET_KEEPS);
@@ -341,6 +350,10 @@ void curve_write_json(const struct curve *curve, const struct curve_view *view, 
 		buffer_text(out, "]");
 	}
 	write_nonfinite(curve, view, out);
+	if (view->health) {
+		buffer_text(out, ",\"health\":");
+		curve_health_write(&curve->health, out);
+	}
 	buffer_text(out, "}");
 }
 

@@ -14,6 +14,7 @@
 #include "core/err.h"
 #include "core/train.h"
 #include "server/buffer.h"
+#include "server/codec/curve_health.h"
 
 #define CURVE_EVERY_MAX   10000
 #define CURVE_HEAD_BYTES  8  /* of a block: a mark and how long a point is */
@@ -28,26 +29,30 @@ struct curve_recorder {             /* zeroed is empty; new: curve_recorder_free
 	struct train_point low, high, val_low, val_high; /* of the open bucket */
 	uint64_t bucket_end;                             /* the open bucket's last epoch; 0: none is open */
 	struct train_point latest;
-	uint64_t ready; /* the epoch of the last point that was ready */
+	uint64_t ready;             /* the epoch of the last point that was ready */
+	struct curve_health health; /* rows that wait beside the points */
 };
+/* Epochs of a bucket that begins at `epoch`: 1 to CURVE_EVERY_MAX, then doubling as the epochs double. */
+uint64_t curve_bucket_epochs(uint64_t epoch);
 /* False: no memory. */
 bool curve_record(struct curve_recorder *recorder, const struct train_point *point);
 /* At the end: the open bucket and the very last point join the points that are ready. */
 bool curve_record_end(struct curve_recorder *recorder);
 void curve_recorder_free(struct curve_recorder *recorder);
 
-/* *data is new (free), CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES. */
-int curve_encode(const struct train_point *points, size_t count, unsigned char **data, size_t *size,
-		struct err *e);
+/* *data is new (free): rows [from, to) of the health (NULL: none), then CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES. */
+int curve_encode(const struct train_point *points, size_t count, const struct curve_health *health,
+		size_t from, size_t to, unsigned char **data, size_t *size, struct err *e);
 
 /* ---- showing ---- */
 
 struct curve { /* zeroed is empty; new: curve_clear */
 	struct train_point *points;
 	size_t count, capacity;
+	struct curve_health health;
 };
 void curve_clear(struct curve *curve);
-/* Appends the points of a block whose epoch lies in [from, to]. Blocks of the first releases have no head and one metric
+/* Appends the points, and the health where there is some, of a block whose epoch lies in [from, to]. Blocks of the first releases have no head and one metric
  * a point, which is taken for both accuracy and mae. ERR_CORRUPT, ERR_NOMEM. */
 int curve_decode(struct curve *curve, const unsigned char *data, size_t size, uint64_t from, uint64_t to,
 		struct err *e);
@@ -60,6 +65,7 @@ struct curve_view {
 	uint64_t total;     /* points before thinning */
 	bool accuracy, mae; /* which metrics are there? */
 	bool validated;     /* are there val_ columns? */
+	bool health;        /* is it to be shown? */
 };
 /* Columns, ready to plot; what is not finite is null and named in "nonfinite". */
 void curve_write_json(const struct curve *curve, const struct curve_view *view, struct buffer *out);

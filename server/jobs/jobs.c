@@ -135,13 +135,23 @@ static void on_epoch(void *self, const struct train_point *point)
 	pthread_mutex_unlock(&run->lock);
 }
 
+static void on_health(void *self, uint64_t epoch, const struct train_health *rows, size_t layers)
+{
+	struct run *run = self;
+
+	pthread_mutex_lock(&run->lock);
+	if (!curve_health_add(&run->recorder.health, epoch, rows, layers)) run->lost = true;
+	pthread_mutex_unlock(&run->lock);
+}
+
 static void *train_main(void *arg)
 {
 	struct run *run = arg;
+	struct training_watch watch = { run, on_epoch, on_health };
 	int rc;
 
 	crew_idle_priority();
-	rc = training_run(run->training, on_epoch, run, &run->result, &run->e);
+	rc = training_run(run->training, &watch, &run->result, &run->e);
 	pthread_mutex_lock(&run->lock);
 	run->rc = rc;
 	run->done = true;
@@ -150,25 +160,52 @@ static void *train_main(void *arg)
 	return NULL;
 }
 
+/* Takes the points that are ready, and the health up to the last of them, out of the recorder. */
+static void take_ready(struct run *run, struct curve_recorder *ready)
+{
+	struct curve_health later = { 0 };
+	uint64_t last;
+
+	pthread_mutex_lock(&run->lock);
+	*ready = run->recorder;
+	last = ready->count ? ready->points[ready->count - 1].epoch : 0;
+	for (size_t i = 0; ready->count && i < ready->health.count; i++)
+		if (ready->health.epochs[i] > last &&
+				!curve_health_add(&later, ready->health.epochs[i],
+						ready->health.rows + i * ready->health.layers,
+						ready->health.layers))
+			run->lost = true;
+	ready->health.count -= later.count;
+	if (ready->count) run->recorder.health = later;
+	run->recorder.points = NULL;
+	run->recorder.count = run->recorder.capacity = 0;
+	pthread_mutex_unlock(&run->lock);
+	if (!ready->count) ready->health = (struct curve_health){ 0 };
+}
+
 /* Writes the points that are ready, in blocks that a commit may hold. */
 static int flush_curve(struct run *run, struct err *e)
 {
 	struct store *store = run->worker->jobs->config.store;
-	const size_t most = (STORE_CHUNK_BYTES - CURVE_HEAD_BYTES) / CURVE_POINT_BYTES;
 	struct curve_recorder ready;
+	size_t most, healthy = 0;
 	int rc = 0;
 
-	pthread_mutex_lock(&run->lock);
-	ready = run->recorder;
-	run->recorder.points = NULL;
-	run->recorder.count = run->recorder.capacity = 0;
-	pthread_mutex_unlock(&run->lock);
+	take_ready(run, &ready);
+	most = (STORE_CHUNK_BYTES - CURVE_HEAD_BYTES) /
+	       (CURVE_POINT_BYTES + curve_health_bytes(&ready.health, 0, 1));
 	for (size_t i = 0, n; i < ready.count && !rc; i += n) {
 		struct store_curve_block block = { 0 };
+		size_t from = healthy;
 		unsigned char *data;
 
 		n = ready.count - i < most ? ready.count - i : most;
-		if ((rc = curve_encode(ready.points + i, n, &data, &block.size, e))) break;
+		while (healthy < ready.health.count &&
+				ready.health.epochs[healthy] <= ready.points[i + n - 1].epoch)
+			healthy++;
+		if ((rc = curve_encode(ready.points + i, n, &ready.health, from, healthy, &data, &block.size,
+				     e)))
+			break;
 		block.first = ready.points[i].epoch;
 		block.last = ready.points[i + n - 1].epoch;
 		block.points = n;
@@ -177,6 +214,7 @@ static int flush_curve(struct run *run, struct err *e)
 		free(data);
 	}
 	free(ready.points);
+	curve_health_clear(&ready.health);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "core/block.h"
 #include "core/model.h"
 #include "core/size.h"
+#include "server/codec/curve_health.h"
 #include "server/codec/json.h"
 #include "server/jobs/crew.h"
 #include "server/jobs/source.h"
@@ -37,8 +38,7 @@ struct training {
 	size_t train_rows, validation_rows;
 	double *target_scale;
 	struct train_point point; /* of the weights as they are left */
-	void (*epoch)(void *self, const struct train_point *point);
-	void *epoch_self;
+	struct training_watch watch;
 };
 
 /* ---- sizes ---- */
@@ -414,11 +414,24 @@ static void on_epoch(void *self, const struct train_point *point)
 	bool restores = t->request.core.patience && t->request.core.restore_best;
 
 	if (!restores || point->best_epoch == point->epoch) t->point = *point;
-	t->epoch(t->epoch_self, point);
+	t->watch.epoch(t->watch.self, point);
 }
 
-int training_run(struct training *t, void (*epoch)(void *self, const struct train_point *point), void *self,
-		struct train_result *result, struct err *e)
+static bool wants_health(void *self, uint64_t epoch)
+{
+	(void)self;
+	return curve_health_wanted(epoch);
+}
+
+static void on_health(void *self, const struct train_point *point, const struct train_health *rows)
+{
+	struct training *t = self;
+
+	t->watch.health(t->watch.self, point->epoch, rows, net_layers(t->model.net));
+}
+
+int training_run(struct training *t, const struct training_watch *watch, struct train_result *result,
+		struct err *e)
 {
 	struct train_config config = t->request.core;
 	size_t inputs = encoder_width(t->model.inputs), outputs = encoder_width(t->model.targets);
@@ -428,7 +441,11 @@ int training_run(struct training *t, void (*epoch)(void *self, const struct trai
 		.y = t->y + t->train_rows * outputs,
 		.rows = t->validation_rows,
 		.weights = t->w ? t->w + t->train_rows * cells : NULL };
-	struct train_hooks hooks = { .self = t, .epoch = on_epoch, .stop = t->needs.stop };
+	struct train_hooks hooks = { .self = t,
+		.epoch = on_epoch,
+		.stop = t->needs.stop,
+		.health = watch->health ? on_health : NULL,
+		.healthy = wants_health };
 	struct trainer *trainer = NULL;
 	struct crew *crew = NULL;
 	int rc;
@@ -436,8 +453,7 @@ int training_run(struct training *t, void (*epoch)(void *self, const struct trai
 	config.objectives = t->model.objectives;
 	config.target_scale = t->target_scale;
 	config.input_dropout = t->definition.input_dropout;
-	t->epoch = epoch;
-	t->epoch_self = self;
+	t->watch = *watch;
 	if ((rc = crew_new(&crew, (unsigned)t->request.threads, e))) return rc;
 	if ((rc = trainer_new(&trainer, t->model.net, &config, &data, &validation, t->needs.engine,
 			     crew_team(crew), e)))

@@ -36,9 +36,16 @@ const struct train_request *training_request(const struct training *training);
 
 /* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED. */
 int training_load(struct training *training, struct err *e);
+/* Who is told, on the training thread. Health of the layers (layers of the network) comes right before the epoch it is of, where curve_health_wanted. */
+struct training_watch {
+	void *self;
+	void (*epoch)(void *self, const struct train_point *point);
+	void (*health)(void *self, uint64_t epoch, const struct train_health *rows, size_t layers);
+};
+
 /* Trains on the calling thread and a team of the job's threads. As trainer_run. */
-int training_run(struct training *training, void (*epoch)(void *self, const struct train_point *point),
-		void *self, struct train_result *result, struct err *e);
+int training_run(struct training *training, const struct training_watch *watch, struct train_result *result,
+		struct err *e);
 
 uint64_t training_rows(const struct training *training); /* that are trained on; after training_load */
 bool training_validates(const struct training *training);

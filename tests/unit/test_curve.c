@@ -197,7 +197,7 @@ static unsigned char *encoded(size_t *size)
 	points[7].val_loss = NAN;
 	points[8].loss = INFINITY;
 	points[9].accuracy = -0.0;
-	ck_assert_int_eq(curve_encode(points, POINTS, &data, size, &e), 0);
+	ck_assert_int_eq(curve_encode(points, POINTS, NULL, 0, 0, &data, size, &e), 0);
 	return data;
 }
 
@@ -230,7 +230,7 @@ START_TEST(blocks)
 	curve_clear(&curve);
 	curve_clear(&curve);
 	free(data);
-	ck_assert_int_eq(curve_encode(NULL, 0, &data, &size, &e), 0);
+	ck_assert_int_eq(curve_encode(NULL, 0, NULL, 0, 0, &data, &size, &e), 0);
 	ck_assert_uint_eq(size, CURVE_HEAD_BYTES);
 	ck_assert_int_eq(curve_decode(&curve, data, size, 0, UINT64_MAX, &e), 0);
 	ck_assert_uint_eq(curve.count, 0);
@@ -361,10 +361,12 @@ START_TEST(texts)
 				.learning_rate = 1e-10,
 				.seconds = 0.5 },
 	};
-	const struct curve curve = { points, 2, 2 }, nothing = { 0 };
-	const struct curve_view all = { 42, 1000, true, false, true },
-				training = { 7, 2, false, true, false };
-	const struct curve_view both = { 7, 2, true, true, true };
+	const struct curve curve = { .points = points, .count = 2, .capacity = 2 }, nothing = { 0 };
+	const struct curve_view all = { .job = 42, .total = 1000, .accuracy = true, .validated = true },
+				training = { .job = 7, .total = 2, .mae = true };
+	const struct curve_view both = {
+		.job = 7, .total = 2, .accuracy = true, .mae = true, .validated = true
+	};
 
 	ck_assert_str_eq(written(curve_write_json, &curve, &all),
 			"{\"job\":\"42\",\"total\":1000,\"returned\":2,\"epoch\":[1,2],\"step\":[5,10],\"loss\":[0.5,null],"
@@ -392,11 +394,64 @@ START_TEST(texts)
 }
 END_TEST
 
+/* Health lies before the points of a block, is read back by epoch, and thins to its own last row. */
+START_TEST(health_lies_beside_the_points)
+{
+	struct train_health rows[2] = { { 1, 2, 0.5f, 0, NAN }, { 3, 4, 0.25f, NAN, 1 } };
+	struct train_point points[3] = { { .epoch = 1 }, { .epoch = 2 }, { .epoch = 3 } };
+	struct curve_health health = { 0 };
+	struct curve curve = { 0 };
+	unsigned char *data;
+	size_t size;
+
+	for (uint64_t epoch = 1; epoch <= 3; epoch++) {
+		rows[0].gradient_norm = (float)epoch;
+		ck_assert(curve_health_add(&health, epoch, rows, 2));
+	}
+	ck_assert_int_eq(curve_encode(points, 3, &health, 0, 3, &data, &size, &e), 0);
+	ck_assert_int_eq(curve_decode(&curve, data, size, 2, 3, &e), 0);
+	ck_assert_uint_eq(curve.count, 2);
+	ck_assert_uint_eq(curve.health.count, 2);
+	ck_assert_uint_eq(curve.health.layers, 2);
+	ck_assert_uint_eq(curve.health.epochs[0], 2);
+	ck_assert(curve.health.rows[0].gradient_norm == 2 && isnan(curve.health.rows[0].saturated));
+	ck_assert(curve.health.rows[1].weight_norm == 4 && curve.health.rows[1].saturated == 1);
+	curve_health_thin(&curve.health, 1);
+	ck_assert_uint_eq(curve.health.epochs[0], 3);
+	curve_clear(&curve);
+	for (size_t cut = 1; cut < size; cut++) /* a cut is found, or leaves whole points */
+		if (!curve_decode(&curve, data, cut, 0, UINT64_MAX, &e))
+			ck_assert_uint_lt(curve.count, 3);
+		else
+			curve_clear(&curve);
+	curve_clear(&curve);
+	data[8] = 0xFF; /* more rows than bytes */
+	ck_assert_int_eq(curve_decode(&curve, data, size, 0, UINT64_MAX, &e), ERR_CORRUPT);
+	curve_clear(&curve);
+	free(data);
+	curve_health_clear(&health);
+}
+END_TEST
+
+START_TEST(health_is_kept_by_buckets)
+{
+	size_t kept = 0;
+
+	for (uint64_t epoch = 1; epoch <= CURVE_EVERY_MAX; epoch++)
+		ck_assert(curve_health_wanted(epoch));
+	for (uint64_t epoch = CURVE_EVERY_MAX + 1; epoch <= 1000000; epoch++)
+		kept += curve_health_wanted(epoch);
+	ck_assert_uint_gt(kept, 1000);
+	ck_assert_uint_lt(kept, 4 * CURVE_EVERY_MAX);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = { early_epochs_are_all_kept, ten_million_epochs, an_end_within_a_bucket,
-		a_nan_hides_no_minimum, the_last_epoch_stays, blocks, blocks_of_the_first_releases, thinning,
-		thinning_keeps_extremes, texts, NULL };
+	const TTest *const tests[] = { health_lies_beside_the_points, health_is_kept_by_buckets,
+		early_epochs_are_all_kept, ten_million_epochs, an_end_within_a_bucket, a_nan_hides_no_minimum,
+		the_last_epoch_stays, blocks, blocks_of_the_first_releases, thinning, thinning_keeps_extremes,
+		texts, NULL };
 
 	return suite_main("curve", tests, 60);
 }
