@@ -216,6 +216,9 @@ def test_where_training_goes_on_from(c, tables, fresh):
     assert weights(c, fresh, named) != weights(c, fresh, latest)
 
 
+FULL_BATCH = ("rprop", "lbfgs", "conjugate_gradient")
+
+
 def test_every_parameter_of_every_optimizer(c, tables):
     other = {"learning_rate": 0.0031, "momentum": 0.5, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.01,
              "weight_decay": 0.1}
@@ -223,6 +226,8 @@ def test_every_parameter_of_every_optimizer(c, tables):
     for optimizer in c.get("/v1/catalog")["optimizers"]:
         name = optimizer["name"]
         assert optimizer["parameters"][0]["name"] == "learning_rate"
+        if name in FULL_BATCH:  # test_optimizers.py tries their parameters
+            continue
         base = {"name": name, "learning_rate": 0.1}  # so long a step that lion's signs change
         plain = weights(c, "optimized", c.train("optimized", {**PLAIN, "optimizer": base}))
         for parameter in optimizer["parameters"]:
@@ -230,6 +235,18 @@ def test_every_parameter_of_every_optimizer(c, tables):
             job = c.train("optimized", {**PLAIN, "optimizer": {**base, parameter["name"]: value}})
             assert job["config"]["optimizer"][parameter["name"]] == value
             assert weights(c, "optimized", job) != plain, f"{name}: {parameter['name']} changes nothing"
+
+
+@pytest.mark.parametrize("name", FULL_BATCH)
+def test_what_does_not_go_with_all_rows_at_once(c, tables, name):
+    c.put("/v1/models/optimized", {"dataset": "plane", "target": "y", "layers": [4], "seed": 1})
+    job = c.train("optimized", {**PLAIN, "batch_size": "full", "optimizer": name})
+    assert job["config"]["batch_size"] == "full" == c.train("optimized", merged(PLAIN, {
+        "batch_size": ..., "optimizer": name}))["config"]["batch_size"]
+    for field, value in (("batch_size", 16), ("accumulate", 2), ("gradient_clip_norm", 1), ("gradient_clip_value", 1)):
+        body = {**PLAIN, "batch_size": "full", "optimizer": name, field: value}
+        refused = c.post("/v1/models/optimized:train", body, status=422)
+        assert refused.pointers() == [f"/{field}"] and name in refused["detail"]
 
 
 def test_threads_and_shuffle_are_reproducible(c, tables, fresh):
