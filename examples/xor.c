@@ -16,8 +16,7 @@ static int learn(struct net *net, const struct gemm_engine *engine, struct err *
 	struct train_config config = { .epochs = 5000,
 		.target_loss = 0.001, /* good enough */
 		.optimizer = optim_find("adam"),
-		.optimizer_params = { 0.02, 0.9, 0.999,
-				1e-8 }, /* learning rate, decays of the moments, epsilon */
+		.optimizer_params = { 0.02, 0.9, 0.999, 1e-8 }, /* as params of the row has them */
 		.objectives = &objective };
 	struct trainer *trainer = NULL;
 	struct train_result result;
