@@ -238,14 +238,14 @@ def test_every_parameter_of_every_optimizer(c, tables):
 
 
 @pytest.mark.parametrize("name", FULL_BATCH)
-def test_what_does_not_go_with_all_rows_at_once(c, tables, name):
-    c.put("/v1/models/optimized", {"dataset": "plane", "target": "y", "layers": [4], "seed": 1})
-    job = c.train("optimized", {**PLAIN, "batch_size": "full", "optimizer": name})
-    assert job["config"]["batch_size"] == "full" == c.train("optimized", merged(PLAIN, {
+def test_what_does_not_go_with_all_rows_at_once(c, tables, fresh, name):
+    c.put(f"/v1/models/{fresh}", {"dataset": "plane", "target": "y", "layers": [4], "seed": 1})
+    job = c.train(fresh, {**PLAIN, "batch_size": "full", "optimizer": name})
+    assert job["config"]["batch_size"] == "full" == c.train(fresh, merged(PLAIN, {
         "batch_size": ..., "optimizer": name}))["config"]["batch_size"]
     for field, value in (("batch_size", 16), ("accumulate", 2), ("gradient_clip_norm", 1), ("gradient_clip_value", 1)):
         body = {**PLAIN, "batch_size": "full", "optimizer": name, field: value}
-        refused = c.post("/v1/models/optimized:train", body, status=422)
+        refused = c.post(f"/v1/models/{fresh}:train", body, status=422)
         assert refused.pointers() == [f"/{field}"] and name in refused["detail"]
 
 
