@@ -43,11 +43,25 @@ struct training {
 
 /* ---- sizes ---- */
 
+/* Inputs, targets and what each target counts. */
 static size_t matrix_bytes(const struct definition *d, uint64_t rows)
 {
 	size_t width = size_add(definition_input_width(d), definition_output_width(d));
 
+	width = size_add(width, d->outputs_count);
+
 	return rows > UINT32_MAX ? SIZE_MAX : size_mul(size_mul(width, sizeof(real)), rows);
+}
+
+/* Blocks as large as the network's parameters: its own and their gradient, the optimizer's, those of what is asked for,
+ * and the file that is written at the end. */
+static size_t parameter_blocks(const struct train_config *c)
+{
+	size_t blocks = 3 + optim_moments(c->optimizer, c->optimizer_params);
+
+	blocks += c->patience && c->restore_best;
+	blocks += c->ema_decay > 0;
+	return blocks + (c->accumulate > 1);
 }
 
 size_t training_bytes(const struct definition *d, const struct train_request *request, uint64_t rows)
@@ -59,8 +73,7 @@ size_t training_bytes(const struct definition *d, const struct train_request *re
 	if (!batch || batch > rows) batch = rows;
 	for (size_t i = 0; i < d->layers_count; i++)
 		widest = size_add(widest, d->layers[i].units);
-	bytes = size_add(bytes,
-			size_mul(parameters, 8 * sizeof(real))); /* weights, gradient, moments, best, blob */
+	bytes = size_add(bytes, size_mul(parameters, parameter_blocks(&request->core) * sizeof(real)));
 	bytes = size_add(bytes, size_mul(size_mul(batch, widest), 4 * sizeof(real)));
 	return size_add(bytes, size_mul(rows, sizeof(uint8_t) + 2 * sizeof(uint32_t)));
 }

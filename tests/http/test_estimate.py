@@ -11,6 +11,8 @@ def test_it_says_what_training_would_take(c, fresh):
     assert small["config"]["epochs"] == 10
     assert small["expected_seconds"] == 10 * small["epoch_seconds"] > 0
     assert small["training_bytes"] > 3 * small["size_bytes"]
+    many = c.post(f"/v1/models/{fresh}:estimate", {"dataset": "plane", "validation": None, "optimizer": "lbfgs"})
+    assert many["training_bytes"] > small["training_bytes"] + 15 * small["size_bytes"], "it keeps a history"
     half = c.post(f"/v1/models/{fresh}:estimate", {"dataset": "plane", "validation": {"split": 0.5}})
     assert half["rows"] == len(GRID) // 2
     assert c.get(f"/v1/jobs?model={fresh}")["jobs"] == [], "nothing was started"
