@@ -16,10 +16,32 @@ static real floored(real p)
 	return p < PROBABILITY_FLOOR ? PROBABILITY_FLOOR : p;
 }
 
+/* A sum of log(1 + x) over rows, with one logarithm for many of them: they are multiplied until the product is large. A
+ * small x is a series instead, which keeps it exact. */
+struct log_sum {
+	double product, sum;
+};
+
+#define SERIES_END  1e-3 /* x^6 / 6 is nothing beside x below it */
+#define PRODUCT_END 1e280
+
+static void log_sum_add(struct log_sum *l, double x)
+{
+	if (x < SERIES_END) {
+		l->sum += x * (1 - x * (1.0 / 2 - x * (1.0 / 3 - x * (1.0 / 4 - x / 5))));
+		return;
+	}
+	l->product *= 1 + x;
+	if (l->product < PRODUCT_END) return;
+	l->sum += log(l->product);
+	l->product = 1;
+}
+
 /* One row of -sum y log softmax(z), y summing to 1: log sum exp(z) - sum y z. With the largest z_m taken off,
- * sum exp(z - z_m) is 1 + s, where s is the sum of the other outputs over a_m; log1p keeps a small s exact.
- * smoothing takes that share of y and spreads it evenly. */
-static double softmax_row_loss(const real *z, const real *a, const real *y, size_t units, double smoothing)
+ * sum exp(z - z_m) is 1 + s, where s is the sum of the other outputs over a_m. The logarithm goes into *logs, the rest
+ * is returned. smoothing takes that share of y and spreads it evenly. */
+static double softmax_row_loss(const real *z, const real *a, const real *y, size_t units, double smoothing,
+		struct log_sum *logs)
 {
 	double others = 0, expected = 0, keep = 1 - smoothing, spread = smoothing / (double)units;
 	size_t m = 0;
@@ -30,7 +52,8 @@ static double softmax_row_loss(const real *z, const real *a, const real *y, size
 		if (u != m) others += (double)a[u];
 		expected += (keep * (double)y[u] + spread) * ((double)z[m] - (double)z[u]);
 	}
-	return expected + log1p(others / (double)a[m]);
+	log_sum_add(logs, others / (double)a[m]);
+	return expected;
 }
 
 static double cross_entropy_value(const real *z, const real *a, const real *y, size_t rows, size_t units,
@@ -39,10 +62,12 @@ static double cross_entropy_value(const real *z, const real *a, const real *y, s
 	double keep = 1 - params[0], spread = params[0] / (double)units, sum = 0;
 
 	if (joint) {
+		struct log_sum logs = { .product = 1 };
+
 		for (size_t b = 0; b < rows; b++)
 			sum += softmax_row_loss(
-					z + b * units, a + b * units, y + b * units, units, params[0]);
-		return sum;
+					z + b * units, a + b * units, y + b * units, units, params[0], &logs);
+		return sum + logs.sum + log(logs.product);
 	}
 	for (size_t i = 0; i < rows * units; i++) {
 		double target = keep * (double)y[i] + spread;

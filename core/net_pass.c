@@ -40,14 +40,25 @@ static const real *seen(const struct pass *pass, int layer)
 	return pass->step && at->mask ? at->dropped : at->a;
 }
 
+#define COPY_NUMBERS_MIN 64 /* below it a call of memcpy takes longer than a loop */
+
+/* Every row of z (B,C) becomes b (C). */
+static void put_biases(const real *restrict b, size_t columns, real *restrict z, size_t batch)
+{
+	for (size_t row = 0; row < batch; row++, z += columns)
+		if (columns >= COPY_NUMBERS_MIN)
+			memcpy(z, b, columns * sizeof *z);
+		else
+			for (size_t c = 0; c < columns; c++)
+				z[c] = b[c];
+}
+
 /* z (B,C) = x (B,I) W (I,C) + b. */
 static void weighted_inputs(const struct pass *pass, const struct layer *layer, real *z)
 {
 	size_t columns = layer->columns;
 
-	if (layer->biases)
-		for (size_t b = 0; b < pass->batch; b++)
-			memcpy(z + b * columns, layer->biases, columns * sizeof *z);
+	if (layer->biases) put_biases(layer->biases, columns, z, pass->batch);
 	for (size_t s = 0; s < layer->sources_count; s++) {
 		const struct layer_source *source = &layer->sources[s];
 		struct gemm_args product = {
