@@ -129,14 +129,16 @@ static int check_verb(const struct verb *verb, const struct model *model, struct
 {
 	bool classifies = encoder_column(model->targets, 0)->kind == COLUMN_CATEGORY;
 
+	if (verb != &verb_classify && verb != &verb_regress) return 0;
+	if (encoder_columns(model->targets) > 1)
+		return err_set(e, ERR_INVALID, "this model predicts %zu outputs; ask it with :predict",
+				encoder_columns(model->targets));
 	if (verb == &verb_classify && !classifies)
 		return err_set(e, ERR_INVALID,
 				"this model predicts a number; ask it with :regress or :predict");
 	if (verb == &verb_regress && classifies)
 		return err_set(e, ERR_INVALID,
 				"this model predicts a category; ask it with :classify or :predict");
-	if (verb == &verb_regress && encoder_columns(model->targets) > 1)
-		return err_set(e, ERR_INVALID, "this model has several outputs; ask it with :predict");
 	return 0;
 }
 

@@ -443,6 +443,9 @@ def test_several_outputs(c, fresh):
     answer = c.predict(f"{fresh}-plain", [[1], [7]]).json
     assert [row["kind"] for row in answer["labels"]] == ["low", "high"]
     assert [row["size"][0] for row in answer["predictions"]] == pytest.approx([3, 15], abs=1.5)
+    for verb in ("classify", "regress"):
+        refused = c.post(f"/v1/models/{fresh}-plain:{verb}", {"examples": [[1]]}, status=400)
+        assert ":predict" in refused["detail"]
     changes = [({**size, "loss": "huber"}, kind), ({**size, "weight": 20}, kind), ({**size, "activation": "relu"}, kind)]
     for number, outputs in enumerate(changes):
         other, again = trained(str(number), *outputs)
