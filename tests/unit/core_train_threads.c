@@ -10,6 +10,7 @@
 #define HIDDEN    256
 #define ROWS      200
 #define BATCH     128
+#define LAYERS    4
 #define TEAMS_MIN 8 /* calls of a team in each of the 4 steps, at the least */
 
 /* A team that remembers which of its members did something. */
@@ -50,7 +51,7 @@ static struct watched watched_of(int threads)
 
 struct kept {
 	struct curve curve;
-	struct train_health health[2];
+	struct train_health health[LAYERS];
 };
 
 static void keep_point(void *self, const struct train_point *point)
@@ -66,7 +67,8 @@ static void keep_health(void *self, const struct train_point *point, const struc
 
 static struct net *train(struct watched *watched, struct kept *kept)
 {
-	struct layer_spec layers[2] = { layer_of(HIDDEN, "relu"), layer_of(CLASSES, "softmax") };
+	struct layer_spec layers[LAYERS] = { layer_of(HIDDEN, "relu"), layer_of(HIDDEN, "prelu"),
+		layer_of(HIDDEN, "maxout"), layer_of(CLASSES, "softmax") };
 	real *x = random_numbers(ROWS * WIDE, 1), *y = random_classes(ROWS, CLASSES, 2);
 	const struct train_data data = { .x = x, .y = y, .rows = ROWS };
 	struct objective objective = objective_of("cross_entropy");
@@ -91,8 +93,14 @@ static struct net *train(struct watched *watched, struct kept *kept)
 
 	objective.category = true;
 	layers[0].dropout = 0.1;
+	layers[1].normalization = NORMALIZATION_BATCH;
+	layers[2].normalization = NORMALIZATION_LAYER;
+	layers[2].from[0] = NET_INPUTS;
+	layers[2].from[1] = 1;
+	layers[2].from_count = 2;
+	layers[2].max_norm = 3;
 	params_fallback(config.optimizer->params, config.optimizer_params);
-	OK(net_new(&net, WIDE, layers, 2, &e), e);
+	OK(net_new(&net, WIDE, layers, LAYERS, &e), e);
 	net_init(net, 1);
 	kept->curve.count = 0;
 	OK(trainer_new(&trainer, net, &config, &data, &data, test_engine(), &watched->team, &e), e);
@@ -126,6 +134,8 @@ START_TEST(the_bits_are_the_same)
 			continue;
 		}
 		ck_assert_mem_eq(net_block(one), net_block(net), parameters * sizeof(real));
+		ck_assert_mem_eq(net_statistics_block(one), net_statistics_block(net),
+				net_statistics(net) * sizeof(real));
 		ck_assert_mem_eq(kept[0].health, kept[i].health, sizeof kept[0].health);
 		ck_assert_mem_eq(kept[0].curve.points, kept[i].curve.points,
 				2 * sizeof kept[0].curve.points[0]);
