@@ -13,14 +13,24 @@
 
 #define CLASS_HINT_MAX 20 /* an integer target with at most this many values may be meant as classes */
 
-/* Default network: one hidden layer, wide enough for the data and no wider than they can feed. Its penalty is that of
- * a Gaussian prior of fixed width on the weights (MacKay, 1992, "A practical Bayesian framework for backpropagation
- * networks"): a row's share of it fades as the rows grow. The two widths are the best of those tried on
- * examples/data by bench/quality.py. */
+/* Default network: one hidden layer of relu, held down by l2. Its width matters little (16 and 64 units at least did
+ * equally well wherever it was tried), l2 does. l2 is a Gaussian prior on the weights (MacKay, 1992, "A practical
+ * Bayesian framework for backpropagation networks"), so a row's share of it fades as the rows grow: prior / rows.
+ * How strong it is follows from the shape:
+ *
+ *	classes  sqrt(inputs) * 2 / classes
+ *	numbers  7 * sqrt(inputs)
+ *
+ * More inputs offer more directions that fit noise: the largest correlation of a unit with noise, over all its
+ * directions, grows as sqrt(inputs), and so must what stands against it (Neal, 1996, "Bayesian learning for neural
+ * networks", scales a prior with a unit's inputs too). With more classes each output has fewer rows on its side
+ * and less noise. Numbers need more, as their noise has no bound. The factors 1 and 7 and the cap were chosen on
+ * synthetic data: docs/engine.md. */
 #define DEFAULT_UNITS_MIN     16
 #define DEFAULT_UNITS_MAX     256
-#define DEFAULT_PRIOR_CLASSES 3.0
-#define DEFAULT_PRIOR_NUMBERS 30.0
+#define DEFAULT_PRIOR_CLASSES 1.0
+#define DEFAULT_PRIOR_NUMBERS 7.0
+#define DEFAULT_PRIOR_MAX     30.0 /* hundreds of inputs are seldom all noise */
 
 /* ---- columns of a data set ---- */
 
@@ -248,9 +258,19 @@ size_t definition_output_width(const struct definition *d)
 	return width;
 }
 
+static double default_prior(const struct definition *d)
+{
+	double directions = sqrt((double)definition_input_width(d));
+	double prior = DEFAULT_PRIOR_NUMBERS * directions;
+
+	if (definition_classifies(d))
+		prior = DEFAULT_PRIOR_CLASSES * directions * 2 / (double)definition_output_width(d);
+	return prior < DEFAULT_PRIOR_MAX ? prior : DEFAULT_PRIOR_MAX;
+}
+
 static void default_layer(struct definition *d, uint64_t rows)
 {
-	double prior = definition_classifies(d) ? DEFAULT_PRIOR_CLASSES : DEFAULT_PRIOR_NUMBERS;
+	double prior = default_prior(d);
 	size_t units = DEFAULT_UNITS_MIN;
 
 	while (units < DEFAULT_UNITS_MAX && units * units < rows)

@@ -1,8 +1,10 @@
 /* train_request.c - reads and completes what :train is asked. See train_request.h.
  *
- * Defaults: Adam with batches of TRAIN_BATCH. Up to SMALL_ROWS rows all of them are trained on for a fixed number of
- * epochs, as few held-out rows say little; above that a tenth is held out and training stops when it no longer
- * improves on it.
+ * What is chosen when nothing is said, from the number of rows: Adam at a constant rate, and epochs for about
+ * DEFAULT_STEPS steps, as it is steps that bring a network to its minimum: 30 rows need many more epochs than
+ * 10,000. Up to MANY_ROWS all rows are trained on and the penalty of the default layers (definition_resolve.c)
+ * guards against overfitting: a tenth held out would cost more than it tells. Above, a tenth is plenty to see
+ * when to stop. docs/engine.md has the reasons.
  */
 #include "server/codec/train_request.h"
 
@@ -21,12 +23,16 @@
 #define EMA_MAX          0.9999999
 #define NOISE_MAX        1e6
 #define CLASS_WEIGHT_MAX 1e9
-#define TRAIN_BATCH      32
-#define SMALL_ROWS       1000
-#define DEFAULT_SPLIT    0.1
-#define DEFAULT_EPOCHS   200
-#define DEFAULT_PATIENCE 20
 #define DEFAULT_RATE     0.003
+#define DEFAULT_STEPS    4000
+#define DEFAULT_BATCH    32
+#define EPOCHS_LEAST     50 /* each row is seen so often at least */
+#define EPOCHS_MOST      1000
+#define MANY_ROWS        20000 /* above: a part held out, larger batches */
+#define MANY_BATCH       128
+#define MANY_EPOCHS      200 /* early stopping ends most runs before */
+#define DEFAULT_SPLIT    0.1
+#define DEFAULT_PATIENCE 20
 
 struct said {
 	const char *dataset, *from, *note;
@@ -368,22 +374,33 @@ static void resolve_full_batch(struct train_request *r, struct faults *faults)
 	r->batch_said = r->batch_full = true;
 }
 
+/* Of batches of so many rows. */
+static uint64_t default_epochs(uint64_t rows, size_t batch)
+{
+	uint64_t steps = (rows + batch - 1) / batch, epochs = (DEFAULT_STEPS + steps - 1) / steps;
+
+	return epochs < EPOCHS_LEAST ? EPOCHS_LEAST : epochs > EPOCHS_MOST ? EPOCHS_MOST : epochs;
+}
+
 void train_request_resolve(
 		struct train_request *r, uint64_t rows, unsigned threads_max, struct faults *faults)
 {
-	bool large = rows > SMALL_ROWS;
+	bool many = rows > MANY_ROWS;
+	size_t usual = many ? MANY_BATCH : DEFAULT_BATCH;
 	uint64_t training;
 
-	if (!r->validation_said && large) r->split = DEFAULT_SPLIT;
+	if (!r->validation_said && many) r->split = DEFAULT_SPLIT;
 	if (r->split > 0 && rows < 2)
 		faults_add(faults, ERR_RANGE, "/validation/split",
 				"there is only one row; a split needs two");
-	resolve_stopping(r, !r->validation_said && large, faults);
-	if (!r->epochs_said) r->core.epochs = DEFAULT_EPOCHS;
+	resolve_stopping(r, !r->validation_said && many, faults);
 	if (!r->optimizer_said) r->core.optimizer_params[0] = DEFAULT_RATE;
 	training = train_request_rows(r, rows);
 	if (r->core.optimizer->iterate) resolve_full_batch(r, faults);
-	if (!r->batch_said) r->core.batch_size = training < TRAIN_BATCH ? training : TRAIN_BATCH;
+	if (training < usual) usual = training ? training : 1;
+	if (!r->batch_said) r->core.batch_size = usual;
+	/* Epochs are those of the usual batches, whatever batch was said: a larger one makes no run shorter. */
+	if (!r->epochs_said) r->core.epochs = many ? MANY_EPOCHS : default_epochs(training, usual);
 	if (r->batch_full) r->core.batch_size = 0;
 	if (r->core.batch_size > training)
 		faults_add(faults, ERR_RANGE, "/batch_size",

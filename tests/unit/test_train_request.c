@@ -136,9 +136,15 @@ START_TEST(what_is_chosen)
 		uint64_t rows;
 		const char *field, *shown;
 	} cases[] = {
-		{ 150, "epochs", "200" },
+		/* enough for some 4000 steps, but each row 50 times and no more than 1000 times */
+		{ 5, "epochs", "1000" },
+		{ 500, "epochs", "250" },
+		{ 1999, "epochs", "64" },
+		{ 20000, "epochs", "50" },
+		{ 20001, "epochs", "200" },
 		{ 150, "batch_size", "32" },
 		{ 5, "batch_size", "5" }, /* not above the data */
+		{ 20001, "batch_size", "128" },
 		{ 150, "shuffle", "true" },
 		{ 150, "seed", "0" },
 		{ 150, "threads", "4" },
@@ -146,10 +152,10 @@ START_TEST(what_is_chosen)
 		{ 150, "target_loss", "null" },
 		{ 150, "from", "\"scratch\"" },
 		/* few rows: all are trained on; many: a tenth says when to stop */
-		{ 1000, "validation", "null" },
-		{ 1000, "early_stopping", "null" },
-		{ 1001, "validation", "{\"split\":0.1}" },
-		{ 1001, "early_stopping",
+		{ 20000, "validation", "null" },
+		{ 20000, "early_stopping", "null" },
+		{ 20001, "validation", "{\"split\":0.1}" },
+		{ 20001, "early_stopping",
 				"{\"monitor\":\"val_loss\",\"patience\":20,\"min_delta\":0,\"restore_best\":true}" },
 	};
 	struct train_request r;
@@ -158,9 +164,9 @@ START_TEST(what_is_chosen)
 		r = resolves("", cases[i].rows, 4);
 		ck_assert_str_eq(shown(&r, cases[i].field), cases[i].shown);
 	}
-	r = resolves("\"validation\":null", 5000, 4); /* off is off */
+	r = resolves("\"validation\":null", 50000, 4); /* off is off */
 	ck_assert_str_eq(shown(&r, "early_stopping"), "null");
-	r = resolves("\"early_stopping\":null", 5000, 4);
+	r = resolves("\"early_stopping\":null", 50000, 4);
 	ck_assert_str_eq(shown(&r, "validation"), "{\"split\":0.1}");
 	r = resolves("\"early_stopping\":{}", 500, 4); /* nothing held out: looks at the loss */
 	ck_assert_str_eq(r.monitor, "loss");
@@ -294,9 +300,9 @@ START_TEST(faults_that_the_data_show)
 		{ "\"validation\":{\"split\":0.2}", 1, "/validation/split" },
 		{ "\"validation\":{\"split\":0.2}", 2, NULL },
 		{ "\"early_stopping\":{\"monitor\":\"val_loss\"}", 100, "/early_stopping/monitor" },
-		{ "\"early_stopping\":{\"monitor\":\"val_loss\"},\"validation\":null", 5000,
+		{ "\"early_stopping\":{\"monitor\":\"val_loss\"},\"validation\":null", 50000,
 				"/early_stopping/monitor" },
-		{ "\"early_stopping\":{\"monitor\":\"val_loss\"}", 5000, NULL },
+		{ "\"early_stopping\":{\"monitor\":\"val_loss\"}", 50000, NULL },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
