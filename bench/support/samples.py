@@ -69,7 +69,7 @@ def file(name):
 def table(x, y, words=None):
     """y of whole numbers are classes. words: more columns, of whole numbers that become words."""
     columns = {f"x{i}": column for i, column in enumerate(np.round(np.transpose(x), 6))}
-    for i, column in enumerate(words or []):
+    for i, column in enumerate([] if words is None else words):
         columns[f"word{i}"] = np.array([f"w{value}" for value in column])
     return Table(columns, y if y.dtype.kind == "f" else np.array([f"c{value}" for value in y.astype(int)]))
 

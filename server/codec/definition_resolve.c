@@ -14,22 +14,21 @@
 #define CLASS_HINT_MAX 20 /* an integer target with at most this many values may be meant as classes */
 
 /* Default network: one hidden layer of relu, held down by l2. Its width matters little (16 and 64 units at least did
- * equally well wherever it was tried), l2 does. l2 is a Gaussian prior on the weights (MacKay, 1992, "A practical
- * Bayesian framework for backpropagation networks"), so a row's share of it fades as the rows grow: prior / rows.
- * How strong it is follows from the shape:
+ * equally well wherever it was tried), l2 does. l2 is the precision of a Gaussian prior on the weights (MacKay, 1992,
+ * "A practical Bayesian framework for backpropagation networks") divided by the rows. How strong that is:
  *
- *	classes  sqrt(inputs) * 2 / classes
- *	numbers  7 * sqrt(inputs)
+ *	classes  0.3 sqrt(inputs) rows^(1/4) * 2 / classes
+ *	numbers  1.7 sqrt(inputs) rows^(1/4)
  *
- * More inputs offer more directions that fit noise: the largest correlation of a unit with noise, over all its
- * directions, grows as sqrt(inputs), and so must what stands against it (Neal, 1996, "Bayesian learning for neural
- * networks", scales a prior with a unit's inputs too). With more classes each output has fewer rows on its side
- * and less noise. Numbers need more, as their noise has no bound. The factors 1 and 7 and the cap were chosen on
- * synthetic data: docs/engine.md. */
+ * More inputs offer more directions that fit noise: a unit's largest correlation with noise, over all its directions,
+ * grows as sqrt(inputs rows), and what is to stand against noise must grow as fast; for data without noise a
+ * prior is best that does not grow with the rows. The data's noise is not known here, and a fourth root lies between.
+ * With more classes each output has fewer rows on its side and less noise. Numbers need more, as their noise has no
+ * bound. The factors and the cap were chosen on synthetic data: docs/engine.md. */
 #define DEFAULT_UNITS_MIN     16
 #define DEFAULT_UNITS_MAX     256
-#define DEFAULT_PRIOR_CLASSES 1.0
-#define DEFAULT_PRIOR_NUMBERS 7.0
+#define DEFAULT_PRIOR_CLASSES 0.3
+#define DEFAULT_PRIOR_NUMBERS 1.7
 #define DEFAULT_PRIOR_MAX     30.0 /* hundreds of inputs are seldom all noise */
 
 /* ---- columns of a data set ---- */
@@ -258,19 +257,19 @@ size_t definition_output_width(const struct definition *d)
 	return width;
 }
 
-static double default_prior(const struct definition *d)
+static double default_prior(const struct definition *d, uint64_t rows)
 {
-	double directions = sqrt((double)definition_input_width(d));
-	double prior = DEFAULT_PRIOR_NUMBERS * directions;
+	double shape = sqrt((double)definition_input_width(d)) * pow((double)rows, 0.25);
+	double prior = DEFAULT_PRIOR_NUMBERS * shape;
 
 	if (definition_classifies(d))
-		prior = DEFAULT_PRIOR_CLASSES * directions * 2 / (double)definition_output_width(d);
+		prior = DEFAULT_PRIOR_CLASSES * shape * 2 / (double)definition_output_width(d);
 	return prior < DEFAULT_PRIOR_MAX ? prior : DEFAULT_PRIOR_MAX;
 }
 
 static void default_layer(struct definition *d, uint64_t rows)
 {
-	double prior = default_prior(d);
+	double prior = default_prior(d, rows);
 	size_t units = DEFAULT_UNITS_MIN;
 
 	while (units < DEFAULT_UNITS_MAX && units * units < rows)
