@@ -3,7 +3,7 @@ MLP with its defaults and its logistic or ridge regression, on the 30 % of the r
 
 usage: bench/quality.py [SPLITS [SYNTHETIC_SPLITS]]     (Debian: python3-sklearn; make sets DESCENTD; takes minutes)
 
-Two tables: the files of examples/data, and synthetic sets of many shapes, on which the defaults were chosen. A split is
+Two tables: the files of examples/data, and synthetic sets of many shapes, on which the defaults were worked out. A split is
 made once and used by all. A figure is the mean over the splits; the difference is paired, to the better peer of the
 two, with its standard error. The verdict asks that the score is no more than one standard error below it, and the log
 loss no more than one above.

@@ -1,5 +1,5 @@
 """Data for bench/quality.py: the files of examples/data, and synthetic sets of many shapes, made by scikit-learn's
-generators and a few lines of NumPy. The defaults were chosen on sets like these, not on the files.
+generators and a few lines of NumPy. The defaults were worked out on sets like these; the files were the check.
 
 A maker takes a seed and gives a Table.
 """

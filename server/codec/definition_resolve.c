@@ -24,7 +24,7 @@
  * grows as sqrt(inputs rows), and what is to stand against noise must grow as fast; for data without noise a
  * prior is best that does not grow with the rows. The data's noise is not known here, and a fourth root lies between.
  * With more classes each output has fewer rows on its side and less noise. Numbers need more, as their noise has no
- * bound. The factors and the cap were chosen on synthetic data: docs/engine.md. */
+ * bound. docs/engine.md says how the factors and the cap were chosen. */
 #define DEFAULT_UNITS_MIN     16
 #define DEFAULT_UNITS_MAX     256
 #define DEFAULT_PRIOR_CLASSES 0.3
