@@ -31,6 +31,7 @@
 #define MANY_ROWS        20000 /* above: a part held out, larger batches */
 #define MANY_BATCH       128
 #define MANY_EPOCHS      200 /* early stopping ends most runs before */
+#define FULL_EPOCHS      200 /* of an optimizer that takes all rows at once: one iteration each */
 #define DEFAULT_SPLIT    0.1
 #define DEFAULT_PATIENCE 20
 
@@ -374,10 +375,11 @@ static void resolve_full_batch(struct train_request *r, struct faults *faults)
 	r->batch_said = r->batch_full = true;
 }
 
-/* Of batches of so many rows. */
+/* With batches of so many rows; no rows count as one. */
 static uint64_t default_epochs(uint64_t rows, size_t batch)
 {
-	uint64_t steps = (rows + batch - 1) / batch, epochs = (DEFAULT_STEPS + steps - 1) / steps;
+	uint64_t steps = rows ? (rows + batch - 1) / batch : 1;
+	uint64_t epochs = (DEFAULT_STEPS + steps - 1) / steps;
 
 	return epochs < EPOCHS_LEAST ? EPOCHS_LEAST : epochs > EPOCHS_MOST ? EPOCHS_MOST : epochs;
 }
@@ -401,6 +403,7 @@ void train_request_resolve(
 	if (!r->batch_said) r->core.batch_size = usual;
 	/* Epochs are those of the usual batches, whatever batch was said: a larger one makes no run shorter. */
 	if (!r->epochs_said) r->core.epochs = many ? MANY_EPOCHS : default_epochs(training, usual);
+	if (!r->epochs_said && r->core.optimizer->iterate) r->core.epochs = FULL_EPOCHS;
 	if (r->batch_full) r->core.batch_size = 0;
 	if (r->core.batch_size > training)
 		faults_add(faults, ERR_RANGE, "/batch_size",

@@ -137,6 +137,7 @@ START_TEST(what_is_chosen)
 		const char *field, *shown;
 	} cases[] = {
 		/* enough for some 4000 steps, but each row 50 times and no more than 1000 times */
+		{ 1, "epochs", "1000" },
 		{ 5, "epochs", "1000" },
 		{ 500, "epochs", "250" },
 		{ 1999, "epochs", "64" },
@@ -164,6 +165,8 @@ START_TEST(what_is_chosen)
 		r = resolves("", cases[i].rows, 4);
 		ck_assert_str_eq(shown(&r, cases[i].field), cases[i].shown);
 	}
+	r = resolves("", 0, 4); /* no rows are refused, and nothing is divided by them */
+	ck_assert_str_eq(shown(&r, "epochs"), "1000");
 	r = resolves("\"validation\":null", 50000, 4); /* off is off */
 	ck_assert_str_eq(shown(&r, "early_stopping"), "null");
 	r = resolves("\"early_stopping\":null", 50000, 4);
