@@ -398,7 +398,7 @@ END_TEST
 START_TEST(sizes_before_anything_is_read)
 {
 	struct faults faults = { 0 };
-	struct train_request request = { .core.batch_size = 32 };
+	struct train_request request = { .core = { .batch_size = 32, .optimizer = optim_find("adam") } };
 	struct definition d;
 	json_t *document = json_pack("{s:i,s:i,s:[i]}", "inputs", 100, "outputs", 1, "layers", 10);
 	size_t small, large;
