@@ -18,6 +18,8 @@
 #define EPSILON  1e-5 /* keeps a constant column from a division by 0 */
 #define MOMENTUM 0.1  /* share of the latest batch in the running statistics */
 
+#define APPLY_COLUMNS 64 /* whose factors are worked out at a time */
+
 struct norm {
 	const struct layer *layer;
 	const struct work_layer *at;
@@ -30,6 +32,23 @@ struct norm {
 static real inverse_root(real variance)
 {
 	return (real)(1 / sqrt((double)variance + EPSILON));
+}
+
+/* dL/dscale and dL/dshift of columns [from, to), in row order. */
+static void sum_columns(void *arg, size_t from, size_t to)
+{
+	const struct norm *n = arg;
+	size_t columns = n->layer->columns;
+
+	for (size_t c = from; c < to; c++)
+		n->scale[c] = n->shift[c] = 0;
+	for (size_t b = 0; b < n->batch; b++)
+		for (size_t c = from; c < to; c++) {
+			real g = n->z[b * columns + c];
+
+			n->shift[c] += g;
+			n->scale[c] += g * n->at->unit[b * columns + c];
+		}
 }
 
 /* ---- by batch ---- */
@@ -80,14 +99,17 @@ static void batch_apply(void *arg, size_t from, size_t to)
 {
 	const struct norm *n = arg;
 	const struct layer *layer = n->layer;
+	real factor[APPLY_COLUMNS];
 
-	for (size_t c = from; c < to; c++) {
-		real factor = layer->scale[c] * inverse_root(layer->variance[c]);
-
+	for (size_t first = from, count; first < to; first += count) {
+		count = to - first < APPLY_COLUMNS ? to - first : APPLY_COLUMNS;
+		for (size_t i = 0; i < count; i++)
+			factor[i] = layer->scale[first + i] * inverse_root(layer->variance[first + i]);
 		for (size_t b = 0; b < n->batch; b++) {
-			real *z = &n->z[b * layer->columns + c];
+			real *z = n->z + b * layer->columns + first;
 
-			*z = (*z - layer->mean[c]) * factor + layer->shift[c];
+			for (size_t i = 0; i < count; i++)
+				z[i] = (z[i] - layer->mean[first + i]) * factor[i] + layer->shift[first + i];
 		}
 	}
 }
@@ -98,15 +120,7 @@ static void batch_backward(void *arg, size_t from, size_t to)
 	size_t columns = n->layer->columns;
 	real share = (real)(1.0 / (double)n->batch);
 
-	for (size_t c = from; c < to; c++)
-		n->scale[c] = n->shift[c] = 0;
-	for (size_t b = 0; b < n->batch; b++)
-		for (size_t c = from; c < to; c++) {
-			real g = n->z[b * columns + c];
-
-			n->shift[c] += g;
-			n->scale[c] += g * n->at->unit[b * columns + c];
-		}
+	sum_columns(arg, from, to);
 	for (size_t b = 0; b < n->batch; b++)
 		for (size_t c = from; c < to; c++) {
 			real *g = &n->z[b * columns + c];
@@ -140,22 +154,6 @@ static void layer_forward(void *arg, size_t from, size_t to)
 			z[c] = n->layer->scale[c] * unit + n->layer->shift[c];
 		}
 	}
-}
-
-static void layer_sums(void *arg, size_t from, size_t to)
-{
-	const struct norm *n = arg;
-	size_t columns = n->layer->columns;
-
-	for (size_t c = from; c < to; c++)
-		n->scale[c] = n->shift[c] = 0;
-	for (size_t b = 0; b < n->batch; b++)
-		for (size_t c = from; c < to; c++) {
-			real g = n->z[b * columns + c];
-
-			n->shift[c] += g;
-			n->scale[c] += g * n->at->unit[b * columns + c];
-		}
 }
 
 static void layer_backward(void *arg, size_t from, size_t to)
@@ -198,7 +196,7 @@ void norm_backward(const struct layer *layer, const struct net_work *work, const
 	struct norm n = { .layer = layer, .at = at, .z = dz, .batch = batch, .scale = scale, .shift = shift };
 
 	if (layer->spec.normalization == NORMALIZATION_LAYER) {
-		net_ranges(work, layer->columns, batch, layer_sums, &n);
+		net_ranges(work, layer->columns, batch, sum_columns, &n);
 		net_ranges(work, batch, layer->columns, layer_backward, &n);
 	} else
 		net_ranges(work, layer->columns, batch, batch_backward, &n);
