@@ -55,7 +55,7 @@ int gemm_choose(const struct gemm_engine **out, const char *name, struct err *e)
 
 /* Parts are cut at multiples of this many rows or columns, so that no two threads write to one cache line of a
  * C whose rows are aligned, and tiles stay whole. */
-#define CUT_ROWS    14
+#define CUT_ROWS    12 /* whole bands of 6 */
 #define CUT_COLUMNS (2 * REAL_ALIGN / sizeof(real))
 
 struct job {
@@ -93,17 +93,36 @@ static void run_part(void *arg, int part, int parts)
 	if (count > 0) job->engine->run(&g);
 }
 
+/* The share of its time that the busiest of `threads` parts leaves to the others, from 0: all are as busy. */
+static double idle_share(size_t n, size_t cut, size_t threads)
+{
+	size_t pieces = (n + cut - 1) / cut, most = (pieces + threads - 1) / threads;
+
+	return 1 - (double)pieces / (double)(most * threads);
+}
+
+/* By columns where that deals out as evenly: then each part packs the columns of B that it uses, and no other does. A
+ * part of few columns, though, reads A more often than its work is worth. */
+#define EVEN_ENOUGH 0.05
+
+static bool better_by_rows(const struct gemm_args *args, size_t threads)
+{
+	double rows = idle_share(args->m, CUT_ROWS, threads),
+	       columns = idle_share(args->n, CUT_COLUMNS, threads);
+
+	return columns > rows + EVEN_ENOUGH || (args->n / threads < 2 * CUT_COLUMNS && args->n < args->m);
+}
+
 void gemm(const struct gemm_engine *engine, struct team *team, const struct gemm_args *args)
 {
 	size_t threads = (size_t)team_threads(team);
 	double work = (double)args->m * (double)args->n * (double)args->k;
-	struct job job = { engine, args, args->m / CUT_ROWS >= args->n / CUT_COLUMNS };
 
 	if (args->m == 0 || args->n == 0) return;
 	if (threads == 1 || work < (double)PART_WORK * (double)threads)
 		engine->run(args);
 	else
-		team->run(team, run_part, &job);
+		team->run(team, run_part, &(struct job){ engine, args, better_by_rows(args, threads) });
 }
 
 /* A block of so many rows and columns: both its sides are whole cache lines. */

@@ -190,7 +190,7 @@ static void try_shape(size_t m, size_t n, size_t k)
 }
 
 /* Sizes that each dimension is combined with while another takes every value. */
-static const size_t others[] = { 1, 3, 16, 37 };
+static const size_t others[] = { 1, 3, 16, 37, 67 };
 
 #define OTHERS (sizeof others / sizeof others[0])
 
@@ -229,6 +229,8 @@ START_TEST(shapes_larger_than_a_block)
 		{ 3, 1100, 520 },
 		{ 67, 33, 1537 },
 		{ 200, 97, 260 },
+		{ 50, 610, 520 }, /* B is packed however it lies, in more than one block of columns and of k */
+		{ 49, 1030, 300 },
 	};
 
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
@@ -424,6 +426,62 @@ START_TEST(choosing_an_engine)
 }
 END_TEST
 
+/* An engine that is left out by mistake would only show as slowness. */
+START_TEST(every_engine_of_this_cpu_can_be_had)
+{
+#ifdef __x86_64__
+	const struct gemm_engine *engine;
+	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+		      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+
+	ck_assert_int_eq(gemm_choose(&engine, "avx2", NULL), avx2 ? ERR_OK : ERR_INVALID);
+	ck_assert_int_eq(gemm_choose(&engine, "avx512", NULL), avx512 ? ERR_OK : ERR_INVALID);
+	ck_assert_str_eq(engine_called("auto")->name, avx512 ? "avx512" : avx2 ? "avx2" : "portable");
+#endif
+	ck_assert_str_eq(engine_called("portable")->name, "portable");
+}
+END_TEST
+
+/* The same product with each operand moved by every number of elements within a line: the same bits. */
+START_TEST(alignment_does_not_change_a_bit)
+{
+	enum { LINE_NUMBERS = REAL_ALIGN / sizeof(real), M = 20, N = 70, K = 300 };
+	struct buffer a = buffer_new(M * K + LINE_NUMBERS), b = buffer_new(K * N + LINE_NUMBERS);
+	struct buffer c = buffer_new(M * N + LINE_NUMBERS), moved_a = buffer_new(a.count);
+	struct buffer moved_b = buffer_new(b.count), expected = buffer_new(M * N);
+
+	buffer_fill(&a, 1);
+	buffer_fill(&b, 2);
+	for (size_t i = 0; gemm_engine_at(i); i++) {
+		for (size_t at = 0; at < 2 * LINE_NUMBERS; at++) {
+			size_t from_a = at % LINE_NUMBERS, from_b = at * 7 % LINE_NUMBERS;
+			size_t to = at * 3 % LINE_NUMBERS;
+			bool turned = at >= LINE_NUMBERS;
+			struct gemm_args g = { M, N, K, a.data, K, 1, b.data, turned ? 1 : N, turned ? K : 1,
+				expected.data, N, false };
+
+			if (!gemm_engine_at(i)->usable()) continue;
+			gemm(gemm_engine_at(i), NULL, &g);
+			memcpy(moved_a.data + from_a, a.data, M * K * sizeof(real));
+			memcpy(moved_b.data + from_b, b.data, K * N * sizeof(real));
+			g.a = moved_a.data + from_a;
+			g.b = moved_b.data + from_b;
+			g.c = c.data + to;
+			gemm(gemm_engine_at(i), NULL, &g);
+			ck_assert_msg(memcmp(g.c, expected.data, M * N * sizeof(real)) == 0,
+					"%s, moved by %zu", gemm_engine_at(i)->name, at);
+		}
+	}
+	buffer_free(&a);
+	buffer_free(&b);
+	buffer_free(&c);
+	buffer_free(&moved_a);
+	buffer_free(&moved_b);
+	buffer_free(&expected);
+}
+END_TEST
+
 START_TEST(transposing)
 {
 	static const size_t sizes[] = { 0, 1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 48, 65, 129 };
@@ -460,6 +518,8 @@ int main(void)
 		threads_do_not_change_a_bit,
 		small_products_do_not_wake_the_team,
 		choosing_an_engine,
+		every_engine_of_this_cpu_can_be_had,
+		alignment_does_not_change_a_bit,
 		transposing,
 		NULL,
 	};
