@@ -160,6 +160,18 @@ test: deps ## install what is missing, build, run every test but the slow kinds 
 unit: $(UNIT) ## run the unit tests
 	@tests/run.sh $(UNIT)
 
+# Those of core know their engine by DESCENTD_GEMM. The plain loops of naive are slow.
+CORE_UNIT    := $(filter $(BUILD)/tests/core_% $(BUILD)/tests/f64_%,$(UNIT))
+GEMM_ENGINES ?= $(shell sed -n 's/^flags[^:]*:/ /p' /proc/cpuinfo 2>/dev/null | head -n 1 | awk '{ \
+                for (i = 1; i <= NF; i++) has[$$i] = 1; \
+                printf "naive portable"; if (has["avx2"] && has["fma"]) printf " avx2"; \
+                if (has["avx512f"] && has["avx512vl"] && has["avx512dq"] && has["avx512bw"]) printf " avx512" }')
+
+.PHONY: unit-engines
+unit-engines: $(CORE_UNIT) ## run the unit tests of core once with each matrix engine that this CPU has
+	@set -e; for engine in $(GEMM_ENGINES); do echo "engine $$engine"; \
+		CK_TIMEOUT_MULTIPLIER=10 DESCENTD_GEMM=$$engine tests/run.sh $(CORE_UNIT); done
+
 http: all ## run the black-box tests against the daemon
 	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- -n $(JOBS) tests/http
 
