@@ -100,8 +100,8 @@ const struct option options[] = {
 	{ "memory-budget", "SIZE", SIZE(memory_budget_bytes), .places = OPTION_ANYWHERE,
 	  .fallback = "half of the memory", .computed = half_of_memory, .min = BUDGET_MIN, .max = BUDGET_MAX,
 	  .meaning = "what models, data and bodies may take together" },
-	{ "engine", "ENGINE", TEXT(engine), .places = OPTION_ANYWHERE, .fallback = "auto", .words = engines,
-	  .meaning = "matrix products: auto, naive, portable, avx2 or avx512" },
+	{ "engine", "ENGINE", .also = "gemm", TEXT(engine), .places = OPTION_ANYWHERE, .fallback = "auto", .words = engines,
+	  .meaning = "or gemm; matrix products: auto, naive, portable, avx2, avx512" },
 	{ "log-format", "FORMAT", WORD(log_format), .places = OPTION_ANYWHERE, .fallback = "text",
 	  .words = log_formats, .meaning = "lines of the log: text or json" },
 	{ "log-level", "LEVEL", WORD(log_level), .places = OPTION_ANYWHERE, .fallback = "info",
@@ -118,7 +118,7 @@ const struct option *option_find(const char *name)
 {
 	const struct option *option = options;
 
-	while (option->name && strcmp(option->name, name))
+	while (option->name && strcmp(option->name, name) && (!option->also || strcmp(option->also, name)))
 		option++;
 	return option->name ? option : NULL;
 }

@@ -25,6 +25,7 @@ enum option_places { OPTION_FLAG = 1, OPTION_ENVIRONMENT = 2, OPTION_FILE = 4, O
 struct option {
 	const char *name;     /* "max-body"; the variable is DESCENTD_MAX_BODY */
 	const char *argument; /* what stands for its value in --help */
+	const char *also;     /* another name that works wherever this one does; NULL: none */
 	enum option_type type;
 	unsigned places;            /* enum option_places */
 	const char *fallback;       /* its default, as it would be given; NULL: none */

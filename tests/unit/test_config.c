@@ -263,6 +263,11 @@ START_TEST(words_and_forms_are_checked)
 	ck_assert(!read_line("--listen [::]:0 --allow-host a,b --engine naive --log-level debug", NULL));
 	ck_assert_str_eq(config.engine, "naive");
 	ck_assert_uint_eq(config.log_level, LOG_LEVEL_DEBUG);
+	ck_assert(!read_line("", "DESCENTD_GEMM=portable"));
+	ck_assert_str_eq(config.engine, "portable");
+	ck_assert(!read_line("--gemm naive", "DESCENTD_GEMM=portable"));
+	ck_assert_str_eq(config.engine, "naive");
+	expect_fault(read_line("", "DESCENTD_GEMM=gpu"), "\"gpu\" is not auto");
 }
 END_TEST
 
