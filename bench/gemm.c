@@ -4,7 +4,8 @@
  * Build and run it with `make bench-gemm`; an argument names one engine to measure instead of all. Each figure
  * is the median of RUNS runs of about RUN_SECONDS each; the best run stands beside it, as the machine may be
  * shared. NN is the forward pass, TN (A lies as (K, M)) the gradient of the weights. A product with one row is
- * bound by the memory that B is read from, so its GB/s are given too.
+ * bound by the memory that B is read from: its GB/s are given too, and what share they are of those of a sum over the
+ * same bytes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static const struct shape {
 	{ 1, 3, 16 },
 	{ 1, 32, 32 },
 	{ 1, 128, 784 },
+	{ 1, 1024, 1024 },
 };
 
 static double now(void)
@@ -70,6 +72,53 @@ static double seconds_a_call(const struct gemm_engine *engine, const struct gemm
 	return (now() - start) / (double)calls;
 }
 
+/* ---- how fast B could be read ---- */
+
+#define READ_LANES \
+	((size_t)16) /* numbers of a vector, where the CPU has such; the compiler splits it elsewhere */
+#define READ_SUMS ((size_t)16) /* vectors added to at once: more than an addition takes cycles */
+
+typedef real wide __attribute__((vector_size(READ_LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+static volatile real kept;
+
+/* A sum of `count` numbers, in which order does not matter; the last few that fill no round are left out. */
+#ifdef __x86_64__
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static void
+sum_of(const real *p, size_t count)
+{
+	wide sums[READ_SUMS] = { { 0 } };
+
+	for (size_t i = 0; i + READ_SUMS * READ_LANES <= count; i += READ_SUMS * READ_LANES)
+#pragma GCC unroll 16
+		for (size_t j = 0; j < READ_SUMS; j++)
+			sums[j] += *(const wide *)(p + i + j * READ_LANES);
+	for (size_t j = 1; j < READ_SUMS; j++)
+		sums[0] += sums[j];
+	kept = sums[0][0];
+}
+
+/* Bytes a second, the best of RUNS. */
+static double read_speed(const real *p, size_t count)
+{
+	double best = 0;
+	size_t calls = 1 + ((size_t)1 << 27) / (count * sizeof(real));
+
+	for (int run = 0; run < RUNS; run++) {
+		double start = now(), speed;
+
+		for (size_t i = 0; i < calls; i++)
+			sum_of(p, count);
+		speed = (double)(calls * count * sizeof(real)) / (now() - start);
+		if (speed > best) best = speed;
+	}
+	return best;
+}
+
+/* ---- the products ---- */
+
 static int ascending(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -93,7 +142,9 @@ static void measure(const struct gemm_engine *engine, const struct shape *s, con
 	qsort(runs, done, sizeof runs[0], ascending);
 	printf("%5zu %5zu %5zu  %s  %-9s %8.1f %8.1f %12.3f", s->m, s->n, s->k, form, engine->name,
 			flop / runs[done / 2] * 1e-9, flop / runs[0] * 1e-9, runs[done / 2] * 1e6);
-	if (s->m == 1) printf(" %7.1f", b_bytes / runs[done / 2] * 1e-9);
+	if (s->m == 1)
+		printf(" %7.1f  %3.0f %%", b_bytes / runs[done / 2] * 1e-9,
+				100 * b_bytes / runs[0] / read_speed(g->b, s->k * s->n));
 	printf("\n");
 	fflush(stdout);
 }
@@ -122,7 +173,7 @@ static void measure_shape(const struct shape *s, const char *only)
 
 int main(int argc, char **argv)
 {
-	printf("    M     N     K  form engine    GFLOP/s     best      us/call  B GB/s\n");
+	printf("    M     N     K  form engine    GFLOP/s     best      us/call  B GB/s  of a read\n");
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
 		measure_shape(&shapes[i], argc > 1 ? argv[1] : NULL);
 	return EXIT_SUCCESS;
