@@ -258,7 +258,7 @@ def test_one_class_only(c, fresh):
     ({"early_stopping": {"monitor": "val_loss"}, "validation": None}, "/early_stopping/monitor"),
     ({"note": 5}, "/note"), ({"priority": "high"}, "/priority"), ({"priority": 1001}, "/priority"),
     ({"dataset": 5}, "/dataset"),
-    ({"schedule": "cosine"}, "/schedule"), ({"notify": "x"}, "/notify"),
+    ({"schedule": "cosin"}, "/schedule"), ({"notify": "x"}, "/notify"),
 ])
 def test_trainings_that_make_no_sense(c, model, change, pointer):
     before = c.get("/v1/jobs").json
