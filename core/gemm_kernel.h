@@ -45,6 +45,12 @@ struct tile {
 
 typedef void tile_fn(const struct tile *t);
 
+/* A column of a transposed A lies a row of the whole further on, often on another page, where the CPU does not look
+ * ahead by itself. It is asked for so many steps of k before its use, and past the end too, which does no harm. Low
+ * tiles use too little of a line for it: it then costs more than it gains. */
+#define AHEAD ((size_t)8)
+#define HIGH  8
+
 /* part: the last vector is partial. dense: a_row is 1, which saves the addresses of the rows. */
 static ALWAYS_INLINE void tile_run(const struct tile *t, int rows, int vecs, bool part, bool dense)
 {
@@ -68,6 +74,8 @@ static ALWAYS_INLINE void tile_run(const struct tile *t, int rows, int vecs, boo
 	}
 	for (size_t k = 0; k < t->k; k++, a += a_col, b += b_row) {
 		vec right[TILE_VECS];
+
+		if (dense && rows >= HIGH) __builtin_prefetch(a + AHEAD * a_col);
 
 #pragma GCC unroll 16
 		for (int j = 0; j < vecs; j++) {
