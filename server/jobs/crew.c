@@ -1,7 +1,7 @@
 /* crew.c - a team of threads on futexes. See crew.h.
  *
  * `round` counts the calls of run; members wait for it to change, do their part, and count `left` down to 0, for
- * which member 0 waits. Both waits spin shortly first: the parts of one product end within microseconds.
+ * which member 0 waits. Both waits spin first: a wake-up takes longer than most of what lies between two calls.
  */
 #include "server/jobs/crew.h"
 
@@ -15,7 +15,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPINS 2000
+#define SPINS 4000 /* with a pause each: some 50 to 100 microseconds, as long as what lies between two products */
+
+static inline void spin_pause(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
 
 struct member {
 	struct crew *crew;
@@ -48,7 +57,7 @@ static int await_change(atomic_int *word, int was)
 {
 	int now;
 
-	for (int i = 0; i < SPINS; i++)
+	for (int i = 0; i < SPINS; i++, spin_pause())
 		if ((now = atomic_load_explicit(word, memory_order_acquire)) != was) return now;
 	while ((now = atomic_load_explicit(word, memory_order_acquire)) == was)
 		futex_wait(word, was);
