@@ -15,7 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SPINS 4000 /* with a pause each: some 50 to 100 microseconds, as long as what lies between two products */
+#define SPINS \
+	4000 /* with a pause each: some 50 to 100 microseconds, as long as what lies between two products */
 
 static inline void spin_pause(void)
 {
