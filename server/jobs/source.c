@@ -291,11 +291,6 @@ const uint32_t *source_target_slots(const struct source *s, size_t target)
 	return s->feeds[s->inputs + target].slots;
 }
 
-const uint32_t *source_classes(const struct source *s)
-{
-	return s->feeds[s->inputs].slots;
-}
-
 void source_fit(const struct source *s, struct encoder *inputs, struct encoder *targets, const uint8_t *use)
 {
 	for (size_t i = 0; i < s->count; i++) {

@@ -39,8 +39,6 @@ const double *source_weights(const struct source *source);
 bool source_present(const struct source *source, size_t target, size_t row);
 /* Of the group: the slots of target column i, NULL when it is a number. */
 const uint32_t *source_target_slots(const struct source *source, size_t target);
-/* Of the group: the slots of the targets' first column, a category: classes. */
-const uint32_t *source_classes(const struct source *source);
 /* Shows the group to the encoders that the source was made with, between encoder_fit_begin and _end; use marks the
  * rows to learn from. */
 void source_fit(const struct source *source, struct encoder *inputs, struct encoder *targets,

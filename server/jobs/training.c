@@ -235,11 +235,11 @@ static int find_usable(struct training *t, struct source *source, uint64_t first
 	source_usable(source, t->use + first);
 	for (size_t i = 0; i < rows; i++) {
 		if (!t->use[first + i]) continue;
-		if (usable->classes && source_classes(source)[i] >= usable->class_count)
+		if (usable->classes && source_target_slots(source, 0)[i] >= usable->class_count)
 			return err_set(e, ERR_INVALID,
 					"row %" PRIu64 ": its target is none of the model's classes",
 					first + i + 1);
-		if (usable->classes) usable->classes[usable->count] = source_classes(source)[i];
+		if (usable->classes) usable->classes[usable->count] = source_target_slots(source, 0)[i];
 		usable->count++;
 	}
 	return 0;

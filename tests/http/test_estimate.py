@@ -18,6 +18,17 @@ def test_it_says_what_training_would_take(c, fresh):
     assert c.get(f"/v1/jobs?model={fresh}")["jobs"] == [], "nothing was started"
 
 
+def test_more_work_takes_longer(c, fresh):
+    """Two networks of which one has ten thousand times the work, the shortest of three estimates of each."""
+    c.csv("plane", PLANE)
+    found = {}
+    for units in (1, 600):
+        c.put(f"/v1/models/{fresh}-{units}", {"dataset": "plane", "target": "y", "layers": [units, units]})
+        found[units] = min(c.post(f"/v1/models/{fresh}-{units}:estimate", {
+            "dataset": "plane", "threads": 1, "validation": None})["epoch_seconds"] for _ in range(3))
+    assert found[600] > found[1]
+
+
 def test_inline_data_are_not_kept(c, fresh):
     c.put(f"/v1/models/{fresh}", {"inputs": 2, "outputs": 1, "layers": [4]})
     answer = c.post(f"/v1/models/{fresh}:estimate", {"data": XOR, "epochs": 7})

@@ -2,6 +2,8 @@
  *
  * A task here is a network, its data and a configuration; the data are three clouds of points, one a class.
  */
+#include <time.h>
+
 #include "core/metrics.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/training.h"
@@ -200,16 +202,31 @@ START_TEST(target_loss_ends_it)
 }
 END_TEST
 
+#define LIMIT_SECONDS 0.05
+#define LONGER_NS     60000000 /* what a callback takes: more than the limit */
+
+static void wait_longer(void *self, const struct train_point *point)
+{
+	(void)self, (void)point;
+	nanosleep(&(struct timespec){ .tv_nsec = LONGER_NS }, NULL);
+}
+
+/* Callbacks count: after the first one the time is up, however fast the machine is; no second epoch is begun. */
 START_TEST(max_seconds_ends_it)
 {
 	struct task task = task_new(64, 2000, 0);
+	struct train_hooks hooks = { .epoch = wait_longer };
 	struct train_result result;
 
-	task.config.epochs = UINT64_MAX;
-	task.config.max_seconds = 0.1;
-	result = run_well(&task, NULL);
+	task.config.epochs = 5;
+	task.config.max_seconds = LIMIT_SECONDS;
+	result = run_well(&task, &hooks);
 	ck_assert_int_eq(result.stop, TRAIN_MAX_SECONDS);
-	ck_assert_uint_lt(result.last.epoch, task.config.epochs);
+	ck_assert_uint_le(result.last.epoch, 1);
+	task.config.max_seconds = 0; /* no limit */
+	result = run_well(&task, &hooks);
+	ck_assert_int_eq(result.stop, TRAIN_EPOCHS);
+	ck_assert_uint_eq(result.last.epoch, 5);
 	task_free(&task);
 }
 END_TEST

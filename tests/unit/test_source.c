@@ -115,7 +115,7 @@ START_TEST(rows_with_a_target)
 	OK(source_read(source, 0, &first, &rows, &e));
 	source_usable(source, use);
 	ck_assert_mem_eq(use, of_species, sizeof use);
-	ck_assert_mem_eq(source_classes(source), classes, sizeof classes);
+	ck_assert_mem_eq(source_target_slots(source, 0), classes, sizeof classes);
 	source_free(source);
 	encoders("{" SIZE_COLOR ",\"outputs\":[{\"name\":\"code\",\"type\":\"number\"}]}");
 	source = source_of();
@@ -140,7 +140,7 @@ START_TEST(numbers_as_classes)
 		 ",\"outputs\":[{\"name\":\"code\",\"type\":\"category\",\"values\":[\"2\",\"3\"]}]}");
 	source = source_of();
 	OK(source_read(source, 0, &first, &rows, &e));
-	ck_assert_mem_eq(source_classes(source), classes, sizeof classes);
+	ck_assert_mem_eq(source_target_slots(source, 0), classes, sizeof classes);
 	OK(source_encode(source, 0, 3, x, y, &e));
 	ck_assert(y[0] == 0 && y[1] == 1 && y[2] == 1 && y[3] == 0);
 	REFUSED(source_encode(source, 4, 1, x, y, &e), ERR_RANGE); /* 7 is none of the classes */
