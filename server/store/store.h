@@ -120,6 +120,7 @@ struct store_job {
 	int64_t resumed;       /* how often it was found unfinished and queued again */
 	int priority;
 	int64_t revision;             /* the data it trains on; pinned until the job has ended */
+	int64_t validation_revision;  /* the data it validates on, pinned likewise; 0: none of their own */
 	char *dataset;                /* name when it was submitted, NULL for inline data */
 	char *config;                 /* JSON, resolved */
 	char *note;                   /* never NULL */
@@ -137,6 +138,7 @@ struct store_job_new {
 	const char *model, *kind, *dataset, *config, *note;
 	int priority;
 	int64_t revision;
+	int64_t validation_revision; /* 0: none */
 	uint64_t epochs;
 };
 
@@ -257,8 +259,17 @@ struct store {
 	/* ERR_CONFLICT naming a label that points to it. */
 	int (*version_delete)(struct store *s, const char *model, uint64_t number, struct err *e);
 
+	/* -- drift: what has been asked of a version, in one piece that the store does not look into -- */
+	/* Puts data in the place of what was there. ERR_NOT_FOUND: no such model or version. ERR_RANGE: more than
+	 * STORE_CHUNK_BYTES. They go with their version. */
+	int (*drift_put)(struct store *s, const char *model, uint64_t version, const void *data, size_t size,
+			struct err *e);
+	/* out is reused as bytes of segment_read are; size 0 when nothing was put. ERR_NOT_FOUND as above. */
+	int (*drift_get)(struct store *s, const char *model, uint64_t version, struct store_bytes *out,
+			struct err *e);
+
 	/* -- jobs -- */
-	/* ERR_NOT_FOUND: the model or the revision is gone. */
+	/* ERR_NOT_FOUND: the model or a revision is gone. */
 	int (*job_create)(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e);
 	int (*job_get)(struct store *s, int64_t id, struct store_job *out, struct err *e);
 	/* Newest first. */

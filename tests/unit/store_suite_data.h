@@ -238,6 +238,43 @@ START_TEST(unfinished_job_keeps_the_revision_it_needs)
 }
 END_TEST
 
+/* What a job validates on is kept as what it trains on is: replaced, deleted, or inline. */
+START_TEST(unfinished_job_keeps_its_validation_data)
+{
+	struct store *s = fresh_store();
+	struct store_job_new job = { .model = "m", .kind = "train", .config = "{}", .epochs = 1 };
+	struct store_job got;
+	enum job_state state;
+	int64_t id;
+
+	put_model(s, "m");
+	job.revision = put_dataset(s, "iris", 'a');
+	job.validation_revision = put_dataset(s, "val", 'b');
+	OK(s->job_create(s, &job, &id, &e));
+	OK(s->job_get(s, id, &got, &e));
+	ck_assert_int_eq(got.revision, job.revision);
+	ck_assert_int_eq(got.validation_revision, job.validation_revision);
+	store_job_clear(&got);
+	put_dataset(s, "val", 'c');
+	ck_assert(revision_there(s, job.validation_revision));
+	REFUSED(s->dataset_delete(s, "val", &e), ERR_CONFLICT);
+	finish_job(s, id, claim(s, id), JOB_FAILED);
+	ck_assert(!revision_there(s, job.validation_revision));
+	REFUSED(s->job_create(s, &job, &id, &e), ERR_NOT_FOUND);
+	OK(s->dataset_delete(s, "val", &e));
+
+	job.validation_revision = put_dataset(s, NULL, 'd');
+	OK(s->job_create(s, &job, &id, &e));
+	s->close(s);
+	s = open_again(); /* a job has taken it */
+	ck_assert(revision_there(s, job.validation_revision));
+	OK(s->job_cancel(s, id, &state, &e));
+	ck_assert(!revision_there(s, job.validation_revision));
+	ck_assert(revision_there(s, job.revision));
+	s->close(s);
+}
+END_TEST
+
 START_TEST(inline_data_live_as_long_as_their_job)
 {
 	struct store *s = fresh_store();
@@ -269,4 +306,4 @@ END_TEST
 			same_bytes_other_bytes_replaced_bytes, same_bytes_read_as_other_columns_replace, \
 			upload_that_was_aborted_is_over, faults_of_groups_are_told,                      \
 			datasets_are_listed_by_name, unfinished_job_keeps_the_revision_it_needs,         \
-			inline_data_live_as_long_as_their_job
+			unfinished_job_keeps_its_validation_data, inline_data_live_as_long_as_their_job

@@ -242,8 +242,39 @@ START_TEST(blob_of_no_version_goes)
 }
 END_TEST
 
+START_TEST(drift_goes_with_its_version)
+{
+	struct store *s = fresh_store();
+	struct store_bytes out = { 0 }, large = bytes_of(3, STORE_CHUNK_BYTES + 1);
+
+	REFUSED(s->drift_put(s, "m", 1, "x", 1, &e), ERR_NOT_FOUND);
+	put_model(s, "m");
+	put_version(s, "m");
+	REFUSED(s->drift_get(s, "m", 2, &out, &e), ERR_NOT_FOUND);
+	OK(s->drift_get(s, "m", 1, &out, &e));
+	ck_assert_uint_eq(out.size, 0);
+	REFUSED(s->drift_put(s, "m", 1, large.data, large.size, &e), ERR_RANGE);
+	OK(s->drift_put(s, "m", 1, large.data, STORE_CHUNK_BYTES, &e));
+	OK(s->drift_put(s, "m", 1, large.data, 9, &e)); /* in the place of the first */
+	s->close(s);
+	s = open_again();
+	OK(s->drift_get(s, "m", 1, &out, &e));
+	assert_bytes(&out, 3, 9);
+	store_bytes_clear(&out);
+	OK(s->version_delete(s, "m", 1, &e));
+	REFUSED(s->drift_get(s, "m", 1, &out, &e), ERR_NOT_FOUND);
+	put_version(s, "m");
+	OK(s->drift_put(s, "m", 2, "x", 1, &e));
+	OK(s->model_delete(s, "m", &e));
+	put_model(s, "m");
+	REFUSED(s->drift_get(s, "m", 2, &out, &e), ERR_NOT_FOUND);
+	store_bytes_clear(&large);
+	s->close(s);
+}
+END_TEST
+
 #define STORE_SUITE_MODELS                                                                              \
 	model_is_created_once, model_is_updated_in_part, models_are_listed_by_name,                     \
 			version_numbers_are_never_used_twice, versions_are_read_and_listed,             \
 			label_holds_its_version, model_with_an_unfinished_job_stays, blob_has_any_size, \
-			blob_belongs_to_one_version, blob_of_no_version_goes
+			blob_belongs_to_one_version, blob_of_no_version_goes, drift_goes_with_its_version

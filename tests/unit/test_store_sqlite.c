@@ -2,45 +2,18 @@
  * we may write there, what is swept out of it, and how large its log grows. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "server/store/sqlite/migrate.h"
 #include "server/store/sqlite/writer.h"
+#include "tests/unit/sqlite_file.h"
 #include "tests/unit/store_suite.h"
 #include "tests/unit/suite.h"
 
 #define NOBODY 65534
 
 /* ---- helpers ---- */
-
-/* Runs sql on the file behind the store's back. */
-static void sql_on(const char *path, const char *sql)
-{
-	sqlite3 *db;
-
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
-static int64_t number_on(const char *path, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	int64_t number;
-	sqlite3 *db;
-
-	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
-	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
-	number = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return number;
-}
 
 static struct store_bytes file_of(const char *path)
 {
@@ -90,13 +63,6 @@ static void assert_refused(int code, const char *word)
 	ck_assert(!beside("-lock") && !beside("-wal") && !beside("-shm"));
 	store_bytes_clear(&before);
 	store_bytes_clear(&after);
-}
-
-/* Waits until the sweep has emptied the tables of pieces; the test's own limit ends it when it does not. */
-static void wait_for_sweep(void)
-{
-	while (number_on(suite_path, "SELECT count(*) FROM garbage"))
-		usleep(5000);
 }
 
 /* ---- whose file it is ---- */
@@ -169,7 +135,7 @@ START_TEST(newer_file_is_refused_untouched)
 	s->close(s);
 	sql_on(suite_path, "PRAGMA user_version = 999");
 	assert_refused(ERR_CORRUPT, "newer");
-	sql_on(suite_path, "PRAGMA user_version = 1");
+	mark_schema(suite_path, migrate_latest());
 	s = open_again();
 	s->close(s);
 }
@@ -350,7 +316,7 @@ START_TEST(sweep_leaves_nothing_behind)
 	OK(s->job_delete(s, job, &e));
 	OK(s->model_delete(s, "m", &e));
 	OK(s->dataset_delete(s, "d", &e));
-	wait_for_sweep();
+	wait_for_sweep(suite_path);
 	ck_assert_int_eq(number_on(suite_path, pieces), 0);
 	while (number_on(suite_path, "PRAGMA page_count") > 1024) /* the file gives its pages back */
 		usleep(5000);
@@ -367,7 +333,7 @@ START_TEST(start_sweeps_what_a_crash_left)
 	crash_in(upload_half);
 	ck_assert_int_gt(number_on(suite_path, "SELECT count(*) FROM segment"), 0);
 	s = open_again();
-	wait_for_sweep();
+	wait_for_sweep(suite_path);
 	ck_assert_int_eq(number_on(suite_path, "SELECT count(*) FROM segment"), 0);
 	s->close(s);
 }

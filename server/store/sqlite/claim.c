@@ -127,7 +127,7 @@ static int write_end(struct db *db, const struct store_job *job, const struct fi
 					V_INT(end->epoch), V_INT(end->step), V_REAL(end->samples_per_second),
 					V_INT(*f->version), V_INT(store_now_ms())),
 			NULL, e);
-	return rc ? rc : revision_release(db, job->revision, e);
+	return rc ? rc : job_release_data(db, job, e);
 }
 
 static int finish_tx(struct db *db, void *arg, struct err *e)

@@ -17,6 +17,7 @@ static void job_read(struct db_row *row, void *item)
 	j->resumed = row_int(row);
 	j->priority = (int)row_int(row);
 	j->revision = row_int(row);
+	j->validation_revision = row_int(row);
 	j->dataset = row_text(row);
 	j->config = row_text(row);
 	j->note = row_text(row);
@@ -61,30 +62,39 @@ struct create {
 	int64_t *id;
 };
 
-static int create_tx(struct db *db, void *arg, struct err *e)
+static int revision_must_exist(struct db *db, int64_t revision, struct err *e)
 {
-	const struct create *c = arg;
-	const struct store_job_new *j = c->job;
 	struct store_revision data = { 0 };
 	bool found;
 	int rc;
 
-	if ((rc = model_must_exist(db, j->model, e))) return rc;
-	if ((rc = db_one(db, &revision_kind, SQL_REVISION_GET, DB_VALUES(V_INT(j->revision)), &data, &found,
-			     e)))
-		return rc;
+	rc = db_one(db, &revision_kind, SQL_REVISION_GET, DB_VALUES(V_INT(revision)), &data, &found, e);
+	if (rc) return rc;
 	store_revision_clear(&data);
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND,
-				"the data of this job were replaced or deleted meanwhile; send it again");
+	return found ? 0
+		     : err_set(e, ERR_NOT_FOUND,
+				       "the data of this job were replaced or deleted meanwhile; send it again");
+}
+
+static int create_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct create *c = arg;
+	const struct store_job_new *j = c->job;
+	int rc;
+
+	if ((rc = model_must_exist(db, j->model, e))) return rc;
+	if ((rc = revision_must_exist(db, j->revision, e))) return rc;
+	if (j->validation_revision && (rc = revision_must_exist(db, j->validation_revision, e))) return rc;
 	rc = db_run(db, SQL_JOB_NEW,
 			DB_VALUES(V_TEXT(j->model), V_TEXT(j->kind), V_TEXT(j->dataset), V_TEXT(j->config),
 					V_TEXT(j->note ? j->note : ""), V_INT(j->priority),
-					V_INT(j->revision), V_INT(j->epochs), V_INT(store_now_ms())),
+					V_INT(j->revision), V_INT(j->validation_revision), V_INT(j->epochs),
+					V_INT(store_now_ms())),
 			NULL, e);
 	if (rc) return rc;
 	*c->id = db_last_id(db);
-	return db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->revision)), NULL, e);
+	if ((rc = db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->revision)), NULL, e))) return rc;
+	return db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->validation_revision)), NULL, e);
 }
 
 static int job_create(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e)
@@ -152,12 +162,19 @@ static int job_list(struct store *s, const struct store_job_filter *filter, stru
 
 /* ---- cancel ---- */
 
+int job_release_data(struct db *db, const struct store_job *job, struct err *e)
+{
+	int rc = revision_release(db, job->revision, e);
+
+	return rc ? rc : revision_release(db, job->validation_revision, e);
+}
+
 int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e)
 {
 	int rc = db_run(db, SQL_JOB_CANCEL,
 			DB_VALUES(V_INT(job->id), V_INT(JOB_CANCELLED), V_INT(store_now_ms())), NULL, e);
 
-	return rc ? rc : revision_release(db, job->revision, e);
+	return rc ? rc : job_release_data(db, job, e);
 }
 
 struct change {

@@ -13,9 +13,9 @@
 	"name, sent, definition, description, metadata, created_ms," \
 	" (SELECT max(number) FROM version WHERE model = name)"
 #define VERSION_COLUMNS "model, number, job, metrics, training, dataset, engine, size_bytes, blob, created_ms"
-#define JOB_COLUMNS                                                                                              \
-	"id, model, kind, state, cancel_requested, attempt, resumed, priority, revision, dataset, config, note," \
-	" epoch, step, epochs, metrics, best, stop_reason, error, version, samples_per_second, created_ms,"      \
+#define JOB_COLUMNS                                                                                                                   \
+	"id, model, kind, state, cancel_requested, attempt, resumed, priority, revision, validation_revision, dataset, config, note," \
+	" epoch, step, epochs, metrics, best, stop_reason, error, version, samples_per_second, created_ms,"                           \
 	" started_ms, finished_ms"
 
 /* clang-format off */
@@ -60,7 +60,8 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_REVISION_RETIRE] = "UPDATE revision SET state = 3 WHERE id = ?1",
 	[SQL_REVISION_RELEASE] =
 		"DELETE FROM revision WHERE id = ?1 AND state = 3"
-		" AND NOT EXISTS (SELECT 1 FROM job WHERE job.revision = ?1 AND job.state < 3)",
+		" AND NOT EXISTS (SELECT 1 FROM job WHERE job.revision = ?1 AND job.state < 3)"
+		" AND NOT EXISTS (SELECT 1 FROM job WHERE job.validation_revision = ?1 AND job.state < 3)",
 	[SQL_REVISION_DROP] = "DELETE FROM revision WHERE id = ?1",
 	[SQL_REVISION_DROP_LOOSE] = "DELETE FROM revision WHERE id = ?1 AND state < 2",
 	[SQL_REVISION_GET] = "SELECT " REVISION_COLUMNS " FROM revision r WHERE r.id = ?1 AND r.state > 0",
@@ -88,6 +89,8 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_DATASET_DELETE] = "DELETE FROM dataset WHERE name = ?1",
 	[SQL_DATASET_JOB] =
 		"SELECT job.id FROM revision JOIN job ON job.revision = revision.id"
+		" WHERE revision.dataset = ?1 AND job.state < 3"
+		" UNION ALL SELECT job.id FROM revision JOIN job ON job.validation_revision = revision.id"
 		" WHERE revision.dataset = ?1 AND job.state < 3 LIMIT 1",
 
 	/* blobs */
@@ -128,11 +131,15 @@ const char *const sql_texts[SQL_COUNT] = {
 		"SELECT " VERSION_COLUMNS " FROM version WHERE model = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3",
 	[SQL_VERSION_BLOB] = "SELECT blob FROM version WHERE model = ?1 AND number = ?2",
 	[SQL_VERSION_DELETE] = "DELETE FROM version WHERE model = ?1 AND number = ?2",
+	[SQL_DRIFT_PUT] =
+		"INSERT INTO drift (model, version, data) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (model, version) DO UPDATE SET data = excluded.data",
+	[SQL_DRIFT_GET] = "SELECT data FROM drift WHERE model = ?1 AND version = ?2",
 
 	/* jobs and their curves */
 	[SQL_JOB_NEW] =
-		"INSERT INTO job (state, model, kind, dataset, config, note, priority, revision, epochs, created_ms)"
-		" VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		"INSERT INTO job (state, model, kind, dataset, config, note, priority, revision, validation_revision,"
+		" epochs, created_ms) VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
 	[SQL_JOB_LIST] = "SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
 	[SQL_JOB_LIST_OF_STATE] =

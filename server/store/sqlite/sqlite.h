@@ -57,6 +57,7 @@ void dataset_fill(struct store *s);
 void blob_fill(struct store *s);
 void model_fill(struct store *s);
 void version_fill(struct store *s);
+void drift_fill(struct store *s);
 void job_fill(struct store *s);
 void claim_fill(struct store *s);
 void curve_fill(struct store *s);
@@ -75,11 +76,15 @@ int revision_release(struct db *db, int64_t revision, struct err *e);
 int version_publish(struct db *db, const char *model, int64_t job, const struct store_version_new *version,
 		uint64_t *number, struct err *e);
 int model_must_exist(struct db *db, const char *model, struct err *e);
+/* *blob is its blob. ERR_NOT_FOUND names what is not there. */
+int version_must_exist(struct db *db, const char *model, uint64_t number, int64_t *blob, struct err *e);
 
 /* *job is new (store_job_clear). ERR_NOT_FOUND. */
 int job_load(struct db *db, int64_t id, struct store_job *job, struct err *e);
 /* ERR_NOT_FOUND; ERR_CONFLICT when the job is not running under this attempt. *job as job_load. */
 int job_fence(struct db *db, int64_t id, int64_t attempt, struct store_job *job, struct err *e);
+/* A job has ended: the revisions it needed are released. */
+int job_release_data(struct db *db, const struct store_job *job, struct err *e);
 /* A job that did not run to its own end becomes cancelled. */
 int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e);
 /* The owner of a job's curve blocks, 0 for none. */

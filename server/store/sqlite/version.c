@@ -153,7 +153,7 @@ struct label {
 	uint64_t version;
 };
 
-static int version_must_exist(struct db *db, const char *model, uint64_t number, int64_t *blob, struct err *e)
+int version_must_exist(struct db *db, const char *model, uint64_t number, int64_t *blob, struct err *e)
 {
 	bool found;
 	int rc;

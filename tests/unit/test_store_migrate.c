@@ -1,0 +1,95 @@
+/* test_store_migrate.c - a file of an older release is brought to the tables of this one, with all that is in it. */
+#include "schema/embedded.h"
+#include "server/store/sqlite/migrate.h"
+#include "tests/unit/sqlite_file.h"
+#include "tests/unit/store_things.h"
+#include "tests/unit/suite.h"
+
+/* What the first release wrote: a data set of one group, a model with a version, and a job that waits. */
+static const char first_release[] =
+		"PRAGMA application_id = 0x44534364; PRAGMA user_version = 1;"
+		"INSERT INTO revision (id, state, dataset, number, row_count, column_count, group_count, sha256, columns)"
+		" VALUES (7, 2, 'iris', 3, 2, 1, 1, 'abc', '[]'), (8, 3, 'iris', 2, 2, 1, 1, 'def', '[]');"
+		"INSERT INTO dataset VALUES ('iris', 7);"
+		"INSERT INTO segment (revision, row_group, column_index, data)"
+		" VALUES (7, 0, 0, x'0102'), (8, 0, 0, x'0304');"
+		"INSERT INTO model VALUES ('m', '{}', '{}', '', '{}', 1);"
+		"INSERT INTO blob VALUES (1, 1, 1); INSERT INTO blob_chunk VALUES (1, 1, 0, x'05');"
+		"INSERT INTO version VALUES ('m', 1, 0, '{}', 'null', 'null', 'e', 1, 1, 1);"
+		"INSERT INTO job (id, model, kind, state, priority, revision, dataset, config, note, epochs, created_ms)"
+		" VALUES (4, 'm', 'train', 0, 0, 8, 'iris', '{}', 'old', 5, 1);";
+
+static void write_first_release(void)
+{
+	const struct embedded_file *first = embedded_find("schema/sqlite/0001_first.sql");
+
+	ck_assert_ptr_nonnull(first);
+	sql_on(suite_path, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+	sql_on(suite_path, first->data);
+	sql_on(suite_path, first_release);
+}
+
+START_TEST(first_release_is_brought_up)
+{
+	struct store_bytes bytes = { 0 };
+	struct store_revision out;
+	struct store_job job;
+	struct store *s;
+
+	fresh_path();
+	write_first_release();
+	s = open_again();
+	OK(s->job_get(s, 4, &job, &e));
+	ck_assert_int_eq(job.revision, 8);
+	ck_assert_int_eq(job.validation_revision, 0);
+	ck_assert_str_eq(job.dataset, "iris");
+	ck_assert_str_eq(job.note, "old");
+	store_job_clear(&job);
+	OK(s->dataset_get(s, "iris", &out, &e));
+	ck_assert_uint_eq(out.number, 3);
+	store_revision_clear(&out);
+	OK(s->segment_read(s, 7, 0, 0, &bytes, &e));
+	ck_assert_uint_eq(bytes.size, 2);
+	OK(s->drift_put(s, "m", 1, "x", 1, &e));
+	finish_job(s, 4, claim(s, 4), JOB_FAILED);
+	ck_assert(!revision_there(s, 8)); /* only its job had kept it */
+	wait_for_sweep(suite_path);
+	s->close(s);
+	ck_assert_int_eq(number_on(suite_path, "PRAGMA user_version"), migrate_latest());
+	ck_assert_int_eq(number_on(suite_path, "SELECT count(*) FROM segment"), 1);
+	store_bytes_clear(&bytes);
+}
+END_TEST
+
+/* A migration is whole or not at all: one that is killed at any moment is done by the next start. */
+START_TEST(crash_while_migrating_is_mended)
+{
+	fresh_path();
+	for (useconds_t us = 0; us < 10000; us += 500) {
+		struct store_job job;
+		struct store *s;
+		pid_t child;
+		int status;
+
+		write_first_release();
+		child = fork();
+		if (!child) _exit(suite_open(&s, suite_path, NULL));
+		usleep(us);
+		kill(child, SIGKILL);
+		waitpid(child, &status, 0);
+		s = open_again();
+		OK(s->job_get(s, 4, &job, &e));
+		store_job_clear(&job);
+		s->close(s);
+		ck_assert_int_eq(unlink(suite_path), 0);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { first_release_is_brought_up, crash_while_migrating_is_mended, NULL };
+
+	suite_open = store_open_sqlite;
+	return suite_main("migrations of the SQLite store", tests, 60);
+}
