@@ -1,44 +1,33 @@
-/* encoder.c - columns to inputs and back: making, fitting, looking up. See encoder.h; the encoding itself is in
- * encoder_put.c.
+/* encoder.c - columns to inputs and back: making and looking up. See encoder.h; what is learnt from rows is in
+ * encoder_fit.c, the encoding itself in encoder_put.c.
  *
  * A column's learnt numbers change in encoder_fit_* and encoder_restore only; after that an encoder is read-only
- * and may be used by many threads. What is counted while fitting is exact whatever the size of the pieces, as
- * every sum is kept row by row.
+ * and may be used by many threads.
  */
 #include "core/encoder.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "core/encoder_parts.h"
 #include "core/names.h"
 #include "core/net.h"
 #include "core/size.h"
-
-struct column {
-	struct encoder_column shown;
-	struct names *index; /* of the values */
-	double m2;           /* sum of squared distances from the mean so far */
-	bool raw;            /* never normalized */
-};
-
-struct encoder {
-	enum encoder_role role;
-	enum normalize normalize;
-	enum missing missing;
-	size_t count, width;
-	struct names *index; /* of the columns' names */
-	const char **names;  /* what it looks at; the columns own the strings */
-	struct column columns[];
-};
 
 /* The inputs of one column. */
 static size_t column_width(const struct column_spec *spec, enum encoder_role role, enum missing missing)
 {
 	if (spec->kind == COLUMN_NUMBER) return 1;
+	if (spec->kind == COLUMN_DATE) return ENCODER_DATE_WIDTH;
 	if (role == ENCODER_TARGETS) return spec->values_count;
 	return size_add(spec->values_count, missing == MISSING_ERROR ? 1 : 2);
+}
+
+static bool can_be_target(const struct column_spec *spec)
+{
+	return spec->kind == COLUMN_NUMBER || (spec->kind == COLUMN_CATEGORY && spec->values);
 }
 
 static int check_columns(const struct column_spec *columns, size_t count, enum encoder_role role,
@@ -50,6 +39,10 @@ static int check_columns(const struct column_spec *columns, size_t count, enum e
 	for (size_t i = 0; i < count; i++) {
 		if (columns[i].kind == COLUMN_CATEGORY && !columns[i].values_count)
 			return err_set(e, ERR_RANGE, "category \"%s\" has no values", columns[i].name);
+		if (role == ENCODER_TARGETS && !can_be_target(&columns[i]))
+			return err_set(e, ERR_RANGE,
+					"\"%s\" is no number and has no list of values to be predicted",
+					columns[i].name);
 		width = size_add(width, column_width(&columns[i], role, missing));
 	}
 	if (width > NET_UNITS_MAX)
@@ -97,15 +90,19 @@ static int make_column(
 	shown->kind = spec->kind;
 	shown->first = encoder->width;
 	shown->width = column_width(spec, encoder->role, encoder->missing);
-	shown->scale = 1;
+	shown->scale = shown->year_scale = 1;
 	encoder->width += shown->width;
 	shown->name = strdup(spec->name);
 	if (!shown->name) return err_nomem(e);
-	if (spec->kind == COLUMN_NUMBER) return 0;
+	if (encoder_is_numeric(spec->kind)) {
+		if (encoder->role == ENCODER_INPUTS) shown->profile = calloc(1, sizeof *shown->profile);
+		return shown->profile || encoder->role == ENCODER_TARGETS ? 0 : err_nomem(e);
+	}
+	shown->slots = spec->values_count;
+	if (!(shown->slot_counts = calloc(shown->width, sizeof *shown->slot_counts))) return err_nomem(e);
+	if (!spec->values) return 0;
 	shown->values_count = spec->values_count;
-	shown->values = copy_strings(spec->values, spec->values_count);
-	shown->slot_counts = calloc(shown->width, sizeof *shown->slot_counts);
-	if (!shown->values || !shown->slot_counts) return err_nomem(e);
+	if (!(shown->values = copy_strings(spec->values, spec->values_count))) return err_nomem(e);
 	return index_values(column, e);
 }
 
@@ -158,15 +155,14 @@ int encoder_copy(struct encoder **out, const struct encoder *from, struct err *e
 	for (size_t i = 0; i < from->count; i++) {
 		const struct encoder_column *c = &from->columns[i].shown;
 
-		specs[i] = (struct column_spec){ c->name, c->kind, (const char *const *)c->values,
-			c->values_count };
+		specs[i] = (struct column_spec){ c->name, c->kind, (const char *const *)c->values, c->slots };
 	}
 	rc = encoder_new(out, specs, from->count, from->role, from->normalize, from->missing, e);
 	free(specs);
 	if (rc) return rc;
 	for (size_t i = 0; i < from->count; i++) {
 		encoder_restore(*out, i, &from->columns[i].shown);
-		(*out)->columns[i].m2 = from->columns[i].m2;
+		(*out)->columns[i].sums = from->columns[i].sums;
 		(*out)->columns[i].raw = from->columns[i].raw;
 	}
 	return 0;
@@ -186,6 +182,8 @@ void encoder_free(struct encoder *encoder)
 		free(column->shown.name);
 		free(column->shown.values);
 		free(column->shown.slot_counts);
+		free(column->shown.profile);
+		free(column->sample);
 		names_free(column->index);
 	}
 	names_free(encoder->index);
@@ -228,11 +226,53 @@ size_t encoder_find(const struct encoder *encoder, const char *name, size_t leng
 	return names_find(encoder->index, name, length);
 }
 
+bool encoder_boolean(const char *text, size_t length, bool *value)
+{
+	static const char *const spellings[] = { "false", "true", "f", "t", "no", "yes", "n", "y", "off",
+		"on", "0", "1" };
+
+	for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+		if (strlen(spellings[i]) != length || strncasecmp(spellings[i], text, length)) continue;
+		*value = i % 2;
+		return true;
+	}
+	return false;
+}
+
+bool encoder_is_boolean(const struct encoder_column *column)
+{
+	return column->values_count == 2 && !strcmp(column->values[0], "false") &&
+	       !strcmp(column->values[1], "true");
+}
+
+/* FNV-1a of 64 bits, its halves folded: the bucket is kept in weights, so that this never changes. */
+static uint32_t bucket_of(const char *text, size_t length, size_t buckets)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)text[i]) * 1099511628211u;
+	return (uint32_t)((hash ^ hash >> 32) % buckets);
+}
+
 uint32_t encoder_slot(const struct encoder *encoder, size_t i, const char *value, size_t length)
 {
-	size_t slot = names_find(encoder->columns[i].index, value, length);
+	const struct column *column = &encoder->columns[i];
+	bool truth;
+	size_t slot;
 
-	return slot == NAMES_NONE ? SLOT_OTHER : (uint32_t)slot;
+	if (!column->index) return bucket_of(value, length, column->shown.slots);
+	slot = names_find(column->index, value, length);
+	if (slot != NAMES_NONE) return (uint32_t)slot;
+	if (encoder_is_boolean(&column->shown) && encoder_boolean(value, length, &truth)) return truth;
+	return SLOT_OTHER;
+}
+
+bool encoder_has_seen(const struct encoder *encoder, size_t i, uint32_t slot)
+{
+	const struct encoder_column *shown = &encoder->columns[i].shown;
+
+	return slot < shown->slots && shown->slot_counts[slot];
 }
 
 /* The column that input j belongs to. */
@@ -251,123 +291,23 @@ static const struct encoder_column *column_of(const struct encoder *encoder, siz
 	return &encoder->columns[low].shown;
 }
 
+/* What of a date each of its inputs is. */
+static const char *const date_inputs[ENCODER_DATE_WIDTH] = { "year", "days", "month.sin", "month.cos",
+	"weekday.sin", "weekday.cos", "hour.sin", "hour.cos" };
+
 void encoder_input_name(const struct encoder *encoder, size_t j, char *out, size_t size)
 {
 	const struct encoder_column *column = column_of(encoder, j);
 	size_t slot = j - column->first;
-	const char *value;
 
-	if (column->kind == COLUMN_NUMBER) {
+	if (column->kind == COLUMN_NUMBER)
 		snprintf(out, size, "%s", column->name);
-		return;
-	}
-	if (slot < column->values_count)
-		value = column->values[slot];
+	else if (column->kind == COLUMN_DATE)
+		snprintf(out, size, "%s.%s", column->name, date_inputs[slot]);
+	else if (slot >= column->slots)
+		snprintf(out, size, "%s=%s", column->name, slot == column->slots ? "(other)" : "(missing)");
+	else if (column->values)
+		snprintf(out, size, "%s=%s", column->name, column->values[slot]);
 	else
-		value = slot == column->values_count ? "(other)" : "(missing)";
-	snprintf(out, size, "%s=%s", column->name, value);
-}
-
-void encoder_fit_begin(struct encoder *encoder)
-{
-	for (size_t i = 0; i < encoder->count; i++) {
-		struct encoder_column *shown = &encoder->columns[i].shown;
-
-		encoder->columns[i].m2 = 0;
-		shown->mean = shown->std = shown->min = shown->max = 0;
-		shown->rows = shown->missing_rows = 0;
-		if (shown->slot_counts)
-			memset(shown->slot_counts, 0, shown->width * sizeof *shown->slot_counts);
-	}
-}
-
-/* Mean and squared distances by Welford's recurrence (Technometrics 4, 1962). */
-void encoder_fit_numbers(struct encoder *encoder, size_t i, const double *x, const uint8_t *use, size_t n)
-{
-	struct column *column = &encoder->columns[i];
-	struct encoder_column *shown = &column->shown;
-
-	for (size_t r = 0; r < n; r++) {
-		double delta;
-
-		if (use && !use[r]) continue;
-		shown->rows++;
-		if (isnan(x[r])) {
-			shown->missing_rows++;
-			continue;
-		}
-		if (shown->rows - shown->missing_rows == 1) shown->min = shown->max = x[r];
-		delta = x[r] - shown->mean;
-		shown->mean += delta / (double)(shown->rows - shown->missing_rows);
-		column->m2 += delta * (x[r] - shown->mean);
-		shown->min = fmin(shown->min, x[r]);
-		shown->max = fmax(shown->max, x[r]);
-	}
-}
-
-void encoder_fit_slots(struct encoder *encoder, size_t i, const uint32_t *slots, const uint8_t *use, size_t n)
-{
-	struct encoder_column *shown = &encoder->columns[i].shown;
-
-	for (size_t r = 0; r < n; r++) {
-		size_t slot = slots[r];
-
-		if (use && !use[r]) continue;
-		shown->rows++;
-		if (slots[r] == SLOT_MISSING) {
-			shown->missing_rows++;
-			slot = shown->values_count + 1;
-		} else if (slot >= shown->values_count) {
-			slot = shown->values_count;
-		}
-		if (slot < shown->width) shown->slot_counts[slot]++;
-	}
-}
-
-static double finite_or(double x, double otherwise)
-{
-	return isfinite(x) ? x : otherwise;
-}
-
-void encoder_fit_end(struct encoder *encoder)
-{
-	for (size_t i = 0; i < encoder->count; i++) {
-		struct column *column = &encoder->columns[i];
-		struct encoder_column *shown = &column->shown;
-		uint64_t present = shown->rows - shown->missing_rows;
-		double spread = 0;
-
-		if (shown->kind != COLUMN_NUMBER) continue;
-		shown->mean = finite_or(shown->mean, 0);
-		shown->std = present ? finite_or(sqrt(column->m2 / (double)present), 0) : 0;
-		shown->fill = shown->mean;
-		shown->shift = 0;
-		shown->scale = 1;
-		if (column->raw) continue;
-		if (encoder->normalize == NORMALIZE_STANDARD) {
-			shown->shift = shown->mean;
-			spread = shown->std;
-		} else if (encoder->normalize == NORMALIZE_MINMAX) {
-			shown->shift = shown->min;
-			spread = finite_or(shown->max - shown->min, 0);
-		}
-		shown->scale = spread > 0 ? spread : 1; /* a constant column becomes 0 */
-	}
-}
-
-void encoder_restore(struct encoder *encoder, size_t i, const struct encoder_column *learnt)
-{
-	struct encoder_column *to = &encoder->columns[i].shown;
-
-	to->shift = learnt->shift;
-	to->scale = learnt->scale;
-	to->fill = learnt->fill;
-	to->mean = learnt->mean;
-	to->std = learnt->std;
-	to->min = learnt->min;
-	to->max = learnt->max;
-	to->rows = learnt->rows;
-	to->missing_rows = learnt->missing_rows;
-	if (to->slot_counts && learnt->slot_counts)
-		memcpy(to->slot_counts, learnt->slot_counts, to->width * sizeof *to->slot_counts);
+		snprintf(out, size, "%s=#%zu", column->name, slot);
 }

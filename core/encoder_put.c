@@ -6,7 +6,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/date.h"
 #include "core/encoder.h"
+
+#define FULL_TURN 6.28318530717958647693
+#define MONTHS    12
+#define WEEKDAYS  7
+#define HOURS     24
 
 /* Must a row have a value in every column? */
 static bool refuses_missing(const struct encoder *encoder)
@@ -22,16 +28,45 @@ static int missing_value(const struct encoder *encoder, const struct encoder_col
 			column->name);
 }
 
+static real scaled(double x, double shift, double scale)
+{
+	return (real)((x - shift) / scale);
+}
+
+static void put_turn(real *out, double part)
+{
+	out[0] = (real)sin(FULL_TURN * part);
+	out[1] = (real)cos(FULL_TURN * part);
+}
+
+/* The inputs of a date, in the order of their names (encoder_input_name). */
+static void put_date(const struct encoder_column *column, double x, real out[ENCODER_DATE_WIDTH])
+{
+	struct date_parts parts;
+
+	memset(out, 0, ENCODER_DATE_WIDTH * sizeof *out);
+	if (isnan(x)) {
+		out[0] = scaled(column->year_fill, column->year_shift, column->year_scale);
+		out[1] = scaled(column->fill, column->shift, column->scale);
+		return;
+	}
+	date_split(x, &parts);
+	out[0] = scaled(parts.year, column->year_shift, column->year_scale);
+	out[1] = scaled(x, column->shift, column->scale);
+	put_turn(out + 2, (double)(parts.month - 1) / MONTHS);
+	put_turn(out + 4, (double)parts.weekday / WEEKDAYS);
+	put_turn(out + 6, parts.hour / HOURS);
+}
+
 int encoder_put_numbers(const struct encoder *encoder, size_t i, const double *x, size_t n, real *out,
 		size_t stride, size_t *row, struct err *e)
 {
 	const struct encoder_column *column = encoder_column(encoder, i);
-	bool refuse = refuses_missing(encoder);
+	bool refuse = refuses_missing(encoder), date = column->kind == COLUMN_DATE;
 
 	for (size_t r = 0; r < n; r++) {
 		bool missing = isnan(x[r]);
-		double value = ((missing ? column->fill : x[r]) - column->shift) / column->scale;
-		real encoded = (real)value;
+		real encoded = scaled(missing ? column->fill : x[r], column->shift, column->scale);
 
 		if ((missing && refuse) || !isfinite(encoded)) {
 			*row = r;
@@ -39,7 +74,10 @@ int encoder_put_numbers(const struct encoder *encoder, size_t i, const double *x
 				       : err_set(e, ERR_RANGE, "column \"%s\": %g is too large to work with",
 							 column->name, x[r]);
 		}
-		out[r * stride + column->first] = encoded;
+		if (date)
+			put_date(column, x[r], out + r * stride + column->first);
+		else
+			out[r * stride + column->first] = encoded;
 	}
 	return 0;
 }
@@ -49,10 +87,10 @@ static int place_of(const struct encoder *encoder, const struct encoder_column *
 		size_t *place, struct err *e)
 {
 	if (slot == SLOT_MISSING) {
-		*place = column->values_count + 1;
+		*place = column->slots + 1;
 		return refuses_missing(encoder) ? missing_value(encoder, column, e) : 0;
 	}
-	*place = slot < column->values_count ? slot : column->values_count;
+	*place = slot < column->slots ? slot : column->slots;
 	if (*place < column->width) return 0;
 	return err_set(e, ERR_RANGE, "the target \"%s\" has a value that is none of its %zu classes",
 			column->name, column->values_count);
@@ -76,6 +114,28 @@ int encoder_put_slots(const struct encoder *encoder, size_t i, const uint32_t *s
 		to[place] = 1;
 	}
 	return 0;
+}
+
+/* The mean of a sine or cosine over the training rows is not kept: 0, as for a missing date, points nowhere. */
+static void mean_of(const struct encoder_column *column, real *out)
+{
+	if (column->kind == COLUMN_DATE)
+		put_date(column, NAN, out);
+	else if (column->kind == COLUMN_NUMBER)
+		*out = scaled(column->fill, column->shift, column->scale);
+	else
+		for (size_t j = 0; j < column->width; j++)
+			out[j] = column->rows ? (real)((double)column->slot_counts[j] / (double)column->rows)
+					      : (real)1 / (real)column->width;
+}
+
+void encoder_mean(const struct encoder *encoder, real *out)
+{
+	for (size_t i = 0; i < encoder_columns(encoder); i++) {
+		const struct encoder_column *column = encoder_column(encoder, i);
+
+		mean_of(column, out + column->first);
+	}
 }
 
 double encoder_number(const struct encoder *encoder, size_t i, double encoded)

@@ -164,6 +164,7 @@ static void free_columns(struct column *columns, size_t count)
 		free(columns[i].values);
 		free(columns[i].name);
 		free(columns[i].learnt.slot_counts);
+		free(columns[i].learnt.profile);
 	}
 	free(columns);
 }
@@ -174,8 +175,7 @@ static void get_category(struct reader *r, struct column *column)
 	size_t values = get_count(r, 4, "values"), slots;
 
 	if (r->rc) return;
-	column->values = calloc(values ? values : 1, sizeof *column->values);
-	if (!column->values) {
+	if (values && !(column->values = calloc(values, sizeof *column->values))) {
 		fault_nomem(r);
 		return;
 	}
@@ -194,21 +194,60 @@ static void get_category(struct reader *r, struct column *column)
 		learnt->slot_counts[i] = get_integer(r, 8);
 }
 
-static void get_column(struct reader *r, struct column *column)
+/* Bins of an input; edges that do not rise would put rows into none. */
+static void get_profile(struct reader *r, struct encoder_column *learnt)
+{
+	struct encoder_profile *profile = calloc(1, sizeof *profile);
+
+	learnt->profile = profile;
+	if (!profile) {
+		fault_nomem(r);
+		return;
+	}
+	profile->edges_count = get_choice(r, ENCODER_BINS, "number of edges");
+	for (size_t i = 0; i < profile->edges_count; i++) {
+		profile->edges[i] = get_f64(r);
+		if (i && !(profile->edges[i] > profile->edges[i - 1])) fault(r, "edges that do not rise");
+	}
+	for (size_t i = 0; i <= profile->edges_count; i++)
+		profile->counts[i] = get_integer(r, 8);
+}
+
+static void get_year(struct reader *r, struct encoder_column *learnt)
+{
+	learnt->year_shift = get_f64(r);
+	learnt->year_scale = get_f64(r);
+	learnt->year_fill = get_f64(r);
+	if (!(learnt->year_scale > 0)) fault(r, "a year's scale is not above 0");
+}
+
+static void get_column(struct reader *r, struct column *column, enum encoder_role role)
 {
 	struct encoder_column *learnt = &column->learnt;
 	double *const numbers[] = { &learnt->shift, &learnt->scale, &learnt->fill, &learnt->mean,
 		&learnt->std, &learnt->min, &learnt->max };
 
 	column->name = get_string(r);
-	learnt->kind = get_choice(r, 2, "kind of column");
+	learnt->kind = get_choice(r, r->format > 2 ? COLUMN_KINDS : COLUMN_DATE, "kind of column");
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		*numbers[i] = get_f64(r);
 	if (!(learnt->scale > 0)) fault(r, "a column's scale is not above 0");
 	learnt->rows = get_integer(r, 8);
 	learnt->missing_rows = get_integer(r, 8);
-	learnt->width = 1;
+	learnt->width = learnt->kind == COLUMN_DATE ? ENCODER_DATE_WIDTH : 1;
 	if (learnt->kind == COLUMN_CATEGORY) get_category(r, column);
+	if (learnt->kind == COLUMN_DATE) get_year(r, learnt);
+	if (r->format > 2 && role == ENCODER_INPUTS && encoder_is_numeric(learnt->kind))
+		get_profile(r, learnt);
+}
+
+/* Values, or without a list of them the buckets that the slots are of. */
+static size_t slots_of(const struct column *column, enum missing missing)
+{
+	size_t beside = missing == MISSING_ERROR ? 1 : 2, width = column->learnt.width;
+
+	if (column->values || column->learnt.kind != COLUMN_CATEGORY) return column->learnt.values_count;
+	return width > beside ? width - beside : 0;
 }
 
 /* The encoder of these columns, new, with what they learnt. */
@@ -222,7 +261,7 @@ static struct encoder *build_encoder(struct reader *r, const struct column *colu
 	if (!specs) return fault_nomem(r);
 	for (size_t i = 0; i < count; i++)
 		specs[i] = (struct column_spec){ columns[i].name, columns[i].learnt.kind,
-			(const char *const *)columns[i].values, columns[i].learnt.values_count };
+			(const char *const *)columns[i].values, slots_of(&columns[i], missing) };
 	switch (encoder_new(&encoder, specs, count, role, normalize, missing, &why)) {
 	case 0: break;
 	case ERR_NOMEM: fault_nomem(r); break;
@@ -254,7 +293,7 @@ static struct encoder *get_encoder(struct reader *r, enum encoder_role role)
 	columns = calloc(count, sizeof *columns);
 	if (!columns) return fault_nomem(r);
 	for (size_t i = 0; !r->rc && i < count; i++)
-		get_column(r, &columns[i]);
+		get_column(r, &columns[i], role);
 	if (!r->rc) encoder = build_encoder(r, columns, count, role, normalize, missing);
 	free_columns(columns, count);
 	return encoder;

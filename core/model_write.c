@@ -80,6 +80,25 @@ static void put_params(struct writer *w, const struct param params[PARAMS_MAX], 
 		put_f64(w, values[i]);
 }
 
+static void put_category(struct writer *w, const struct encoder_column *column)
+{
+	put_u32(w, column->values_count);
+	for (size_t i = 0; i < column->values_count; i++)
+		put_string(w, column->values[i]);
+	put_u32(w, column->width);
+	for (size_t i = 0; i < column->width; i++)
+		put_u64(w, column->slot_counts[i]);
+}
+
+static void put_profile(struct writer *w, const struct encoder_profile *profile)
+{
+	put_u8(w, (unsigned)profile->edges_count);
+	for (size_t i = 0; i < profile->edges_count; i++)
+		put_f64(w, profile->edges[i]);
+	for (size_t i = 0; i <= profile->edges_count; i++)
+		put_u64(w, profile->counts[i]);
+}
+
 static void put_column(struct writer *w, const struct encoder_column *column)
 {
 	const double learnt[] = { column->shift, column->scale, column->fill, column->mean, column->std,
@@ -91,13 +110,13 @@ static void put_column(struct writer *w, const struct encoder_column *column)
 		put_f64(w, learnt[i]);
 	put_u64(w, column->rows);
 	put_u64(w, column->missing_rows);
-	if (column->kind != COLUMN_CATEGORY) return;
-	put_u32(w, column->values_count);
-	for (size_t i = 0; i < column->values_count; i++)
-		put_string(w, column->values[i]);
-	put_u32(w, column->width);
-	for (size_t i = 0; i < column->width; i++)
-		put_u64(w, column->slot_counts[i]);
+	if (column->kind == COLUMN_CATEGORY) put_category(w, column);
+	if (column->kind == COLUMN_DATE) {
+		put_f64(w, column->year_shift);
+		put_f64(w, column->year_scale);
+		put_f64(w, column->year_fill);
+	}
+	if (column->profile) put_profile(w, column->profile);
 }
 
 static void put_encoder(struct writer *w, const struct encoder *encoder)

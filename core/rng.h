@@ -19,6 +19,7 @@ enum rng_stream {
 	RNG_GRADIENT_NOISE,
 	RNG_INPUT_NOISE,
 	RNG_INPUT_DROPOUT,
+	RNG_SAMPLE,
 };
 
 struct rng_key {

@@ -295,13 +295,200 @@ START_TEST(a_hundred_thousand_values)
 }
 END_TEST
 
+/* Seconds of some days, by hand. */
+#define DAY_1970 0.0
+#define DAY_2000 951782400.0 /* 2000-02-29, a Tuesday */
+
+START_TEST(dates_become_eight_inputs)
+{
+	static const struct column_spec spec = { "day", COLUMN_DATE, NULL, 0 };
+	static const double days[] = { DAY_1970, DAY_2000, NAN };
+	const double turn = 2 * acos(-1), noon = DAY_2000 + 43200;
+	struct encoder *encoder;
+	const struct encoder_column *c;
+	real x[ENCODER_DATE_WIDTH];
+	char name[64];
+	size_t row;
+	struct err e;
+
+	OK(encoder_new(&encoder, &spec, 1, ENCODER_INPUTS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	ck_assert_uint_eq(encoder_width(encoder), ENCODER_DATE_WIDTH);
+	encoder_fit_begin(encoder);
+	encoder_fit_numbers(encoder, 0, days, NULL, 3);
+	encoder_fit_end(encoder);
+	c = encoder_column(encoder, 0);
+	ck_assert_double_eq(c->mean, DAY_2000 / 2);
+	ck_assert_double_eq(c->year_shift, 1985);
+	ck_assert_double_eq(c->year_scale, 15);
+	OK(encoder_put_numbers(encoder, 0, &noon, 1, x, ENCODER_DATE_WIDTH, &row, &e), e);
+	ck_assert_double_eq_tol(x[0], 1, 1e-6);
+	ck_assert_double_eq_tol(x[1], (noon - DAY_2000 / 2) / (DAY_2000 / 2), 1e-6);
+	ck_assert_double_eq_tol(x[2], sin(turn * 1 / 12), 1e-6); /* February */
+	ck_assert_double_eq_tol(x[3], cos(turn * 1 / 12), 1e-6);
+	ck_assert_double_eq_tol(x[4], sin(turn * 1 / 7), 1e-6); /* Tuesday */
+	ck_assert_double_eq_tol(x[5], cos(turn * 1 / 7), 1e-6);
+	ck_assert_double_eq_tol(x[6], 0, 1e-6); /* noon */
+	ck_assert_double_eq_tol(x[7], -1, 1e-6);
+	OK(encoder_put_numbers(encoder, 0, &days[2], 1, x, ENCODER_DATE_WIDTH, &row, &e), e);
+	for (size_t i = 0; i < ENCODER_DATE_WIDTH; i++)
+		ck_assert_double_eq_tol(x[i], 0, 1e-6);
+	encoder_input_name(encoder, 2, name, sizeof name);
+	ck_assert_str_eq(name, "day.month.sin");
+	encoder_free(encoder);
+}
+END_TEST
+
+/* Raw dates are days since the first and years as they are. */
+START_TEST(raw_dates_count_from_the_first)
+{
+	static const struct column_spec spec = { "day", COLUMN_DATE, NULL, 0 };
+	static const double days[] = { DAY_2000, DAY_2000 + 10 * 86400 };
+	struct encoder *encoder;
+	real x[2 * ENCODER_DATE_WIDTH];
+	size_t row;
+	struct err e;
+
+	OK(encoder_new(&encoder, &spec, 1, ENCODER_INPUTS, NORMALIZE_NONE, MISSING_MEAN, &e), e);
+	encoder_fit_begin(encoder);
+	encoder_fit_numbers(encoder, 0, days, NULL, 2);
+	encoder_fit_end(encoder);
+	OK(encoder_put_numbers(encoder, 0, days, 2, x, ENCODER_DATE_WIDTH, &row, &e), e);
+	ck_assert_double_eq(x[0], 2000);
+	ck_assert_double_eq(x[1], 0);
+	ck_assert_double_eq(x[ENCODER_DATE_WIDTH + 1], 10);
+	encoder_free(encoder);
+}
+END_TEST
+
+START_TEST(many_values_are_hashed)
+{
+	enum { BUCKETS = 64, VALUES = 6400 };
+	static const struct column_spec spec = { "city", COLUMN_CATEGORY, NULL, BUCKETS };
+	uint32_t slots[VALUES];
+	struct encoder *encoder;
+	const struct encoder_column *c;
+	char text[32];
+	size_t fewest = VALUES, most = 0;
+	struct err e;
+
+	OK(encoder_new(&encoder, &spec, 1, ENCODER_INPUTS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	ck_assert_uint_eq(encoder_width(encoder), BUCKETS + 2);
+	for (size_t i = 0; i < VALUES; i++) {
+		int n = snprintf(text, sizeof text, "city %zu", i);
+
+		slots[i] = encoder_slot(encoder, 0, text, (size_t)n);
+		ck_assert_uint_lt(slots[i], BUCKETS);
+		ck_assert_uint_eq(slots[i], encoder_slot(encoder, 0, text, (size_t)n));
+	}
+	encoder_fit_begin(encoder);
+	encoder_fit_slots(encoder, 0, slots, NULL, VALUES - 1);
+	encoder_fit_slots(encoder, 0, &(uint32_t){ SLOT_MISSING }, NULL, 1);
+	encoder_fit_end(encoder);
+	c = encoder_column(encoder, 0);
+	for (size_t i = 0; i < BUCKETS; i++) { /* about a hundred each: within six deviations */
+		fewest = c->slot_counts[i] < fewest ? c->slot_counts[i] : fewest;
+		most = c->slot_counts[i] > most ? c->slot_counts[i] : most;
+	}
+	ck_assert(fewest > 40 && most < 160);
+	ck_assert_uint_eq(c->slot_counts[BUCKETS + 1], 1);
+	encoder_input_name(encoder, 17, text, sizeof text);
+	ck_assert_str_eq(text, "city=#17");
+	encoder_input_name(encoder, BUCKETS, text, sizeof text);
+	ck_assert_str_eq(text, "city=(other)");
+	encoder_free(encoder);
+	/* What lies in weights never changes: these two by the definition of FNV-1a. */
+	OK(encoder_new(&encoder, &(struct column_spec){ "c", COLUMN_CATEGORY, NULL, 1000 }, 1, ENCODER_INPUTS,
+			   NORMALIZE_STANDARD, MISSING_MEAN, &e),
+			e);
+	ck_assert_uint_eq(encoder_slot(encoder, 0, "", 0),
+			(0xcbf29ce484222325u ^ 0xcbf29ce484222325u >> 32) % 1000);
+	ck_assert_uint_eq(encoder_slot(encoder, 0, "a", 1),
+			(0xaf63dc4c8601ec8cu ^ 0xaf63dc4c8601ec8cu >> 32) % 1000);
+	encoder_free(encoder);
+}
+END_TEST
+
+START_TEST(truths_are_spelled_in_many_ways)
+{
+	static const char *const values[] = { "false", "true" }, *const others[] = { "no", "yes" };
+	static const struct column_spec specs[] = { { "smoker", COLUMN_CATEGORY, values, 2 },
+		{ "answer", COLUMN_CATEGORY, others, 2 } };
+	struct encoder *encoder;
+	struct err e;
+
+	OK(encoder_new(&encoder, specs, 2, ENCODER_INPUTS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	ck_assert_uint_eq(encoder_slot(encoder, 0, "true", 4), 1);
+	ck_assert_uint_eq(encoder_slot(encoder, 0, "Yes", 3), 1);
+	ck_assert_uint_eq(encoder_slot(encoder, 0, "0", 1), 0);
+	ck_assert_uint_eq(encoder_slot(encoder, 0, "OFF", 3), 0);
+	ck_assert_uint_eq(encoder_slot(encoder, 0, "maybe", 5), SLOT_OTHER);
+	ck_assert_uint_eq(encoder_slot(encoder, 1, "true", 4), SLOT_OTHER);
+	encoder_free(encoder);
+}
+END_TEST
+
+/* A tenth of the rows in each bin, as near as a sample can tell, and every row in one. */
+START_TEST(profiles_cut_a_column_into_tenths)
+{
+	enum { ROWS = 100000 };
+	static const struct column_spec specs[] = { { "x", COLUMN_NUMBER, NULL, 0 },
+		{ "flag", COLUMN_NUMBER, NULL, 0 } };
+	double *x = malloc(ROWS * sizeof *x), flags[4] = { 0, 0, 0, 1 };
+	const struct encoder_profile *profile;
+	struct encoder *encoder;
+	uint64_t sum = 0;
+	struct err e;
+
+	ck_assert_ptr_nonnull(x);
+	for (size_t i = 0; i < ROWS; i++) /* exponential, in a scattered order */
+		x[i] = -log((double)(i * 7919 % ROWS + 1) / (ROWS + 1));
+	OK(encoder_new(&encoder, specs, 2, ENCODER_INPUTS, NORMALIZE_STANDARD, MISSING_MEAN, &e), e);
+	encoder_fit_begin(encoder);
+	encoder_fit_numbers(encoder, 0, x, NULL, ROWS);
+	encoder_fit_numbers(encoder, 1, flags, NULL, 4);
+	encoder_fit_end(encoder);
+	encoder_profile(encoder, 0, x, NULL, ROWS / 2);
+	encoder_profile(encoder, 0, x + ROWS / 2, NULL, ROWS / 2);
+	encoder_profile(encoder, 1, flags, NULL, 4);
+	profile = encoder_column(encoder, 0)->profile;
+	ck_assert_uint_eq(profile->edges_count, ENCODER_BINS - 1);
+	for (size_t b = 0; b < ENCODER_BINS; b++) {
+		ck_assert_double_eq_tol((double)profile->counts[b] / ROWS, 0.1, 0.04);
+		sum += profile->counts[b];
+	}
+	ck_assert_uint_eq(sum, ROWS);
+	profile = encoder_column(encoder, 1)->profile;
+	ck_assert_uint_eq(profile->edges_count, 1);
+	ck_assert_uint_eq(profile->counts[0], 3);
+	ck_assert_uint_eq(profile->counts[1], 1);
+	encoder_free(encoder);
+	free(x);
+}
+END_TEST
+
+START_TEST(the_mean_row)
+{
+	struct encoder *encoder = fitted(NORMALIZE_STANDARD, MISSING_MEAN);
+	real mean[7];
+
+	encoder_mean(encoder, mean);
+	ck_assert_double_eq_tol(mean[0], 0, 1e-6);
+	for (size_t i = 0; i < 5; i++) /* brown, blue, green, other, missing of four rows: 1 0 1 1 1 */
+		ck_assert_double_eq_tol(mean[1 + i], i == 1 ? 0 : 0.25, 1e-6);
+	ck_assert_double_eq_tol(mean[6], 0, 1e-6);
+	encoder_free(encoder);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { widths_and_places, names_and_values_are_found,
 		fitting_sees_the_marked_rows_only, numbers_are_normalized, categories_are_one_hot,
 		what_cannot_be_encoded_is_refused, a_column_without_values, targets_come_back,
 		fitting_is_exact_far_from_zero, a_copy_is_the_same, columns_that_make_no_sense_are_refused,
-		a_hundred_thousand_values, NULL };
+		a_hundred_thousand_values, dates_become_eight_inputs, raw_dates_count_from_the_first,
+		many_values_are_hashed, truths_are_spelled_in_many_ways, profiles_cut_a_column_into_tenths,
+		the_mean_row, NULL };
 
 	return suite_main("core_encoder", tests, 20);
 }

@@ -230,10 +230,96 @@ START_TEST(every_kind_of_layer_is_kept)
 }
 END_TEST
 
+static const unsigned char version_2[] = {
+#include "tests/golden/model_v2.h"
+};
+
+/* A file that was written before columns could be dates or hashed, and inputs had profiles. */
+START_TEST(a_file_of_format_2_is_read)
+{
+	struct model *model = rich_model(), *back;
+	real before[8], after[8];
+	struct err e;
+
+	OK(model_read(&back, version_2, sizeof version_2, &e), e);
+	predictions(model->net, before);
+	predictions(back->net, after);
+	ck_assert_mem_eq(before, after, sizeof before);
+	ck_assert_mem_eq(net_layer(back->net, 1)->mask, net_layer(model->net, 1)->mask, 4 * 3);
+	ck_assert_uint_eq(encoder_column(back->inputs, 0)->profile->edges_count, 0);
+	model_free(model);
+	model_free(back);
+}
+END_TEST
+
+/* A number, a date and a hashed category, fitted on three rows. */
+static struct model *dated_model(enum missing missing)
+{
+	static const struct column_spec in[] = { { "a", COLUMN_NUMBER, NULL, 0 },
+		{ "day", COLUMN_DATE, NULL, 0 }, { "city", COLUMN_CATEGORY, NULL, 7 } };
+	static const struct column_spec out[] = { { "y", COLUMN_NUMBER, NULL, 0 } };
+	static const double a[] = { 1, 2, 4 }, days[] = { 0, 86400, 951782400 };
+	struct layer_spec layer = layer_of(1, "linear");
+	struct model *model = calloc(1, sizeof *model);
+	uint32_t slots[3];
+	struct err e;
+
+	ck_assert_ptr_nonnull(model);
+	OK(encoder_new(&model->inputs, in, 3, ENCODER_INPUTS, NORMALIZE_STANDARD, missing, &e), e);
+	OK(encoder_new(&model->targets, out, 1, ENCODER_TARGETS, NORMALIZE_STANDARD, MISSING_ERROR, &e), e);
+	for (size_t i = 0; i < 3; i++)
+		slots[i] = encoder_slot(model->inputs, 2, "Basel" + i, 5 - i);
+	encoder_fit_begin(model->inputs);
+	encoder_fit_numbers(model->inputs, 0, a, NULL, 3);
+	encoder_fit_numbers(model->inputs, 1, days, NULL, 3);
+	encoder_fit_slots(model->inputs, 2, slots, NULL, 3);
+	encoder_fit_end(model->inputs);
+	encoder_profile(model->inputs, 0, a, NULL, 3);
+	encoder_profile(model->inputs, 1, days, NULL, 3);
+	OK(net_new(&model->net, encoder_width(model->inputs), &layer, 1, &e), e);
+	model->objectives = calloc(1, sizeof *model->objectives);
+	ck_assert_ptr_nonnull(model->objectives);
+	*model->objectives = objective_of("mse");
+	return model;
+}
+
+START_TEST(dates_buckets_and_profiles_are_kept)
+{
+	for (enum missing missing = MISSING_MEAN; missing <= MISSING_ERROR; missing++) {
+		struct model *model = dated_model(missing), *back;
+		const struct encoder_column *day, *city;
+		unsigned char *bytes, *again;
+		size_t size, size_again, row;
+		real before[17] = { 0 }, after[17] = { 0 };
+		double x = 951868800;
+		struct err e;
+
+		bytes = bytes_of(model, &size);
+		OK(model_read(&back, bytes, size, &e), e);
+		again = bytes_of(back, &size_again);
+		ck_assert_uint_eq(size, size_again);
+		ck_assert_mem_eq(bytes, again, size);
+		day = encoder_column(back->inputs, 1);
+		city = encoder_column(back->inputs, 2);
+		ck_assert(day->kind == COLUMN_DATE && day->profile->counts[0] > 0);
+		ck_assert(city->slots == 7 && !city->values && city->values_count == 0);
+		ck_assert(encoder_slot(back->inputs, 2, "Basel", 5) ==
+				encoder_slot(model->inputs, 2, "Basel", 5));
+		OK(encoder_put_numbers(model->inputs, 1, &x, 1, before, 17, &row, &e), e);
+		OK(encoder_put_numbers(back->inputs, 1, &x, 1, after, 17, &row, &e), e);
+		ck_assert_mem_eq(before, after, sizeof before);
+		free(bytes);
+		free(again);
+		model_free(model);
+		model_free(back);
+	}
+}
+END_TEST
+
 /* Any machine writes these bytes: the head by hand. */
 START_TEST(the_head_is_little_endian)
 {
-	static const unsigned char head[] = { 'D', 'S', 'C', 'M', 2, 0, 0, 0 };
+	static const unsigned char head[] = { 'D', 'S', 'C', 'M', 3, 0, 0, 0 };
 	struct model *model = small_model();
 	unsigned char *bytes;
 	size_t size;
@@ -337,7 +423,7 @@ START_TEST(a_newer_format_is_named)
 	struct err e;
 
 	bytes = bytes_of(model, &size);
-	bytes[4] = 3;
+	bytes[4] = 4;
 	seal(bytes, size);
 	ck_assert_int_eq(reads(bytes, size, &e), ERR_CORRUPT);
 	ck_assert_ptr_nonnull(strstr(e.text, "newer"));
@@ -366,8 +452,9 @@ int main(void)
 {
 	const TTest *const tests[] = { crc_of_the_standard, what_is_written_is_read,
 		the_head_is_little_endian, every_flipped_bit_is_noticed, every_cut_is_noticed,
-		a_file_of_format_1_is_read, every_kind_of_layer_is_kept, made_up_bytes_are_models_or_refused,
-		a_newer_format_is_named, weights_that_are_no_numbers_are_not_written, NULL };
+		a_file_of_format_1_is_read, a_file_of_format_2_is_read, dates_buckets_and_profiles_are_kept,
+		every_kind_of_layer_is_kept, made_up_bytes_are_models_or_refused, a_newer_format_is_named,
+		weights_that_are_no_numbers_are_not_written, NULL };
 
 	return suite_main("core_model", tests, 60);
 }
