@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "server/api/api.h"
+#include "server/api/columns.h"
 #include "server/api/document.h"
 #include "server/api/upload.h"
 #include "server/codec/definition.h"
@@ -27,22 +28,15 @@ struct incoming {
 
 static json_t *dataset_document(const struct store_revision *revision)
 {
-	json_t *out = json_object(), *columns = stored_document(revision->columns), *column;
-	size_t i;
+	json_t *out = json_object();
 
-	json_array_foreach(columns, i, column)
-	{
-		if (json_object_get(column, "integers"))
-			json_object_del(column, "values"); /* a number's are our own */
-		if (json_is_null(json_object_get(column, "distinct"))) json_object_del(column, "distinct");
-	}
 	json_put(out, "name", json_string(revision->dataset));
 	json_put(out, "revision", json_id((int64_t)revision->number));
 	json_put(out, "rows", json_integer((json_int_t)revision->rows));
 	json_put(out, "size_bytes", json_integer((json_int_t)revision->size_bytes));
 	json_put(out, "sha256", json_string(revision->sha256));
 	json_put(out, "created_at", json_time(revision->created_ms));
-	json_put(out, "columns", columns);
+	json_put(out, "columns", columns_document(revision->columns));
 	return out;
 }
 

@@ -72,18 +72,19 @@ static int make_table(struct order *o, const struct encoder *const encoders[2], 
 {
 	size_t count = encoder_columns(encoders[0]) + encoder_columns(encoders[1]), at = 0;
 	const char **names = calloc(count, sizeof *names);
-	enum column_kind *kinds = calloc(count, sizeof *kinds);
+	enum column_type *types = calloc(count, sizeof *types);
 	struct table_sink sink = upload_sink(upload);
 	int rc;
 
-	for (int h = 0; names && kinds && h < 2; h++)
+	for (int h = 0; names && types && h < 2; h++)
 		for (size_t i = 0; i < encoder_columns(encoders[h]); i++, at++) {
 			names[at] = encoder_column(encoders[h], i)->name;
-			kinds[at] = encoder_column(encoders[h], i)->kind;
+			types[at] = encoder_column(encoders[h], i)->kind == COLUMN_NUMBER ? TYPE_NUMBER
+											  : TYPE_CATEGORY;
 		}
-	rc = names && kinds ? table_new(table, names, kinds, count, &sink, o->faults, e) : err_nomem(e);
+	rc = names && types ? table_new(table, names, types, count, &sink, o->faults, e) : err_nomem(e);
 	free(names);
-	free(kinds);
+	free(types);
 	return rc;
 }
 

@@ -225,7 +225,7 @@ out:
 	return rc;
 }
 
-int table_new(struct table **out, const char *const *names, const enum column_kind *kinds, size_t count,
+int table_new(struct table **out, const char *const *names, const enum column_type *types, size_t count,
 		const struct table_sink *sink, struct faults *faults, struct err *e)
 {
 	struct table *table;
@@ -239,8 +239,7 @@ int table_new(struct table **out, const char *const *names, const enum column_ki
 	if ((rc = make_columns(table, count, e))) goto out;
 	for (size_t i = 0; i < count; i++) {
 		if ((rc = name_column(table, i, names[i], strlen(names[i]), e))) goto out;
-		table->columns[i].kind = kinds[i];
-		table->columns[i].declared = true;
+		if ((rc = column_declare(table, &table->columns[i], types[i], e))) goto out;
 	}
 	*out = table;
 out:
@@ -312,7 +311,7 @@ static int settle(struct table *table, struct err *e)
 				"there are no rows; a data set needs at least one below its header line");
 	if ((rc = flush(table, e))) return rc;
 	for (size_t i = 0; i < table->count; i++) {
-		if (table->columns[i].kind != COLUMN_CATEGORY) continue;
+		if (!column_type_has_codes(table->columns[i].type)) continue;
 		if ((rc = column_rewrite(table, &table->columns[i], e))) return rc;
 		if ((rc = write_dictionary(table, i, e))) return rc;
 	}

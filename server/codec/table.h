@@ -6,9 +6,10 @@
  * Every number of such a category stands there in its shortest form ("1.50" as "1.5"). A number too large for a
  * double is a fault with line and column.
  *
- * Types that are said (`zip:category,age:number`) are kept to: a category then holds its cells as they were sent, and
- * a word in a number column is a fault with line and column. An entry splits at its last colon; a name with a comma
- * cannot be given there.
+ * Types that are said (`zip:category,age:number,day:date`) are kept to: a category then holds its cells as they were
+ * sent, and a word in a column of numbers, dates or booleans is a fault with line and column. An entry splits at its
+ * last colon; a name with a comma cannot be given there. Cells of a column to ignore are dropped unseen. A column
+ * that was not declared is a number or a category, or a boolean while all its cells are TABLE_BOOLEAN.
  *
  * Missing, whatever the type: empty (in quotes too), NA, N/A, NaN, null, ? - in this spelling, and nothing else.
  * White space counts: " 5" is a word.
@@ -24,8 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/encoder.h"
 #include "core/err.h"
+#include "server/codec/column_type.h"
 #include "server/codec/faults.h"
 
 #define TABLE_GROUP_BYTES      (4u << 20)
@@ -49,10 +50,10 @@ struct table_sink {
 	int (*dictionary)(void *self, uint64_t column, const void *data, size_t size, struct err *e);
 };
 
-enum table_cell_kind { TABLE_MISSING, TABLE_NUMBER, TABLE_TEXT };
+enum table_cell_kind { TABLE_MISSING, TABLE_NUMBER, TABLE_TEXT, TABLE_BOOLEAN };
 struct table_cell {
 	enum table_cell_kind kind;
-	double number;    /* of a number */
+	double number;    /* of a number, or of a boolean, 0 or 1 */
 	int digits;       /* significant decimal digits it was written with (number.h) */
 	const char *text; /* of a text, and of a number that was written out; not ended by a NUL */
 	size_t size;
@@ -65,7 +66,7 @@ int table_new_csv(struct table **out, const char *types, const struct table_sink
 		struct err *e);
 /* Of columns that are known, for table_add: 1 to CSV_COLUMNS_MAX (else ERR_RANGE) with distinct names. Names and cells
  * are UTF-8 without NUL. */
-int table_new(struct table **out, const char *const *names, const enum column_kind *kinds, size_t count,
+int table_new(struct table **out, const char *const *names, const enum column_type *types, size_t count,
 		const struct table_sink *sink, struct faults *faults, struct err *e);
 void table_free(struct table *table);
 
@@ -74,8 +75,9 @@ void table_free(struct table *table);
  * the CSV cannot be read on (the faults say where), ERR_TOO_LARGE (a record, or the dictionaries), ERR_NOMEM, or the
  * sink's code. */
 int table_feed(struct table *table, const void *bytes, size_t n, struct err *e);
-/* One row of as many cells as there are columns. ERR_INVALID: a text in a number column; ERR_RANGE: a number that is
- * not finite; others as table_feed. A number in a category column is its text, or its shortest form without one. */
+/* One row of as many cells as there are columns. ERR_INVALID: a cell that its column's type does not take; ERR_RANGE: a
+ * number that is not finite; others as table_feed. A number in a category column is its text, or its shortest form
+ * without one, in a date column its seconds since 1970, in a boolean one 0 or 1; a text in those two is read. */
 int table_add(struct table *table, const struct table_cell *cells, struct err *e);
 /* After the last row: the last group, the columns to be rewritten, the dictionaries (of every category). ERR_INVALID:
  * there are no rows. A table with faults never ends well: they then stand in the order of the body, and the code is
@@ -88,7 +90,9 @@ size_t table_columns(const struct table *table);
 uint64_t table_groups(const struct table *table);
 uint64_t table_bytes(const struct table *table); /* of all segments and dictionaries */
 /* The columns as the HTTP contract describes them, new; NULL: no memory. A category: name, type, missing, distinct,
- * values [{value,count}] (the most frequent first, equals by value). A number: name, type, missing, min, max, mean, std
+ * values [{value,count}] (the most frequent first, equals by value); "hint", a sentence, where the
+ * column was not declared and all its values are dates. A boolean: the same. A column to ignore: name and type. A
+ * number, or a date in seconds: name, type, missing, min, max, mean, std
  * (of a sample), and for those who resolve definitions "integers" (all are whole), "distinct" and "values", all of them,
  * each in its shortest decimal form as a string. "distinct" of numbers is null when there are more than
  * TABLE_LISTED_MAX different ones, "values" is then absent. At most TABLE_LISTED_MAX values are listed a column, fewer

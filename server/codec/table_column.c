@@ -1,4 +1,4 @@
-/* table_column.c - one column: what a cell is, where it is kept, and the segments that become of it.
+/* table_column.c - one column: where its cells are kept, and the segments that become of them.
  *
  * A column that was not declared starts as a number. Its first word makes it a category: the numbers of the present
  * group become values in their shortest form, as every number that comes later does, and the groups before are
@@ -14,69 +14,23 @@
 #include "server/codec/number.h"
 #include "server/codec/segment.h"
 #include "server/codec/table_parts.h"
-#include "server/utf8.h"
 
-#define SHOWN 64 /* bytes of a name or a cell in a sentence */
-
-/* ---- what a cell is ---- */
-
-int table_excerpt(const char *text, size_t n, size_t max)
-{
-	return (int)utf8_valid(text, n < max ? n : max);
-}
-
-static bool says_missing(const char *text, size_t n)
-{
-	static const char *const words[] = { "", "?", "NA", "N/A", "NaN", "null" };
-
-	if (n > 4) return false;
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (strlen(words[i]) == n && !memcmp(words[i], text, n)) return true;
-	return false;
-}
-
-static void place_fault(
-		const struct table *table, const struct column *column, uint64_t line, struct fault *fault)
-{
-	if (!fault) return;
-	fault->line = line;
-	fault->column = (uint64_t)(column - table->columns) + 1;
-}
-
-bool column_judge(struct table *table, const struct column *column, const char *text, size_t n, uint64_t line,
-		struct table_cell *cell)
-{
-	cell->text = text;
-	cell->size = n;
-	cell->kind = TABLE_TEXT;
-	if (column->kind == COLUMN_CATEGORY && column->declared) {
-		if (says_missing(text, n)) cell->kind = TABLE_MISSING;
-	} else if (number_read_cell(text, n, &cell->number, &cell->digits) == CELL_NUMBER) {
-		cell->kind = TABLE_NUMBER;
-		if (isfinite(cell->number)) return true;
-		place_fault(table, column, line,
-				faults_add(table->faults, ERR_RANGE, "",
-						"\"%.*s\" in the column \"%.*s\" cannot be stored; numbers end at 1.7e308",
-						table_excerpt(text, n, SHOWN), text,
-						table_excerpt(column->name, strlen(column->name), SHOWN),
-						column->name));
-		return false;
-	} else if (says_missing(text, n)) {
-		cell->kind = TABLE_MISSING;
-	} else if (column->declared) {
-		place_fault(table, column, line,
-				faults_add(table->faults, ERR_INVALID, "",
-						"\"%.*s\" is in the column \"%.*s\", which ?types makes a number; correct "
-						"the cell or the type",
-						table_excerpt(text, n, SHOWN), text,
-						table_excerpt(column->name, strlen(column->name), SHOWN),
-						column->name));
-		return false;
-	}
-	return true;
-}
+#define SHOWN 64 /* bytes of a name in a sentence */
 
 /* ---- cells in ---- */
+
+/* What values_count answered, as a sentence. */
+static int no_room(const struct table *table, const struct column *column, int rc, struct err *e)
+{
+	if (rc == ERR_TOO_LARGE)
+		return err_set(e, rc,
+				"the categories have more than %zu MiB of distinct values; the one that was too much is "
+				"of the column \"%.*s\": leave it out with ?types=%.*s:ignore or make it a number",
+				table->values.max >> 20,
+				table_excerpt(column->name, strlen(column->name), SHOWN), column->name,
+				table_excerpt(column->name, strlen(column->name), SHOWN), column->name);
+	return err_nomem(e);
+}
 
 static int put_value(struct table *table, struct column *column, size_t row, const char *text, size_t n,
 		struct err *e)
@@ -84,14 +38,9 @@ static int put_value(struct table *table, struct column *column, size_t row, con
 	uint32_t code;
 	int rc = values_count(&column->values, &table->values, text, n, &code);
 
-	if (!rc) column->cells[row] = code;
-	if (rc == ERR_TOO_LARGE)
-		return err_set(e, rc,
-				"the categories have more than %zu MiB of distinct values; the one that was too much is "
-				"of the column \"%.*s\": leave the column out or make it a number",
-				table->values.max >> 20,
-				table_excerpt(column->name, strlen(column->name), SHOWN), column->name);
-	return rc ? err_nomem(e) : 0;
+	if (rc) return no_room(table, column, rc, e);
+	column->cells[row] = code;
+	return 0;
 }
 
 static int put_number_as_value(
@@ -112,47 +61,122 @@ static int recode(struct table *table, struct column *column, size_t rows, struc
 	return rc;
 }
 
-static int become_category(struct table *table, struct column *column, struct err *e)
+/* Turns a column of numbers, present and past, to codes of a type. */
+static int become(struct table *table, struct column *column, enum column_type type, struct err *e)
 {
-	column->kind = COLUMN_CATEGORY;
+	column->type = type;
 	column->late_groups = table->groups;
 	tally_free(&column->tally, &table->tallies);
 	return recode(table, column, table->row, e);
 }
 
-static int put_text(struct table *table, struct column *column, const struct table_cell *cell, struct err *e)
+/* The dictionary of a boolean has both values from the start, at their codes. */
+static int list_booleans(struct table *table, struct column *column, struct err *e)
 {
-	int rc;
+	uint32_t code;
+	int rc = 0;
 
-	if (column->kind == COLUMN_NUMBER) {
-		if (column->declared)
-			return err_set(e, ERR_INVALID,
-					"the column \"%.*s\" takes numbers, but here is \"%.*s\"",
-					table_excerpt(column->name, strlen(column->name), SHOWN),
-					column->name, table_excerpt(cell->text, cell->size, SHOWN),
-					cell->text);
-		if ((rc = become_category(table, column, e))) return rc;
+	for (int value = 0; value < 2 && !rc; value++) {
+		const char *text = boolean_text(value);
+
+		rc = values_count(&column->values, &table->values, text, strlen(text), &code);
+		if (!rc) column->values.items[code].count = 0;
 	}
-	return put_value(table, column, table->row, cell->text, cell->size, e);
+	return rc ? no_room(table, column, rc, e) : 0;
 }
 
-int column_put(struct table *table, struct column *column, const struct table_cell *cell, struct err *e)
+int column_declare(struct table *table, struct column *column, enum column_type type, struct err *e)
 {
-	if (cell->kind == TABLE_MISSING) {
-		column->cells[table->row] = NAN;
-		return 0;
+	column->type = type;
+	column->declared = true;
+	return type == TYPE_BOOLEAN ? list_booleans(table, column, e) : 0;
+}
+
+static bool is_empty(const struct table *table, const struct column *column)
+{
+	for (size_t i = 0; i < table->row; i++)
+		if (!isnan(column->cells[i])) return false;
+	return !column->stats.count;
+}
+
+/* ---- a cell into a column of each type ---- */
+
+static int put_in_category(
+		struct table *table, struct column *column, const struct table_cell *cell, struct err *e)
+{
+	const char *text = cell->kind == TABLE_BOOLEAN ? boolean_text(cell->number != 0) : cell->text;
+
+	if (cell->kind == TABLE_BOOLEAN) return put_value(table, column, table->row, text, strlen(text), e);
+	if (cell->kind == TABLE_NUMBER && !(column->declared && text))
+		return put_number_as_value(table, column, table->row, cell->number, e);
+	return put_value(table, column, table->row, text, cell->size, e);
+}
+
+static int put_in_boolean(
+		struct table *table, struct column *column, const struct table_cell *cell, struct err *e)
+{
+	bool value;
+
+	if (!column->declared && cell->kind != TABLE_BOOLEAN) {
+		column->type = TYPE_CATEGORY;
+		return put_in_category(table, column, cell, e);
 	}
-	if (cell->kind == TABLE_TEXT) return put_text(table, column, cell, e);
-	if (!isfinite(cell->number))
-		return err_set(e, ERR_RANGE, "the column \"%.*s\" has a number that cannot be stored",
-				table_excerpt(column->name, strlen(column->name), SHOWN), column->name);
-	if (column->kind == COLUMN_NUMBER) {
+	if (!cell_as_boolean(cell, &value)) return cell_refuse(column, cell, e);
+	column->cells[table->row] = value;
+	column->values.items[value].count++;
+	return 0;
+}
+
+static int put_in_number(
+		struct table *table, struct column *column, const struct table_cell *cell, struct err *e)
+{
+	bool boolean = cell->kind == TABLE_BOOLEAN;
+	int rc;
+
+	if (cell->kind == TABLE_NUMBER) {
 		column->cells[table->row] = cell->number;
 		if (column->fits_float) column->fits_float = number_fits_float(cell->number, cell->digits);
 		return 0;
 	}
-	if (column->declared && cell->text) return put_text(table, column, cell, e);
-	return put_number_as_value(table, column, table->row, cell->number, e);
+	if (column->declared) return cell_refuse(column, cell, e);
+	if (boolean && is_empty(table, column)) {
+		if ((rc = become(table, column, TYPE_BOOLEAN, e))) return rc;
+		if ((rc = list_booleans(table, column, e))) return rc;
+		return put_in_boolean(table, column, cell, e);
+	}
+	if ((rc = become(table, column, TYPE_CATEGORY, e))) return rc;
+	return put_in_category(table, column, cell, e);
+}
+
+static int put_in_date(
+		struct table *table, struct column *column, const struct table_cell *cell, struct err *e)
+{
+	double seconds;
+
+	if (!cell_as_date(cell, &seconds)) return cell_refuse(column, cell, e);
+	column->cells[table->row] = seconds;
+	if (column->fits_float) column->fits_float = number_fits_float(seconds, NUMBER_DIGITS_MANY);
+	return 0;
+}
+
+static int (*const put_in[COLUMN_TYPES])(
+		struct table *table, struct column *column, const struct table_cell *cell, struct err *e) = {
+	[TYPE_NUMBER] = put_in_number,
+	[TYPE_CATEGORY] = put_in_category,
+	[TYPE_BOOLEAN] = put_in_boolean,
+	[TYPE_DATE] = put_in_date,
+};
+
+int column_put(struct table *table, struct column *column, const struct table_cell *cell, struct err *e)
+{
+	if (cell->kind == TABLE_MISSING || column->type == TYPE_IGNORE) {
+		column->cells[table->row] = NAN;
+		return 0;
+	}
+	if (cell->kind == TABLE_NUMBER && !isfinite(cell->number))
+		return err_set(e, ERR_RANGE, "the column \"%.*s\" has a number that cannot be stored",
+				table_excerpt(column->name, strlen(column->name), SHOWN), column->name);
+	return put_in[column->type](table, column, cell, e);
 }
 
 /* ---- segments out ---- */
@@ -199,7 +223,7 @@ int column_write(struct table *table, struct column *column, unsigned char **byt
 		missing += isnan(column->cells[i]) != 0;
 	column->missing += missing;
 	column->fits_float = true;
-	if (column->kind == COLUMN_CATEGORY) return write_codes(table, column, rows, bytes, size, e);
+	if (column_type_has_codes(column->type)) return write_codes(table, column, rows, bytes, size, e);
 	take_stats(column, rows, rows - missing);
 	tally_count(&column->tally, &table->tallies, column->cells, rows);
 	return segment_write_numbers(column->cells, rows, fits_float, bytes, size, e);

@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/date.h"
 #include "server/codec/json.h"
 #include "server/codec/number.h"
 #include "server/codec/table_parts.h"
 
 #define LISTED_BYTES_MAX (1u << 20)
 #define ENTRY_BYTES      32 /* of {"value":"","count":n} */
+#define SHOWN            64 /* bytes of a name in a sentence */
+#define HINT             "all values are dates; upload with ?types=%.*s:date to make it one"
 
 /* One value of a column: a number, or a text that lies in the dictionary. */
 struct entry {
@@ -66,14 +69,17 @@ static json_t *list_values(const struct values *values, size_t limit)
 {
 	struct entry *entries = calloc(values->count + 1, sizeof *entries);
 	json_t *list = NULL;
+	size_t count = 0;
 
 	if (!entries) return NULL;
 	for (size_t i = 0; i < values->count; i++) {
-		entries[i].count = values->items[i].count;
-		entries[i].text = values_text(values, i, &entries[i].size);
+		if (!values->items[i].count) continue;
+		entries[count].count = values->items[i].count;
+		entries[count].text = values_text(values, i, &entries[count].size);
+		count++;
 	}
-	qsort(entries, values->count, sizeof *entries, by_text);
-	list = list_entries(entries, values->count < limit ? values->count : limit);
+	qsort(entries, count, sizeof *entries, by_text);
+	list = list_entries(entries, count < limit ? count : limit);
 	free(entries);
 	return list;
 }
@@ -104,13 +110,13 @@ static size_t listed_bytes(const struct column *column, size_t limit)
 	const struct values *values = &column->values;
 	size_t count = values->count;
 
-	if (column->kind == COLUMN_NUMBER)
+	if (!column_type_has_codes(column->type))
 		return column->tally.count <= limit ? column->tally.count * ENTRY_BYTES : 0;
 	if (!count) return 0;
 	return (count < limit ? count : limit) * (ENTRY_BYTES + values->items[count - 1].end / count);
 }
 
-static size_t listed_limit(const struct table *table, enum column_kind kind)
+static size_t listed_limit(const struct table *table, bool codes)
 {
 	size_t limit = 2 * TABLE_LISTED_MAX, bytes;
 
@@ -118,17 +124,38 @@ static size_t listed_limit(const struct table *table, enum column_kind kind)
 		limit /= 2;
 		bytes = 0;
 		for (size_t i = 0; i < table->count; i++)
-			if (table->columns[i].kind == kind) bytes += listed_bytes(&table->columns[i], limit);
+			if (column_type_has_codes(table->columns[i].type) == codes)
+				bytes += listed_bytes(&table->columns[i], limit);
 	} while (limit && bytes > LISTED_BYTES_MAX);
 	return limit;
 }
 
 /* ---- columns ---- */
 
+/* Are all values of a category dates? */
+static bool all_dates(const struct values *values)
+{
+	double seconds;
+	size_t n;
+
+	for (size_t i = 0; i < values->count; i++) {
+		const char *text = values_text(values, i, &n);
+
+		if (!date_read(text, n, &seconds)) return false;
+	}
+	return values->count;
+}
+
 static bool describe_category(json_t *out, const struct column *column, size_t limit)
 {
-	return json_put(out, "distinct", json_integer((json_int_t)column->values.count)) &&
-	       json_put(out, "values", list_values(&column->values, limit));
+	bool ok = json_put(out, "distinct", json_integer((json_int_t)values_present(&column->values))) &&
+		  json_put(out, "values", list_values(&column->values, limit));
+
+	if (!ok || column->declared || column->type != TYPE_CATEGORY || !all_dates(&column->values))
+		return ok;
+	return json_put(out, "hint",
+			json_sprintf(HINT, table_excerpt(column->name, strlen(column->name), SHOWN),
+					column->name));
 }
 
 static bool describe_number(json_t *out, const struct column *column, size_t limit)
@@ -148,22 +175,30 @@ static bool describe_number(json_t *out, const struct column *column, size_t lim
 	return json_put(out, "values", list_numbers(tally));
 }
 
+/* The member that says more about a column than its name and type; false: no memory. */
+static bool describe(json_t *out, const struct column *column, const size_t limits[2])
+{
+	bool codes = column_type_has_codes(column->type);
+
+	if (column->type == TYPE_IGNORE) return true;
+	return json_put(out, "missing", json_integer((json_int_t)column->missing)) &&
+	       (codes ? describe_category(out, column, limits[codes])
+		      : describe_number(out, column, limits[codes]));
+}
+
 json_t *table_describe(const struct table *table)
 {
+	const size_t limits[2] = { listed_limit(table, false), listed_limit(table, true) };
 	json_t *list = json_array();
-	size_t numbers = listed_limit(table, COLUMN_NUMBER), values = listed_limit(table, COLUMN_CATEGORY);
 	bool ok = list;
 
 	for (size_t i = 0; i < table->count && ok; i++) {
 		const struct column *column = &table->columns[i];
-		bool number = column->kind == COLUMN_NUMBER;
 		json_t *out = json_object();
 
 		ok = !json_array_append_new(list, out) && json_put(out, "name", json_string(column->name)) &&
-		     json_put(out, "type", json_string(number ? "number" : "category")) &&
-		     json_put(out, "missing", json_integer((json_int_t)column->missing)) &&
-		     (number ? describe_number(out, column, numbers)
-			     : describe_category(out, column, values));
+		     json_put(out, "type", json_string(column_type_name(column->type))) &&
+		     describe(out, column, limits);
 	}
 	if (ok) return list;
 	json_decref(list);

@@ -1,7 +1,7 @@
 /* table_parts.h - what the files of the table share; only they and their tests include it.
  *
- * table.c has a table's life: rows in, row groups out, the end. table_column.c puts cells into a column and makes
- * segments of them. table_values.c is a category's dictionary as it grows, table_tally.c the distinct numbers of a
+ * table.c has a table's life: rows in, row groups out, the end. table_cell.c says what a cell is, table_column.c puts
+ * it into its column and makes segments of them. table_values.c is a category's dictionary as it grows, table_tally.c the distinct numbers of a
  * column while they are few, table_types.c the query parameter, table_describe.c the description.
  *
  * Every cell of the present row group is a double: a number itself, or the code of a category's value; NaN is a
@@ -53,6 +53,8 @@ static inline uint64_t table_mix(uint64_t a, uint64_t b)
  * ERR_NOMEM. No sentence is written. */
 int values_count(struct values *values, struct budget *budget, const char *text, size_t n, uint32_t *code);
 const char *values_text(const struct values *values, size_t code, size_t *n); /* borrowed, no NUL */
+/* How many values are not there for later only: a boolean has both, whatever its cells are. */
+size_t values_present(const struct values *values);
 /* As dictionary_write of segment.h. */
 int values_write(const struct values *values, unsigned char **bytes, size_t *size, struct err *e);
 void values_free(struct values *values, struct budget *budget);
@@ -88,12 +90,12 @@ struct stats {
 
 struct column {
 	char *name;
-	enum column_kind kind;
-	bool declared;        /* the kind was said; else a number becomes a category with its first word */
+	enum column_type type;
+	bool declared;        /* the type was said; else a number becomes a category with its first word */
 	bool fits_float;      /* the numbers of the present group do */
 	bool integers;        /* all numbers so far are whole */
 	double *cells;        /* (group_rows), borrowed from the table */
-	uint64_t late_groups; /* of a category: so many groups, from the first, were stored as numbers */
+	uint64_t late_groups; /* of codes: so many groups, from the first, were stored as numbers */
 	uint64_t missing;
 	struct stats stats;
 	struct tally tally;
@@ -102,7 +104,7 @@ struct column {
 
 struct type { /* one entry of ?types */
 	const char *name;
-	enum column_kind kind;
+	enum column_type type;
 };
 
 struct table {
@@ -134,11 +136,25 @@ struct table {
 /* Is there a fault? Then cells are still looked at, but nothing is kept. */
 bool table_spoiled(const struct table *table);
 
-/* ---- table_column.c ---- */
+/* ---- table_cell.c ---- */
 
-/* What a cell of a CSV body is in this column; false: a fault, which was added. line is of its record. */
+/* What a cell of a CSV body is in this column, of a type that column_put takes; false: a fault, which was added. line
+ * is of its record. */
 bool column_judge(struct table *table, const struct column *column, const char *text, size_t n, uint64_t line,
 		struct table_cell *cell);
+/* Says that the column's type does not take the cell; returns ERR_INVALID. */
+int cell_refuse(const struct column *column, const struct table_cell *cell, struct err *e);
+/* What a cell that is not missing is as a boolean and as a date; false: it is none. */
+bool cell_as_boolean(const struct table_cell *cell, bool *value);
+bool cell_as_date(const struct table_cell *cell, double *seconds);
+
+/* The length of text to show in a sentence: at most max bytes, cut between characters. */
+int table_excerpt(const char *text, size_t n, size_t max);
+
+/* ---- table_column.c ---- */
+
+/* Gives a column the type that was said, before its first cell. ERR_TOO_LARGE, ERR_NOMEM. */
+int column_declare(struct table *table, struct column *column, enum column_type type, struct err *e);
 /* Puts a cell into the present row. ERR_INVALID, ERR_RANGE (of table_add), ERR_TOO_LARGE, ERR_NOMEM. */
 int column_put(struct table *table, struct column *column, const struct table_cell *cell, struct err *e);
 /* Makes a segment, *bytes is new, of the present group's rows, and takes them into the statistics. */
@@ -147,9 +163,6 @@ int column_write(struct table *table, struct column *column, unsigned char **byt
 /* At the end: writes the groups that were stored as numbers again, as codes. */
 int column_rewrite(struct table *table, struct column *column, struct err *e);
 void column_free(struct table *table, struct column *column);
-
-/* The length of text to show in a sentence: at most max bytes, cut between characters. */
-int table_excerpt(const char *text, size_t n, size_t max);
 
 /* ---- table_types.c ---- */
 

@@ -1,4 +1,4 @@
-/* table_types.c - the query parameter that says what columns are: `zip:category,age:number`.
+/* table_types.c - the query parameter that says what columns are: `zip:category,day:date`.
  *
  * An entry ends at a comma and splits at its last colon, so that a column's name may have colons; one with a comma
  * cannot be named.
@@ -13,30 +13,29 @@
 #define SHOWN       64   /* bytes of a name in a sentence */
 #define MEANT_AMONG 1000 /* columns that a wrong name is compared with */
 
-static const char *const kinds[] = { [COLUMN_NUMBER] = "number", [COLUMN_CATEGORY] = "category", NULL };
-
 static void read_entry(struct table *table, char *entry)
 {
 	char *colon = strrchr(entry, ':');
+	enum column_type type;
 	const char *meant;
 
 	if (!colon || colon == entry) {
 		faults_add(table->faults, ERR_INVALID, POINTER,
-				"\"%.*s\" is not a column's type; write name:number or name:category",
+				"\"%.*s\" is not a column's type; write the column and its type, as in day:date",
 				table_excerpt(entry, strlen(entry), SHOWN), entry);
 		return;
 	}
 	*colon++ = 0;
-	for (size_t kind = 0; kinds[kind]; kind++)
-		if (!strcmp(kinds[kind], colon)) {
-			table->types[table->types_count++] = (struct type){ entry, (enum column_kind)kind };
-			return;
-		}
-	meant = did_you_mean(colon, kinds);
+	if (column_type_find(colon, &type)) {
+		table->types[table->types_count++] = (struct type){ entry, type };
+		return;
+	}
+	meant = did_you_mean(colon, column_type_names());
 	faults_add(table->faults, ERR_INVALID, POINTER, "\"%.*s\" is not a type; %s%s%s",
 			table_excerpt(colon, strlen(colon), SHOWN), colon,
-			meant ? "did you mean \"" : "a column is a number ", meant ? meant : "or a category",
-			meant ? "\"?" : "");
+			meant ? "did you mean \""
+			      : "the types are number, category, boolean, date and ignore",
+			meant ? meant : "", meant ? "\"?" : "");
 }
 
 int types_read(struct table *table, const char *text, struct err *e)
@@ -76,11 +75,12 @@ int types_apply(struct table *table, struct err *e)
 {
 	struct names *names = NULL;
 	size_t duplicate;
+	int rc = 0;
 
 	if (!table->types_count) return 0;
 	if (names_new(&names, table->names, table->count, &duplicate))
 		return err_nomem(e); /* csv.h: distinct */
-	for (size_t i = 0; i < table->types_count; i++) {
+	for (size_t i = 0; i < table->types_count && !rc; i++) {
 		const struct type *type = &table->types[i];
 		size_t place = names_find(names, type->name, strlen(type->name));
 
@@ -91,10 +91,9 @@ int types_apply(struct table *table, struct err *e)
 					"\"%.*s\" is there twice; name a column once",
 					table_excerpt(type->name, strlen(type->name), SHOWN), type->name);
 		} else {
-			table->columns[place].kind = type->kind;
-			table->columns[place].declared = true;
+			rc = column_declare(table, &table->columns[place], type->type, e);
 		}
 	}
 	names_free(names);
-	return 0;
+	return rc;
 }

@@ -128,6 +128,15 @@ int values_count(struct values *values, struct budget *budget, const char *text,
 	return 0;
 }
 
+size_t values_present(const struct values *values)
+{
+	size_t present = 0;
+
+	for (size_t i = 0; i < values->count; i++)
+		present += values->items[i].count != 0;
+	return present;
+}
+
 int values_write(const struct values *values, unsigned char **bytes, size_t *size, struct err *e)
 {
 	const char **texts = malloc((values->count + 1) * sizeof *texts);

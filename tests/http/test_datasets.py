@@ -117,6 +117,31 @@ def test_types_that_are_said(c, fresh):
     c.get(f"/v1/datasets/{fresh}-bad", status=404)
 
 
+@covers("dataset_put?types")
+def test_booleans_dates_and_what_is_ignored(c, fresh):
+    text = "id,day,smokes,n\nx1,2024-02-29,yes,1\nx2,2024-03-02T12:00:00Z,No,2\nx3,,,3\n"
+    plain = c.csv(fresh, text, status=201).json
+    assert [col["type"] for col in plain["columns"]] == ["category", "category", "category", "number"]
+    assert "?types=day:date" in column(plain, "day")["hint"]
+    said = c.csv(f"{fresh}-said", text, status=201, query="?types=id:ignore,day:date,smokes:boolean").json
+    assert column(said, "id") == {"name": "id", "type": "ignore"}
+    assert column(said, "smokes")["values"] == [{"value": "false", "count": 1}, {"value": "true", "count": 1}]
+    day = column(said, "day")
+    assert (day["min"], day["max"], day["mean"], day["missing"], day["distinct"]) == (
+        "2024-02-29", "2024-03-02T12:00:00Z", "2024-03-01T06:00:00Z", 1, 2)
+    assert abs(day["std"] - 2.5 * 86400 / 2 ** .5) < 1e-6
+
+
+def test_cells_that_their_type_does_not_take(c, fresh):
+    text = "day,smokes\n2024-02-29,yes\n29.2.2024,maybe\n2024-02-30,\n"
+    answer = c.csv(fresh, text, status=422, query="?types=day:date,smokes:boolean")
+    assert [(e["line"], e["column"]) for e in answer["errors"]] == [(3, 1), (3, 2), (4, 1)]
+    assert "2024-02-29T13:05:00Z" in answer["errors"][0]["detail"] and "true or false" in answer["errors"][1]["detail"]
+    c.get(f"/v1/datasets/{fresh}", status=404)
+    for types, mend in (("day:dat", 'did you mean \"date\"'), ("dax:date", 'did you mean \"day\"'), ("day:text", "boolean")):
+        assert mend.replace("\\", "") in c.csv(fresh, text, status=422, query=f"?types={types}").sentence()
+
+
 def test_a_word_in_a_column_said_to_be_numbers(c, fresh):
     answer = c.csv(fresh, "age,x\n30,1\nold,2\n", status=422, query="?types=age:number")
     assert [(e["line"], e["column"]) for e in answer["errors"]] == [(3, 1)]

@@ -82,6 +82,69 @@ static inline const json_t *at(const struct reading *r, size_t column, const cha
 	return json_object_get(json_array_get(r->columns, column), key);
 }
 
+/* A table as text: for each column its name, N or C for how it is stored, and its cells as sink_print has them. New (free). */
+static inline char *print_table(const struct reading *r)
+{
+	struct buffer out = { 0 };
+
+	if (r->rc) buffer_printf(&out, "%d %s", r->rc, r->e.text);
+	for (size_t i = 0; !r->rc && i < table_columns(r->table); i++) {
+		buffer_printf(&out, "%s%s %c: ", i ? "\n" : "", r->table->columns[i].name,
+				column_type_has_codes(r->table->columns[i].type) ? 'C' : 'N');
+		ck_assert_uint_eq(sink_print(&r->sink, i, &out), table_rows(r->table));
+	}
+	buffer_add(&out, "", 1);
+	ck_assert(buffer_ok(&out));
+	return out.data;
+}
+
+static inline void check(const char *text, struct how how, const char *expected)
+{
+	for (size_t step = 0; step < 5; step++) { /* however the body is cut */
+		struct reading r;
+		char *found;
+
+		how.step = step;
+		read_csv(&r, text, &how);
+		found = print_table(&r);
+		ck_assert_str_eq(found, expected);
+		free(found);
+		clear(&r);
+	}
+}
+
+struct expected_fault {
+	int code;
+	const char *pointer;
+	uint64_t line, column;
+	const char *part; /* of its sentence */
+};
+
+static inline void check_faults(const char *text, const char *types, const struct expected_fault *expected)
+{
+	for (size_t step = 0; step < 4; step++) {
+		struct how how = { .types = types, .step = step, .group_rows = 1, .columns = 2 };
+		struct reading r;
+		size_t n = 0;
+
+		read_csv(&r, text, &how);
+		ck_assert_int_eq(r.rc, expected[0].code);
+		ck_assert_ptr_nonnull(strstr(r.e.text, expected[0].part));
+		for (; expected[n].code; n++) {
+			const struct fault *fault = &r.faults.items[n];
+
+			ck_assert_uint_gt(r.faults.count, n);
+			ck_assert_int_eq(fault->code, expected[n].code);
+			ck_assert_str_eq(fault->pointer, expected[n].pointer);
+			ck_assert_uint_eq(fault->line, expected[n].line);
+			ck_assert_uint_eq(fault->column, expected[n].column);
+			if (!strstr(fault->detail, expected[n].part)) ck_abort_msg("%s", fault->detail);
+		}
+		ck_assert_uint_eq(r.faults.count, n);
+		clear(&r);
+	}
+}
+
 /* A header line of c0, c1, ... and rows of one cell text with the row's number behind it. New (free). */
 static inline char *wide_text(size_t columns, size_t rows, const char *cell)
 {

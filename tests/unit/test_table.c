@@ -1,6 +1,4 @@
 /* test_table.c - what becomes of rows: types, missing cells, late words, faults, limits.
- *
- * A table is written down as text: for each column its name, N or C, and its cells as sink_print has them.
  */
 #include <jansson.h>
 #include <malloc.h>
@@ -11,36 +9,6 @@
 #include "tests/unit/table_reading.h"
 
 #define MIB (1u << 20)
-
-static char *print_table(const struct reading *r)
-{
-	struct buffer out = { 0 };
-
-	if (r->rc) buffer_printf(&out, "%d %s", r->rc, r->e.text);
-	for (size_t i = 0; !r->rc && i < table_columns(r->table); i++) {
-		buffer_printf(&out, "%s%s %c: ", i ? "\n" : "", r->table->columns[i].name,
-				r->table->columns[i].kind == COLUMN_NUMBER ? 'N' : 'C');
-		ck_assert_uint_eq(sink_print(&r->sink, i, &out), table_rows(r->table));
-	}
-	buffer_add(&out, "", 1);
-	ck_assert(buffer_ok(&out));
-	return out.data;
-}
-
-static void check(const char *text, struct how how, const char *expected)
-{
-	for (size_t step = 0; step < 5; step++) { /* however the body is cut */
-		struct reading r;
-		char *found;
-
-		how.step = step;
-		read_csv(&r, text, &how);
-		found = print_table(&r);
-		ck_assert_str_eq(found, expected);
-		free(found);
-		clear(&r);
-	}
-}
 
 /* ---- types ---- */
 
@@ -100,38 +68,6 @@ END_TEST
 
 /* ---- faults ---- */
 
-struct expected_fault {
-	int code;
-	const char *pointer;
-	uint64_t line, column;
-	const char *part; /* of its sentence */
-};
-
-static void check_faults(const char *text, const char *types, const struct expected_fault *expected)
-{
-	for (size_t step = 0; step < 4; step++) {
-		struct how how = { .types = types, .step = step, .group_rows = 1, .columns = 2 };
-		struct reading r;
-		size_t n = 0;
-
-		read_csv(&r, text, &how);
-		ck_assert_int_eq(r.rc, expected[0].code);
-		ck_assert_ptr_nonnull(strstr(r.e.text, expected[0].part));
-		for (; expected[n].code; n++) {
-			const struct fault *fault = &r.faults.items[n];
-
-			ck_assert_uint_gt(r.faults.count, n);
-			ck_assert_int_eq(fault->code, expected[n].code);
-			ck_assert_str_eq(fault->pointer, expected[n].pointer);
-			ck_assert_uint_eq(fault->line, expected[n].line);
-			ck_assert_uint_eq(fault->column, expected[n].column);
-			if (!strstr(fault->detail, expected[n].part)) ck_abort_msg("%s", fault->detail);
-		}
-		ck_assert_uint_eq(r.faults.count, n);
-		clear(&r);
-	}
-}
-
 START_TEST(faults_in_cells)
 {
 	check_faults("age,b\n1,x\nold,y\n3\n1e999,z\n\"very\nold\",1,2\nNA,1\n", "age:number",
@@ -150,29 +86,6 @@ START_TEST(faults_in_cells)
 	check_faults("a,b\n1,2\n3,\"x\n", NULL,
 			(struct expected_fault[]){ { ERR_CSV, "", 3, 2, "quote" }, { 0 } });
 	check_faults("a,a\n1,2\n", NULL, (struct expected_fault[]){ { ERR_CSV, "", 1, 2, "a" }, { 0 } });
-}
-END_TEST
-
-START_TEST(faults_in_types)
-{
-	check_faults("age,b\nx,1\n", "agee:number,age:number,b:number,b:category",
-			(struct expected_fault[]){
-					{ ERR_INVALID, "?types", 0, 0, "did you mean \"age\"?" },
-					{ ERR_INVALID, "?types", 0, 0, "\"b\" is there twice" },
-					{ ERR_INVALID, "", 2, 1, "\"x\"" },
-					{ 0 },
-			});
-	check_faults("", "age,:number,age:integer,b:nubmer,",
-			(struct expected_fault[]){
-					{ ERR_INVALID, "?types", 0, 0, "\"age\" is not a column's type" },
-					{ ERR_INVALID, "?types", 0, 0, "\":number\"" },
-					{ ERR_INVALID, "?types", 0, 0,
-							"\"integer\" is not a type; a column is a number or a" },
-					{ ERR_INVALID, "?types", 0, 0,
-							"\"nubmer\" is not a type; did you mean \"number\"?" },
-					{ ERR_INVALID, "?types", 0, 0, "\"\" is not" },
-					{ 0 },
-			});
 }
 END_TEST
 
@@ -334,7 +247,7 @@ END_TEST
 START_TEST(rows_one_by_one)
 {
 	static const char *const names[] = { "height", "hair" };
-	static const enum column_kind kinds[] = { COLUMN_NUMBER, COLUMN_CATEGORY };
+	static const enum column_type types[] = { TYPE_NUMBER, TYPE_CATEGORY };
 	const struct table_cell rows[][2] = {
 		{ { TABLE_NUMBER, 1.5, 2, NULL, 0 }, { .kind = TABLE_TEXT, .text = "brown", .size = 5 } },
 		{ { .kind = TABLE_MISSING }, { .kind = TABLE_NUMBER, .number = 3, .digits = 1 } },
@@ -348,7 +261,7 @@ START_TEST(rows_one_by_one)
 	char *found;
 
 	r.to = sink_of(&r.sink);
-	ck_assert_int_eq(table_new(&r.table, names, kinds, 2, &r.to, &r.faults, &r.e), 0);
+	ck_assert_int_eq(table_new(&r.table, names, types, 2, &r.to, &r.faults, &r.e), 0);
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(table_add(r.table, rows[i], &r.e), 0);
 	finish(&r);
@@ -358,14 +271,14 @@ START_TEST(rows_one_by_one)
 	ck_assert_int_ne(table_add(r.table, rows[0], &r.e), 0); /* it has ended */
 	clear(&r);
 	r.to = sink_of(&r.sink);
-	ck_assert_int_eq(table_new(&r.table, names, kinds, 2, &r.to, &r.faults, &r.e), 0);
+	ck_assert_int_eq(table_new(&r.table, names, types, 2, &r.to, &r.faults, &r.e), 0);
 	ck_assert_int_eq(table_add(r.table, wrong, &r.e), ERR_INVALID);
 	ck_assert_ptr_nonnull(strstr(r.e.text, "height"));
 	ck_assert_int_eq(table_end(r.table, &r.e), ERR_INVALID);
 	table_free(r.table);
-	ck_assert_int_eq(table_new(&r.table, names, kinds, 0, &r.to, &r.faults, &r.e), ERR_RANGE);
+	ck_assert_int_eq(table_new(&r.table, names, types, 0, &r.to, &r.faults, &r.e), ERR_RANGE);
 	ck_assert_ptr_null(r.table);
-	ck_assert_int_eq(table_new(&r.table, names, kinds, 2, &r.to, &r.faults, &r.e), 0);
+	ck_assert_int_eq(table_new(&r.table, names, types, 2, &r.to, &r.faults, &r.e), 0);
 	wrong[0] = (struct table_cell){ .kind = TABLE_NUMBER, .number = INFINITY };
 	ck_assert_int_eq(table_add(r.table, wrong, &r.e), ERR_RANGE);
 	table_free(r.table);
@@ -375,9 +288,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { types_follow_from_cells, missing_words, types_that_are_said,
-		late_words, faults_in_cells, faults_in_types, many_faults, long_names_are_cut_at_characters,
-		no_rows, the_sink_may_fail, dictionaries_grow, dictionaries_end, many_columns,
-		rows_one_by_one, NULL };
+		late_words, faults_in_cells, many_faults, long_names_are_cut_at_characters, no_rows,
+		the_sink_may_fail, dictionaries_grow, dictionaries_end, many_columns, rows_one_by_one, NULL };
 
 	return suite_main("table", tests, 60);
 }

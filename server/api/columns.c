@@ -1,0 +1,46 @@
+/* columns.c - a data set's columns as people see them. See columns.h. */
+#include "server/api/columns.h"
+
+#include <string.h>
+
+#include "core/date.h"
+#include "server/api/document.h"
+#include "server/codec/column_type.h"
+#include "server/codec/json.h"
+
+/* A time in seconds becomes a text; what is null stays so. */
+static void write_date(json_t *column, const char *name)
+{
+	const json_t *seconds = json_object_get(column, name);
+	char text[DATE_PRINT_MAX];
+
+	if (!json_is_number(seconds)) return;
+	date_print(json_number_value(seconds), text);
+	json_object_set_new(column, name, json_string(text));
+}
+
+static void tell_date(json_t *column)
+{
+	static const char *const times[] = { "min", "max", "mean" };
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+		write_date(column, times[i]);
+	json_object_del(column, "integers");
+}
+
+json_t *columns_document(const char *stored)
+{
+	json_t *columns = stored_document(stored), *column;
+	size_t i;
+
+	json_array_foreach(columns, i, column)
+	{
+		const char *type = json_string_value(json_object_get(column, "type"));
+
+		if (json_object_get(column, "integers"))
+			json_object_del(column, "values"); /* a number's are our own */
+		if (json_is_null(json_object_get(column, "distinct"))) json_object_del(column, "distinct");
+		if (type && !strcmp(type, column_type_name(TYPE_DATE))) tell_date(column);
+	}
+	return columns;
+}

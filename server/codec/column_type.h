@@ -1,0 +1,34 @@
+/* column_type.h - what a data set's column can be: the names that `?types` and the descriptions use, how the cells of
+ * each are stored, and how a text is read as a boolean.
+ *
+ * A type says what the cells mean; core's enum column_kind says what a network is shown. Cells are stored either as
+ * numbers (segment_write_numbers) or as codes into the column's dictionary (segment_write_codes).
+ */
+#ifndef SERVER_CODEC_COLUMN_TYPE_H
+#define SERVER_CODEC_COLUMN_TYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum column_type {
+	TYPE_NUMBER,
+	TYPE_CATEGORY,
+	TYPE_BOOLEAN, /* codes: 0 "false", 1 "true", and no others */
+	TYPE_DATE,    /* numbers: seconds since 1970-01-01T00:00:00Z (core/date.h) */
+	TYPE_IGNORE,  /* codes, all of them missing: the cells are not kept */
+	COLUMN_TYPES,
+};
+
+const char *column_type_name(enum column_type type); /* static */
+/* false: not a type's name, *type is untouched. */
+bool column_type_find(const char *name, enum column_type *type);
+/* All names, ended by a NULL; static. */
+const char *const *column_type_names(void);
+/* Are its cells codes, of a dictionary? Else they are numbers. */
+bool column_type_has_codes(enum column_type type);
+
+/* true/false, t/f, yes/no, y/n, on/off, 1/0 in any case of letters; false: none of these, *value is untouched. */
+bool boolean_read(const char *text, size_t n, bool *value);
+const char *boolean_text(bool value); /* "true" or "false" */
+
+#endif
