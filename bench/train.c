@@ -81,8 +81,9 @@ static size_t needed_bytes(const struct task *task, const struct net *net, const
 static size_t taken_bytes(const struct task *task, const struct net *net, const struct train_config *config)
 {
 	size_t numbers = net_parameters(net) + task->rows * (task->sizes[0] + net_outputs(net));
+	const struct train_data data = { .rows = task->rows };
 
-	return numbers * sizeof(real) + trainer_bytes(net, config, task->rows, false, 0);
+	return numbers * sizeof(real) + trainer_bytes(net, config, &data, NULL);
 }
 
 static void run_task(const struct task *task, struct team *team, clockid_t clock)

@@ -1,14 +1,10 @@
-/* shuffle.c - the order of an epoch's rows, and which rows are held out. See train.h.
+/* shuffle.c - the order of an epoch's rows: a function of a seed and an epoch alone. See train.h.
  *
- * Both are functions of a seed (and an epoch) alone. Neither keeps a list beside its result: the block order of
- * a shuffle waits in the part of the result that is not written yet, and the held-out rows are chosen in one
- * pass.
+ * Whoever has all rows in memory takes the whole order at once; whoever reads a window at a time takes that of the
+ * blocks and then that of a window's rows (train_window.c).
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/rng.h"
-#include "core/train.h"
+#include "core/train_parts.h"
 
 /* Uniform in [0, bound): the high word of a 64-bit number times bound (Lemire, ACM TOMACS 29, 2019, without the
  * rejection, which no bound of 32 bits can miss). words are a Philox block, half tells which half of it. */
@@ -43,129 +39,46 @@ static void fisher_yates(uint32_t *order, size_t n, const struct rng_key *key)
 	}
 }
 
+size_t train_block_rows(size_t width)
+{
+	size_t rows = width ? SHUFFLE_BLOCK_NUMBERS / width : SHUFFLE_BLOCK_ROWS;
+
+	return rows > SHUFFLE_BLOCK_ROWS ? SHUFFLE_BLOCK_ROWS : rows ? rows : 1;
+}
+
+void train_shuffle_blocks(uint32_t *blocks, size_t count, uint64_t seed, uint32_t epoch)
+{
+	const struct rng_key key = { .seed = seed, .stream = RNG_SHUFFLE, .epoch = epoch };
+
+	for (size_t i = 0; i < count; i++)
+		blocks[i] = (uint32_t)i;
+	fisher_yates(blocks, count, &key);
+}
+
+void train_shuffle_window(uint32_t *order, size_t rows, size_t window, uint64_t seed, uint32_t epoch)
+{
+	const struct rng_key key = { seed, RNG_SHUFFLE, epoch, (uint32_t)window + 1 }; /* 0: of the blocks */
+
+	fisher_yates(order, rows, &key);
+}
+
 /* The blocks' order lies at the end of `order` and is read from there while rows are written from the front. Each
  * block still to be read has at least one row still to be written, so the one never reaches the other. */
-void train_shuffle(uint32_t *order, size_t rows, uint64_t seed, uint32_t epoch)
+void train_shuffle(uint32_t *order, size_t rows, size_t block_rows, uint64_t seed, uint32_t epoch)
 {
-	struct rng_key key = { .seed = seed, .stream = RNG_SHUFFLE, .epoch = epoch };
-	size_t blocks = (rows + SHUFFLE_BLOCK_ROWS - 1) / SHUFFLE_BLOCK_ROWS;
+	size_t blocks = (rows + block_rows - 1) / block_rows;
 	uint32_t *block_order = order + (rows - blocks);
-	size_t written = 0, window = 0;
+	size_t written = 0, first = 0, window = 0;
 
-	for (size_t i = 0; i < blocks; i++)
-		block_order[i] = (uint32_t)i;
-	fisher_yates(block_order, blocks, &key); /* step 0; window w is step w + 1 */
+	train_shuffle_blocks(block_order, blocks, seed, epoch);
 	for (size_t i = 0; i < blocks; i++) {
-		size_t row = (size_t)block_order[i] * SHUFFLE_BLOCK_ROWS;
-		size_t end = row + SHUFFLE_BLOCK_ROWS < rows ? row + SHUFFLE_BLOCK_ROWS : rows;
+		size_t row = (size_t)block_order[i] * block_rows;
+		size_t end = row + block_rows < rows ? row + block_rows : rows;
 
 		while (row < end)
 			order[written++] = (uint32_t)row++;
 		if ((i + 1) % SHUFFLE_WINDOW_BLOCKS && i + 1 < blocks) continue;
-		key.step++;
-		fisher_yates(order + window, written - window, &key);
-		window = written;
+		train_shuffle_window(order + first, written - first, window++, seed, epoch);
+		first = written;
 	}
-}
-
-/* One class while its rows are being held out. */
-struct share {
-	uint64_t rows;      /* not looked at yet */
-	uint64_t held;      /* still to be held out of those */
-	uint64_t low, high; /* bounds of held */
-};
-
-static uint64_t clamped(const struct share *share, double ratio)
-{
-	uint64_t n = (uint64_t)((double)share->rows * ratio + 0.5);
-
-	if (n < share->low) return share->low;
-	return n > share->high ? share->high : n;
-}
-
-static uint64_t total_at(const struct share *shares, size_t count, double ratio)
-{
-	uint64_t total = 0;
-
-	for (size_t c = 0; c < count; c++)
-		total += clamped(&shares[c], ratio);
-	return total;
-}
-
-/* The bounds of each class: one row on either side where there are two, unless `total` is too few or too many. */
-static void set_bounds(struct share *shares, size_t count, uint64_t total)
-{
-	uint64_t lows = 0, highs = 0;
-
-	for (size_t c = 0; c < count; c++) {
-		struct share *s = &shares[c];
-
-		s->low = s->rows > 1;
-		s->high = s->rows > 1 ? s->rows - 1 : 0;
-		lows += s->low;
-		highs += s->high;
-	}
-	for (size_t c = 0; c < count; c++) {
-		if (lows > total) shares[c].low = 0;
-		if (highs < total) shares[c].high = shares[c].rows;
-	}
-}
-
-/* Divides `total` among the classes: held = rows * ratio, rounded and clamped to the bounds, with the one ratio that
- * makes the sum right (Webster's method; Balinski, Young: Fair Representation, 1982). */
-static void divide(struct share *shares, size_t count, uint64_t total)
-{
-	double low = 0, high = 2; /* at 2, every class is at its upper bound */
-
-	for (int i = 0; i < 64; i++) {
-		double middle = (low + high) / 2;
-
-		if (total_at(shares, count, middle) <= total)
-			low = middle;
-		else
-			high = middle;
-	}
-	total -= total_at(shares, count, low);
-	for (size_t c = 0; c < count; c++) {
-		struct share *s = &shares[c];
-		uint64_t more = clamped(s, high) - clamped(s, low); /* ties at the ratio itself */
-
-		more = more < total ? more : total;
-		total -= more;
-		s->held = clamped(s, low) + more;
-	}
-}
-
-int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes, size_t class_count,
-		uint64_t seed, struct err *e)
-{
-	struct rng_key key = { .seed = seed, .stream = RNG_SPLIT };
-	size_t count = classes ? class_count : 1;
-	struct share *shares;
-	uint64_t total;
-
-	if (rows < 2) return err_set(e, ERR_RANGE, "%zu rows cannot be split into two parts", rows);
-	if (!(split > 0 && split < 1))
-		return err_set(e, ERR_RANGE, "a validation split is a share in (0, 1), not %g", split);
-	for (size_t i = 0; classes && i < rows; i++)
-		if (classes[i] >= count) return err_set(e, ERR_RANGE, "row %zu has no known class", i);
-	shares = calloc(count, sizeof *shares);
-	if (!shares) return err_nomem(e);
-	for (size_t i = 0; i < rows; i++)
-		shares[classes ? classes[i] : 0].rows++;
-	total = (uint64_t)((double)rows * split + 0.5);
-	if (total < 1) total = 1;
-	if (total > rows - 1) total = rows - 1;
-	set_bounds(shares, count, total);
-	divide(shares, count, total);
-	for (size_t i = 0; i < rows; i++) { /* selection sampling: Knuth, TAOCP 2, 3.4.2, algorithm S */
-		struct share *s = &shares[classes ? classes[i] : 0];
-		bool held = rng_below(&key, i, s->rows) < s->held;
-
-		s->rows--;
-		s->held -= held;
-		use[i] = !held;
-	}
-	free(shares);
-	return 0;
 }

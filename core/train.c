@@ -23,6 +23,7 @@ const char *train_stop_name(enum train_stop stop)
 		[TRAIN_STOPPED] = "cancelled",
 		[TRAIN_DIVERGED] = "diverged",
 		[TRAIN_CONVERGED] = "converged",
+		[TRAIN_UNREAD] = "error",
 	};
 
 	return names[stop];
@@ -126,6 +127,12 @@ bool train_measures(const struct train_run *run)
 	       (!hooks->healthy || hooks->healthy(hooks->self, run->trainer->state.point.epoch));
 }
 
+bool train_unread(struct train_run *run, int rc)
+{
+	run->rc = rc;
+	return rc && end_run(run, TRAIN_UNREAD);
+}
+
 static bool train_batch(struct train_run *run)
 {
 	struct trainer *t = run->trainer;
@@ -134,8 +141,8 @@ static bool train_batch(struct train_run *run)
 	struct train_batch batch;
 	double loss;
 
+	if (train_unread(run, train_pick(t, s->batches, &batch, &run->e))) return true;
 	s->point.step++;
-	train_pick(t, s->batches, &batch);
 	net_gradient(t->net, t->work, batch.x, batch.y, batch.weights, batch.rows, t->config.objectives,
 			&step, t->gradient, &loss);
 	if (!isfinite(loss)) return train_diverged(run, batch.rows);
@@ -172,7 +179,11 @@ static bool train_epoch(struct train_run *run)
 	}
 	note_time(run);
 	run->training = true;
-	if (t->order) train_shuffle(t->order, t->train.rows, t->config.seed, (uint32_t)point->epoch);
+	if (t->train.reader)
+		train_window_start(t);
+	else if (t->order)
+		train_shuffle(t->order, t->train.rows, t->sizes.block, t->config.seed,
+				(uint32_t)point->epoch);
 	ended = t->config.optimizer->iterate ? train_full(run) : train_batches(run);
 	note_time(run);
 	run->training = false;
@@ -186,23 +197,19 @@ static bool train_epoch(struct train_run *run)
 static bool validate_rows(struct train_run *run, struct train_sums *sums)
 {
 	struct trainer *t = run->trainer;
-	const struct train_data *data = &t->validation;
-	size_t inputs = net_inputs(t->net), outputs = net_outputs(t->net), rows;
+	struct train_batch batch;
 
-	for (size_t from = 0; from < data->rows; from += rows) {
-		struct train_batch batch = {
-			.x = data->x + from * inputs,
-			.y = data->y + from * outputs,
-			.weights = data->weights ? data->weights + from * t->sizes.cells : NULL,
-		};
+	for (size_t from = 0; from < t->validation.rows; from += batch.rows) {
+		size_t left = t->validation.rows - from;
 		const real *a;
 		double loss;
 
 		if (train_boundary(run)) return true;
-		batch.rows = rows = data->rows - from < t->sizes.chunk ? data->rows - from : t->sizes.chunk;
-		net_forward(t->net, t->work, batch.x, rows, &a);
-		loss = net_loss(t->net, t->work, batch.y, batch.weights, rows, t->config.objectives);
-		if (!isfinite(loss)) return train_diverged(run, rows);
+		batch.rows = left < t->sizes.chunk ? left : t->sizes.chunk;
+		if (train_unread(run, train_pick_validation(t, from, &batch, &run->e))) return true;
+		net_forward(t->net, t->work, batch.x, batch.rows, &a);
+		loss = net_loss(t->net, t->work, batch.y, batch.weights, batch.rows, t->config.objectives);
+		if (!isfinite(loss)) return train_diverged(run, batch.rows);
 		train_count(t, &batch, loss, sums);
 	}
 	return false;
@@ -327,9 +334,11 @@ int trainer_run(struct trainer *t, const struct train_hooks *hooks, struct train
 		while ((t->state.under_way || t->state.point.epoch < t->config.epochs) && !whole_epoch(&run))
 			;
 	note_time(&run);
-	if (result->stop != TRAIN_DIVERGED && find_nonfinite(t, net_block(t->net), &layer))
+	if (result->stop != TRAIN_DIVERGED && result->stop != TRAIN_UNREAD &&
+			find_nonfinite(t, net_block(t->net), &layer))
 		train_diverged(&run, 0); /* the last step did it, and no loss was taken since */
 	result->last = t->state.last;
 	train_show(t);
+	if (result->stop == TRAIN_UNREAD) return err_set(e, run.rc, "%s", run.e.text);
 	return result->stop == TRAIN_DIVERGED ? say_diverged(result, e) : 0;
 }

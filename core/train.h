@@ -18,12 +18,25 @@
 #include "core/schedule.h"
 #include "core/team.h"
 
+/* Rows that lie elsewhere, for data that memory does not hold. The trainer then has one window of its shuffling in
+ * memory (see train_shuffle) and trains in the same order and to the same bits as if it had all of them. */
+struct train_reader {
+	void *self;
+	bool weighted; /* they have weights */
+	/* Rows [first, first + rows): x (rows, inputs), y (rows, outputs), weights (rows, cells), NULL unless weighted.
+	 * On the training thread. An error ends the run, with its code and sentence. */
+	int (*read)(void *self, size_t first, size_t rows, real *x, real *y, real *weights, struct err *e);
+	/* These rows will be read soon. NULL: nobody wants to know. */
+	void (*ahead)(void *self, size_t first, size_t rows);
+};
+
 /* Rows ready for the network, borrowed: x (rows, inputs), y (rows, outputs), weights (rows, cells) or NULL: what
  * each cell's loss counts, at least 0; 0: its target is missing. Cells are net_cells. */
 struct train_data {
 	const real *x, *y;
 	size_t rows;
 	const real *weights;
+	const struct train_reader *reader; /* not NULL: in place of x, y and weights */
 };
 
 struct train_config {
@@ -68,9 +81,10 @@ enum train_stop {
 	TRAIN_STOPPED,   /* *stop was set */
 	TRAIN_DIVERGED,  /* a number that is not finite */
 	TRAIN_CONVERGED, /* a full-batch optimizer found no way down */
+	TRAIN_UNREAD,    /* a reader failed */
 };
 /* As api.md spells it: "epochs", "target_loss", "early_stopping", "max_seconds", "cancelled", "diverged",
- * "converged". */
+ * "converged", "error". */
 const char *train_stop_name(enum train_stop stop);
 
 /* One epoch. loss, accuracy and mae are means over the epoch's mini-batches as they were trained, before their
@@ -135,13 +149,13 @@ int trainer_new(struct trainer **out, struct net *net, const struct train_config
 		const struct train_data *train, const struct train_data *validation,
 		const struct gemm_engine *engine, struct team *team, struct err *e);
 void trainer_free(struct trainer *trainer);
-/* What trainer_new would take beside the network and the data, in bytes; SIZE_MAX when it would overflow. weighted:
- * the training data have weights. */
-size_t trainer_bytes(const struct net *net, const struct train_config *config, size_t train_rows,
-		bool weighted, size_t validation_rows);
+/* What trainer_new would take beside the network and data in memory, in bytes; SIZE_MAX when it would overflow. Of the
+ * data only rows, reader and whether there are weights are looked at; validation may be NULL. */
+size_t trainer_bytes(const struct net *net, const struct train_config *config, const struct train_data *train,
+		const struct train_data *validation);
 /* Trains from the network's present weights, or goes on from what trainer_load loaded, to the end; hooks may be
  * NULL. 0 however it stopped, *result says why; ERR_DIVERGED when it diverged, in a mini-batch, in validation or by
- * its last step. */
+ * its last step; what a reader says. */
 int trainer_run(struct trainer *trainer, const struct train_hooks *hooks, struct train_result *result,
 		struct err *e);
 
@@ -153,12 +167,17 @@ void trainer_save(const struct trainer *trainer, unsigned char *out);
  * another network, configuration or data; then nothing is changed. */
 int trainer_load(struct trainer *trainer, const unsigned char *bytes, size_t size, struct err *e);
 
-/* The order of an epoch's rows, the one definition of shuffling: the rows are cut into blocks of
- * SHUFFLE_BLOCK_ROWS; the blocks are put in random order, and the rows of each run of SHUFFLE_WINDOW_BLOCKS
- * consecutive blocks are shuffled together (Fisher and Yates; Knuth, TAOCP 2, 3.4.2 P). Small data are one block. */
-#define SHUFFLE_BLOCK_ROWS    4096
+/* The order of an epoch's rows, the one definition of shuffling: the rows are cut into blocks; the blocks are put in
+ * random order, and the rows of each window, a run of SHUFFLE_WINDOW_BLOCKS consecutive blocks, are shuffled together
+ * (Fisher and Yates; Knuth, TAOCP 2, 3.4.2 P). Small data are one window. */
+#define SHUFFLE_BLOCK_ROWS 4096
+#define SHUFFLE_BLOCK_NUMBERS \
+	262144 /* of a block of wide rows, which has fewer of them: a window has 64 MiB at most */
 #define SHUFFLE_WINDOW_BLOCKS 64
-void train_shuffle(uint32_t *order, size_t rows, uint64_t seed, uint32_t epoch);
+/* Rows of a block, at least 1, where each has so many numbers: inputs and outputs. */
+size_t train_block_rows(size_t width);
+/* order (rows) */
+void train_shuffle(uint32_t *order, size_t rows, size_t block_rows, uint64_t seed, uint32_t epoch);
 
 /* Which rows are held out: use[i] becomes 1 for training rows, 0 for validation rows; round(rows * split) of
  * them, at least 1 and at most rows - 1. classes (rows), each below class_count, are held out in proportion where

@@ -59,12 +59,15 @@ static void gather_range(void *arg, size_t from, size_t to)
 	gather(g->to + first * g->width, g->from, g->order + first, end - first, g->width);
 }
 
-static void gather_rows(const struct trainer *t, struct gathering *g)
+void train_gather(const struct trainer *t, real *to, const real *from, const uint32_t *order, size_t rows,
+		size_t width)
 {
-	if (team_threads(t->team) > 1 && g->rows * g->width >= GATHER_TEAM_MIN)
-		train_spread(t, g->rows * g->width, GATHER_TEAM_MIN, gather_range, g);
+	struct gathering g = { to, from, order, rows, width };
+
+	if (team_threads(t->team) > 1 && rows * width >= GATHER_TEAM_MIN)
+		train_spread(t, rows * width, GATHER_TEAM_MIN, gather_range, &g);
 	else
-		gather(g->to, g->from, g->order, g->rows, g->width);
+		gather(to, from, order, rows, width);
 }
 
 struct disturbing {
@@ -103,31 +106,60 @@ static void disturb(struct trainer *t, uint64_t number, struct train_batch *batc
 	batch->x = t->batch_x;
 }
 
-void train_pick(struct trainer *t, uint64_t number, struct train_batch *batch)
+static void take_copies(const struct trainer *t, bool weighted, struct train_batch *batch)
+{
+	batch->x = t->batch_x;
+	batch->y = t->batch_y;
+	batch->weights = weighted ? t->batch_w : NULL;
+}
+
+/* Rows from `from` on, as they lie. */
+static void take_in_place(const struct trainer *t, const struct train_data *data, size_t from,
+		struct train_batch *batch)
+{
+	batch->x = data->x + from * net_inputs(t->net);
+	batch->y = data->y + from * net_outputs(t->net);
+	batch->weights = data->weights ? data->weights + from * t->sizes.cells : NULL;
+}
+
+static void take_in_order(const struct trainer *t, const uint32_t *order, struct train_batch *batch)
 {
 	const struct train_data *data = &t->train;
-	size_t inputs = net_inputs(t->net), outputs = net_outputs(t->net), cells = t->sizes.cells;
-	size_t from = (size_t)number * t->sizes.batch;
-	size_t rows = data->rows - from < t->sizes.batch ? data->rows - from : t->sizes.batch;
 
-	batch->rows = rows;
-	if (t->order) {
-		const uint32_t *order = t->order + from;
+	train_gather(t, t->batch_x, data->x, order, batch->rows, net_inputs(t->net));
+	train_gather(t, t->batch_y, data->y, order, batch->rows, net_outputs(t->net));
+	if (data->weights) train_gather(t, t->batch_w, data->weights, order, batch->rows, t->sizes.cells);
+	take_copies(t, data->weights, batch);
+}
 
-		gather_rows(t, &(struct gathering){ t->batch_x, data->x, order, rows, inputs });
-		gather_rows(t, &(struct gathering){ t->batch_y, data->y, order, rows, outputs });
-		if (data->weights)
-			gather_rows(t, &(struct gathering){ t->batch_w, data->weights, order, rows, cells });
-		batch->x = t->batch_x;
-		batch->y = t->batch_y;
-		batch->weights = t->batch_w;
-	} else {
-		batch->x = data->x + from * inputs;
-		batch->y = data->y + from * outputs;
-		batch->weights = data->weights ? data->weights + from * cells : NULL;
+int train_pick(struct trainer *t, uint64_t number, struct train_batch *batch, struct err *e)
+{
+	size_t from = (size_t)number * t->sizes.batch, left = t->train.rows - from;
+	int rc;
+
+	batch->rows = left < t->sizes.batch ? left : t->sizes.batch;
+	if (t->train.reader) {
+		if ((rc = train_window_pick(t, from, batch->rows, e))) return rc;
+		take_copies(t, t->train.reader->weighted, batch);
+	} else if (t->order)
+		take_in_order(t, t->order + from, batch);
+	else
+		take_in_place(t, &t->train, from, batch);
+	if (t->config.input_noise > 0 || t->config.input_dropout > 0) disturb(t, number, batch);
+	return 0;
+}
+
+int train_pick_validation(struct trainer *t, size_t from, struct train_batch *batch, struct err *e)
+{
+	const struct train_reader *reader = t->validation.reader;
+
+	if (!reader) {
+		take_in_place(t, &t->validation, from, batch);
+		return 0;
 	}
-	if (t->sizes.batch_x && (t->config.input_noise > 0 || t->config.input_dropout > 0))
-		disturb(t, number, batch);
+	take_copies(t, reader->weighted, batch);
+	return reader->read(reader->self, from, batch->rows, t->batch_x, t->batch_y,
+			reader->weighted ? t->batch_w : NULL, e);
 }
 
 /* ---- sums ---- */

@@ -114,7 +114,7 @@ bool train_full(struct train_run *run)
 
 	if (s->batches) return false; /* done, and its validation was cut short */
 	if (train_boundary(run)) return true;
-	train_pick(t, 0, &search.batch);
+	if (train_unread(run, train_pick(t, 0, &search.batch, &run->e))) return true;
 	s->point.step++;
 	if (!begin(&search)) return train_diverged(run, search.batch.rows);
 	s->steps++;

@@ -28,12 +28,47 @@ static bool changes_inputs(const struct train_config *config)
 	return config->input_noise > 0 || config->input_dropout > 0;
 }
 
+static bool is_weighted(const struct train_data *data)
+{
+	return data->reader ? data->reader->weighted : data->weights != NULL;
+}
+
+/* Copies of a mini-batch, a window of the rows of a reader, and the order that rows are taken in. */
+static void size_copies(const struct net *net, const struct train_config *config,
+		const struct train_data *train, const struct train_data *validation, struct train_sizes *s)
+{
+	size_t inputs = net_inputs(net), outputs = net_outputs(net), window, copied = 0;
+	bool weighted = is_weighted(train);
+
+	s->block = train_block_rows(size_add(inputs, outputs));
+	s->shuffled = config->shuffle && s->batch < train->rows;
+	if (train->reader) {
+		s->blocks = train->rows / s->block + (train->rows % s->block > 0);
+		window = smaller(train->rows, s->block * SHUFFLE_WINDOW_BLOCKS);
+		s->window_x = size_mul(window, inputs);
+		s->window_y = size_mul(window, outputs);
+		s->window_w = weighted ? size_mul(window, s->cells) : 0;
+		s->order = window;
+		copied = s->batch;
+	} else if (s->shuffled) {
+		s->order = train->rows;
+		copied = s->batch;
+	}
+	if (validation && validation->reader) {
+		copied = larger(copied, s->chunk);
+		weighted |= is_weighted(validation);
+	}
+	s->batch_x = size_mul(changes_inputs(config) ? larger(copied, s->batch) : copied, inputs);
+	s->batch_y = size_mul(copied, outputs);
+	s->batch_w = weighted ? size_mul(copied, s->cells) : 0;
+}
+
 static struct train_sizes find_sizes(const struct net *net, const struct train_config *config,
-		size_t train_rows, bool weighted, size_t validation_rows)
+		const struct train_data *train, const struct train_data *validation)
 {
 	const struct optimizer *optimizer = config->optimizer;
 	struct train_sizes s = {
-		.batch = config->batch_size ? config->batch_size : train_rows,
+		.batch = config->batch_size ? config->batch_size : train->rows,
 		.parameters = net_parameters(net),
 		.statistics = net_statistics(net),
 		.layers = net_layers(net),
@@ -48,18 +83,12 @@ static struct train_sizes find_sizes(const struct net *net, const struct train_c
 
 	for (size_t i = 0; i < s.layers; i++)
 		s.constrained |= net_layer(net, i)->spec.max_norm > 0;
-	s.batches = (train_rows + s.batch - 1) / s.batch;
-	s.chunk = smaller(validation_rows, larger(s.batch, VALIDATION_ROWS));
+	s.batches = (train->rows + s.batch - 1) / s.batch;
+	s.chunk = smaller(validation ? validation->rows : 0, larger(s.batch, VALIDATION_ROWS));
 	s.max_batch = larger(s.batch, s.chunk);
 	s.kept = size_add(s.parameters, s.statistics);
 	s.slices = s.parameters < SLICED_MIN ? 1 : TRAIN_SLICES;
-	if (config->shuffle &&
-			s.batch < train_rows) { /* the order within a full batch would change nothing */
-		s.order = train_rows;
-		s.batch_y = size_mul(s.batch, net_outputs(net));
-		s.batch_w = weighted ? size_mul(s.batch, s.cells) : 0;
-	}
-	if (s.order || changes_inputs(config)) s.batch_x = size_mul(s.batch, net_inputs(net));
+	size_copies(net, config, train, validation, &s);
 	return s;
 }
 
@@ -69,7 +98,7 @@ struct train_block {
 	size_t numbers;
 };
 
-#define BLOCKS 8
+#define BLOCKS 11
 
 /* Everything that is a block of numbers, but the moments; of 0 numbers where it is not wanted. */
 static void list_blocks(struct trainer *t, const struct train_sizes *s, struct train_block blocks[BLOCKS])
@@ -83,16 +112,19 @@ static void list_blocks(struct trainer *t, const struct train_sizes *s, struct t
 		{ &t->batch_x, s->batch_x },
 		{ &t->batch_y, s->batch_y },
 		{ &t->batch_w, s->batch_w },
+		{ &t->window.x, s->window_x },
+		{ &t->window.y, s->window_y },
+		{ &t->window.w, s->window_w },
 	};
 
 	for (size_t i = 0; i < BLOCKS; i++)
 		blocks[i] = list[i];
 }
 
-size_t trainer_bytes(const struct net *net, const struct train_config *config, size_t train_rows,
-		bool weighted, size_t validation_rows)
+size_t trainer_bytes(const struct net *net, const struct train_config *config, const struct train_data *train,
+		const struct train_data *validation)
 {
-	struct train_sizes s = find_sizes(net, config, train_rows, weighted, validation_rows);
+	struct train_sizes s = find_sizes(net, config, train, validation);
 	struct trainer none;
 	struct train_block blocks[BLOCKS];
 	size_t bytes = size_add(sizeof(struct trainer), net_work_bytes(net, s.max_batch, true));
@@ -104,7 +136,7 @@ size_t trainer_bytes(const struct net *net, const struct train_config *config, s
 	bytes = size_add(bytes, size_mul(s.layers, sizeof(struct train_health)));
 	bytes = size_add(bytes, size_mul(s.layers * s.slices, sizeof(struct train_part)));
 	bytes = size_add(bytes, s.slices * sizeof(double));
-	return size_add(bytes, size_mul(s.order, sizeof(uint32_t)));
+	return size_add(bytes, size_mul(size_add(s.order, s.blocks), sizeof(uint32_t)));
 }
 
 static int check_params(
@@ -207,6 +239,7 @@ static int take_memory(struct trainer *t, const struct gemm_engine *engine, stru
 	complete &= !!(t->parts = calloc(s->layers * s->slices, sizeof *t->parts));
 	complete &= !!(t->squares = calloc(s->slices, sizeof *t->squares));
 	if (s->order) complete &= !!(t->order = malloc(s->order * sizeof *t->order));
+	if (s->blocks) complete &= !!(t->window.blocks = malloc(s->blocks * sizeof *t->window.blocks));
 	return complete ? 0 : err_nomem(e);
 }
 
@@ -227,7 +260,7 @@ int trainer_new(struct trainer **out, struct net *net, const struct train_config
 	if (validation) t->validation = *validation;
 	t->team = team;
 	train_settle(t);
-	t->sizes = find_sizes(net, config, train->rows, train->weights, t->validation.rows);
+	t->sizes = find_sizes(net, config, train, &t->validation);
 	if ((rc = take_memory(t, engine, e))) {
 		trainer_free(t);
 		return rc;
@@ -251,6 +284,7 @@ void trainer_free(struct trainer *t)
 	free(t->parts);
 	free(t->squares);
 	free(t->order);
+	free(t->window.blocks);
 	free(t);
 }
 

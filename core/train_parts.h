@@ -3,6 +3,7 @@
  *	train.c          the loop: epochs, validation, the reasons to stop
  *	train_new.c      what a trainer is made of: the configuration's check, sizes, memory
  *	train_batch.c    a mini-batch: its rows, noise and dropout of its inputs, its sums
+ *	train_window.c   rows that a reader has: a window of them at a time
  *	train_step.c     from a gradient to a step: clipping, noise, accumulation, the optimizer
  *	train_full.c     an epoch of a full-batch optimizer
  *	train_average.c  averaged and best weights, and which ones the network holds
@@ -44,13 +45,18 @@ struct train_state {
 
 /* Sizes that follow from what is trained on what; counts of numbers, SIZE_MAX when too large. */
 struct train_sizes {
-	size_t batch, chunk;                     /* rows of a mini-batch, of a piece of the validation rows */
-	size_t max_batch;                        /* rows in the working memory */
-	size_t batches;                          /* mini-batches of an epoch */
-	size_t parameters, statistics, kept;     /* kept: both of them */
-	size_t batch_x, batch_y, batch_w, order; /* 0 where rows are taken as they lie */
-	size_t moments;                          /* blocks of `parameters` */
-	size_t accumulate;                       /* mini-batches a step, at least 1 */
+	size_t batch, chunk;                 /* rows of a mini-batch, of a piece of the validation rows */
+	size_t max_batch;                    /* rows in the working memory */
+	size_t batches;                      /* mini-batches of an epoch */
+	size_t parameters, statistics, kept; /* kept: both of them */
+	size_t batch_x, batch_y, batch_w;    /* 0 where rows are taken as they lie */
+	size_t order;                        /* rows of it: all, those of a window, or 0 */
+	bool shuffled;                       /* the order within a full batch would change nothing */
+	size_t block;                        /* rows of a block of the shuffling */
+	size_t blocks; /* of the data, and of the next three, where a reader has them; else 0 */
+	size_t window_x, window_y, window_w;
+	size_t moments;    /* blocks of `parameters` */
+	size_t accumulate; /* mini-batches a step, at least 1 */
 	size_t slices, layers, cells;
 	bool best, averaged, gathered, before; /* one more block for each */
 	bool constrained;                      /* a layer has a max_norm */
@@ -62,6 +68,16 @@ enum train_weights { TRAIN_RAW, TRAIN_AVERAGED, TRAIN_BEST, TRAIN_PLACES };
 /* What one slice of the parameters adds to a layer's health. */
 struct train_part {
 	double gradient, weights, change; /* sums of squares */
+};
+
+/* The window that is in memory, where a reader has the training rows. */
+struct train_window {
+	real *x, *y, *w;  /* as train_data has them */
+	uint32_t *blocks; /* (sizes.blocks), in the order of the epoch */
+	size_t number;    /* of the window */
+	size_t first;     /* the place of its first row in the epoch's order */
+	size_t rows;
+	bool read; /* they are there */
 };
 
 struct trainer {
@@ -76,10 +92,11 @@ struct trainer {
 	real *before;                      /* (parameters), the weights before a full-batch iteration */
 	real *best, *averaged;             /* (kept): parameters, then statistics */
 	real *batch_x, *batch_y, *batch_w; /* (batch, inputs), (batch, outputs), (batch, cells) */
-	uint32_t *order;                   /* (rows) */
-	double *squares;                   /* (slices) */
-	struct train_part *parts;          /* (slices, layers) */
-	struct train_health *health;       /* (layers) */
+	uint32_t *order;                   /* (sizes.order): rows of the data, or of the window */
+	struct train_window window;
+	double *squares;             /* (slices) */
+	struct train_part *parts;    /* (slices, layers) */
+	struct train_health *health; /* (layers) */
 	struct train_state state;
 	bool loaded;                            /* the next run goes on */
 	enum train_weights holds[TRAIN_PLACES]; /* the network, averaged, best: see train_average.c */
@@ -97,6 +114,8 @@ struct train_run {
 	struct train_result *result;
 	double noted;  /* when the state's clocks were right, on the monotonic clock, seconds */
 	bool training; /* not validating, nor calling back */
+	int rc;        /* of a reader */
+	struct err e;
 };
 
 struct train_batch { /* borrowed from the trainer until the next one */
@@ -111,6 +130,8 @@ bool train_interrupted(struct train_run *run);
 bool train_boundary(struct train_run *run);
 /* Ends the run and finds what is wrong; batch: rows of the last pass, 0: there was none since the last step. */
 bool train_diverged(struct train_run *run, size_t batch);
+/* Ends the run when a reader failed; true: it did. */
+bool train_unread(struct train_run *run, int rc);
 /* Is this epoch's health wanted? */
 bool train_measures(const struct train_run *run);
 
@@ -120,8 +141,25 @@ bool train_measures(const struct train_run *run);
 void train_spread(const struct trainer *t, size_t n, size_t least,
 		void (*work)(void *arg, size_t from, size_t to), void *arg);
 
+/* ---- shuffle.c: train_shuffle in its two steps ---- */
+void train_shuffle_blocks(uint32_t *blocks, size_t count, uint64_t seed, uint32_t epoch);
+/* order (rows of window `window`) is shuffled. */
+void train_shuffle_window(uint32_t *order, size_t rows, size_t window, uint64_t seed, uint32_t epoch);
+
 /* ---- train_batch.c ---- */
-void train_pick(struct trainer *t, uint64_t number, struct train_batch *batch);
+/* Not 0: a reader failed. */
+int train_pick(struct trainer *t, uint64_t number, struct train_batch *batch, struct err *e);
+/* The same of rows [from, from + batch->rows) of the validation data. */
+int train_pick_validation(struct trainer *t, size_t from, struct train_batch *batch, struct err *e);
+/* to (rows, width) = the rows of from that order names. */
+void train_gather(const struct trainer *t, real *to, const real *from, const uint32_t *order, size_t rows,
+		size_t width);
+
+/* ---- train_window.c ---- */
+void train_window_start(struct trainer *t); /* of an epoch */
+/* Copies rows [from, from + rows) of the epoch's order to batch_x, batch_y and batch_w. */
+int train_window_pick(struct trainer *t, size_t from, size_t rows, struct err *e);
+
 /* Adds the loss and the scores of the last pass, whose outputs are a, to sums. */
 void train_count(const struct trainer *t, const struct train_batch *batch, double loss,
 		struct train_sums *sums);

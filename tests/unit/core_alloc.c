@@ -179,7 +179,9 @@ START_TEST(the_memory_of_a_trainer_is_what_it_says)
 {
 	struct layer_spec layers[2] = { layer_of(50, "relu"), layer_of(3, "softmax") };
 	real *x = random_numbers(200 * 7, 1), *y = random_classes(200, 3, 2);
-	const struct train_data data = { .x = x, .y = y, .rows = 200, .weights = y };
+	const struct train_reader reader = { .weighted = true };
+	const struct train_data kinds[] = { { .x = x, .y = y, .rows = 200, .weights = y },
+		{ .rows = 9000, .reader = &reader } };
 	struct objective objective = objective_of("cross_entropy");
 	const struct gemm_engine *engine = test_engine();
 	const struct optimizer *optimizer;
@@ -203,12 +205,16 @@ START_TEST(the_memory_of_a_trainer_is_what_it_says)
 		int rc;
 
 		params_fallback(optimizer->params, config.optimizer_params);
-		before = atomic_load(&bytes_taken);
-		rc = trainer_new(&trainer, net, &config, &data, NULL, engine, NULL, &e);
-		taken = atomic_load(&bytes_taken) - before;
-		OK(rc, e);
-		ck_assert_uint_eq(taken, trainer_bytes(net, &config, 200, true, 0));
-		trainer_free(trainer);
+		for (size_t t = 0; t < 4; t++) { /* either of the two, also to validate on */
+			const struct train_data *data = &kinds[t % 2], *validation = t < 2 ? NULL : &kinds[1];
+
+			before = atomic_load(&bytes_taken);
+			rc = trainer_new(&trainer, net, &config, data, validation, engine, NULL, &e);
+			taken = atomic_load(&bytes_taken) - before;
+			OK(rc, e);
+			ck_assert_uint_eq(taken, trainer_bytes(net, &config, data, validation));
+			trainer_free(trainer);
+		}
 	}
 	net_free(net);
 	free(x);

@@ -10,7 +10,7 @@ static uint32_t *order_of(size_t rows, uint64_t seed, uint32_t epoch)
 	uint32_t *order = malloc((rows ? rows : 1) * sizeof *order);
 
 	ck_assert_ptr_nonnull(order);
-	train_shuffle(order, rows, seed, epoch);
+	train_shuffle(order, rows, SHUFFLE_BLOCK_ROWS, seed, epoch);
 	return order;
 }
 
@@ -69,7 +69,7 @@ START_TEST(small_orders_are_fair)
 	uint32_t order[ROWS];
 
 	for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
-		train_shuffle(order, ROWS, 9, epoch);
+		train_shuffle(order, ROWS, SHUFFLE_BLOCK_ROWS, 9, epoch);
 		for (size_t i = 0; i < ROWS; i++)
 			counts[i][order[i]]++;
 	}
@@ -97,6 +97,39 @@ START_TEST(a_window_holds_whole_blocks)
 		ck_assert_uint_eq(blocks, SHUFFLE_WINDOW_BLOCKS);
 	}
 	free(order);
+}
+END_TEST
+
+/* Blocks of any size: of 1 row, too, when the blocks' order fills all of the result. */
+START_TEST(blocks_may_be_small)
+{
+	static const size_t sizes[] = { 1, 2, 3, 7, 100 };
+
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		for (size_t rows = 0; rows < 700; rows += 23) {
+			uint32_t order[700];
+
+			train_shuffle(order, rows, sizes[i], 3, 1);
+			check_permutation(order, rows);
+		}
+}
+END_TEST
+
+/* A window takes 64 MiB at most, but for rows of more than 1 MiB each. */
+START_TEST(wide_rows_make_small_blocks)
+{
+	const size_t widths[] = { 0, 1, 22, 64, 65, 795, 100000, SHUFFLE_BLOCK_NUMBERS,
+		4 * SHUFFLE_BLOCK_NUMBERS };
+
+	for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+		size_t rows = train_block_rows(widths[i]);
+
+		ck_assert_uint_ge(rows, 1);
+		ck_assert_uint_le(rows, SHUFFLE_BLOCK_ROWS);
+		if (widths[i] <= 64) ck_assert_uint_eq(rows, SHUFFLE_BLOCK_ROWS);
+		if (rows > 1) ck_assert_uint_le(rows * widths[i], SHUFFLE_BLOCK_NUMBERS);
+	}
+	ck_assert_uint_eq(train_block_rows(795), 329);
 }
 END_TEST
 
@@ -214,9 +247,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { every_row_comes_once, orders_follow_seed_and_epoch,
-		small_orders_are_fair, a_window_holds_whole_blocks, a_split_holds_out_its_share,
-		another_seed_is_another_split, classes_are_held_out_in_proportion,
-		classes_too_many_or_too_small, splits_that_cannot_be, NULL };
+		small_orders_are_fair, a_window_holds_whole_blocks, blocks_may_be_small,
+		wide_rows_make_small_blocks, a_split_holds_out_its_share, another_seed_is_another_split,
+		classes_are_held_out_in_proportion, classes_too_many_or_too_small, splits_that_cannot_be,
+		NULL };
 
 	return suite_main("core_shuffle", tests, 30);
 }

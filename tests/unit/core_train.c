@@ -426,18 +426,19 @@ START_TEST(memory_is_counted)
 {
 	struct task task = task_new(64, 10000, 0);
 	size_t block = net_parameters(task.net) * sizeof(real), plain, best;
+	const struct train_data endless = { .rows = SIZE_MAX / 16 };
 
 	task.config.objectives = &task.objective;
-	plain = trainer_bytes(task.net, &task.config, 10000, false, 0);
+	plain = trainer_bytes(task.net, &task.config, &task.data, NULL);
 	ck_assert_uint_ge(
 			plain, 3 * block + 10000 * sizeof(uint32_t) + 32 * (INPUTS + CLASSES) * sizeof(real));
 	task.config.patience = 1;
 	task.config.restore_best = true;
-	best = trainer_bytes(task.net, &task.config, 10000, false, 0);
+	best = trainer_bytes(task.net, &task.config, &task.data, NULL);
 	ck_assert_uint_ge(best, plain + block);
 	ck_assert_uint_lt(best, plain + block + REAL_ALIGN);
 	task.config.batch_size = SIZE_MAX / 16;
-	ck_assert_uint_eq(trainer_bytes(task.net, &task.config, SIZE_MAX / 16, false, 0), SIZE_MAX);
+	ck_assert_uint_eq(trainer_bytes(task.net, &task.config, &endless, NULL), SIZE_MAX);
 	task_free(&task);
 }
 END_TEST

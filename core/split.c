@@ -1,0 +1,110 @@
+/* split.c - which rows are held out. See train.h.
+ *
+ * At random, which is a function of the seed alone and takes one pass; or those with the largest values.
+ */
+#include <stdlib.h>
+
+#include "core/rng.h"
+#include "core/train.h"
+
+/* One class while its rows are being held out. */
+struct share {
+	uint64_t rows;      /* not looked at yet */
+	uint64_t held;      /* still to be held out of those */
+	uint64_t low, high; /* bounds of held */
+};
+
+static uint64_t clamped(const struct share *share, double ratio)
+{
+	uint64_t n = (uint64_t)((double)share->rows * ratio + 0.5);
+
+	if (n < share->low) return share->low;
+	return n > share->high ? share->high : n;
+}
+
+static uint64_t total_at(const struct share *shares, size_t count, double ratio)
+{
+	uint64_t total = 0;
+
+	for (size_t c = 0; c < count; c++)
+		total += clamped(&shares[c], ratio);
+	return total;
+}
+
+/* The bounds of each class: one row on either side where there are two, unless `total` is too few or too many. */
+static void set_bounds(struct share *shares, size_t count, uint64_t total)
+{
+	uint64_t lows = 0, highs = 0;
+
+	for (size_t c = 0; c < count; c++) {
+		struct share *s = &shares[c];
+
+		s->low = s->rows > 1;
+		s->high = s->rows > 1 ? s->rows - 1 : 0;
+		lows += s->low;
+		highs += s->high;
+	}
+	for (size_t c = 0; c < count; c++) {
+		if (lows > total) shares[c].low = 0;
+		if (highs < total) shares[c].high = shares[c].rows;
+	}
+}
+
+/* Divides `total` among the classes: held = rows * ratio, rounded and clamped to the bounds, with the one ratio that
+ * makes the sum right (Webster's method; Balinski, Young: Fair Representation, 1982). */
+static void divide(struct share *shares, size_t count, uint64_t total)
+{
+	double low = 0, high = 2; /* at 2, every class is at its upper bound */
+
+	for (int i = 0; i < 64; i++) {
+		double middle = (low + high) / 2;
+
+		if (total_at(shares, count, middle) <= total)
+			low = middle;
+		else
+			high = middle;
+	}
+	total -= total_at(shares, count, low);
+	for (size_t c = 0; c < count; c++) {
+		struct share *s = &shares[c];
+		uint64_t more = clamped(s, high) - clamped(s, low); /* ties at the ratio itself */
+
+		more = more < total ? more : total;
+		total -= more;
+		s->held = clamped(s, low) + more;
+	}
+}
+
+int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes, size_t class_count,
+		uint64_t seed, struct err *e)
+{
+	struct rng_key key = { .seed = seed, .stream = RNG_SPLIT };
+	size_t count = classes ? class_count : 1;
+	struct share *shares;
+	uint64_t total;
+
+	if (rows < 2) return err_set(e, ERR_RANGE, "%zu rows cannot be split into two parts", rows);
+	if (!(split > 0 && split < 1))
+		return err_set(e, ERR_RANGE, "a validation split is a share in (0, 1), not %g", split);
+	for (size_t i = 0; classes && i < rows; i++)
+		if (classes[i] >= count) return err_set(e, ERR_RANGE, "row %zu has no known class", i);
+	shares = calloc(count, sizeof *shares);
+	if (!shares) return err_nomem(e);
+	for (size_t i = 0; i < rows; i++)
+		shares[classes ? classes[i] : 0].rows++;
+	total = (uint64_t)((double)rows * split + 0.5);
+	if (total < 1) total = 1;
+	if (total > rows - 1) total = rows - 1;
+	set_bounds(shares, count, total);
+	divide(shares, count, total);
+	for (size_t i = 0; i < rows; i++) { /* selection sampling: Knuth, TAOCP 2, 3.4.2, algorithm S */
+		struct share *s = &shares[classes ? classes[i] : 0];
+		bool held = rng_below(&key, i, s->rows) < s->held;
+
+		s->rows--;
+		s->held -= held;
+		use[i] = !held;
+	}
+	free(shares);
+	return 0;
+}
