@@ -40,6 +40,7 @@ json_t *columns_document(const char *stored)
 		if (json_object_get(column, "integers"))
 			json_object_del(column, "values"); /* a number's are our own */
 		if (json_is_null(json_object_get(column, "distinct"))) json_object_del(column, "distinct");
+		json_object_del(column, "declared");
 		if (type && !strcmp(type, column_type_name(TYPE_DATE))) tell_date(column);
 	}
 	return columns;

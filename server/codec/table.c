@@ -53,8 +53,7 @@ static size_t rows_of_group(size_t group_bytes, size_t columns)
 							     : 1;
 }
 
-/* Makes the arrays for that many columns; names and kinds follow. */
-static int make_columns(struct table *table, size_t count, struct err *e)
+int table_make_columns(struct table *table, size_t count, struct err *e)
 {
 	size_t rows = rows_of_group(table->group_bytes, count);
 
@@ -80,7 +79,7 @@ static int make_columns(struct table *table, size_t count, struct err *e)
 	return 0;
 }
 
-static int name_column(struct table *table, size_t i, const char *name, size_t n, struct err *e)
+int table_name_column(struct table *table, size_t i, const char *name, size_t n, struct err *e)
 {
 	if (!(table->columns[i].name = strndup(name, n))) return err_nomem(e);
 	table->names[i] = table->columns[i].name;
@@ -119,14 +118,22 @@ static int end_row(struct table *table, struct err *e)
 
 /* ---- CSV ---- */
 
+int table_take_names(struct table *table, const struct csv_cell *names, size_t count, struct err *e)
+{
+	int rc;
+
+	if (table->columns) return like_match(table, names, count, e);
+	rc = table_make_columns(table, count, e);
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = table_name_column(table, i, names[i].text, names[i].size, e);
+	return rc ? rc : types_apply(table, e);
+}
+
 static int take_header(void *user, const struct csv_cell *names, size_t count, struct err *e)
 {
 	struct table *table = user;
-	int rc = make_columns(table, count, e);
+	int rc = table_take_names(table, names, count, e);
 
-	for (size_t i = 0; i < count && !rc; i++)
-		rc = name_column(table, i, names[i].text, names[i].size, e);
-	if (!rc) rc = types_apply(table, e);
 	return rc ? end_with(table, rc, e) : 0;
 }
 
@@ -138,9 +145,10 @@ static int take_record(void *user, const struct csv_cell *cells, size_t count, u
 
 	for (size_t i = 0; i < count && !rc; i++) {
 		struct column *column = &table->columns[i];
+		const struct csv_cell *from = &cells[table->places ? table->places[i] : i];
 		struct table_cell cell;
 
-		if (!column_judge(table, column, cells[i].text, cells[i].size, line, &cell))
+		if (!column_judge(table, column, from->text, from->size, line, &cell))
 			keep = false;
 		else if (keep)
 			rc = column_put(table, column, &cell, e);
@@ -236,9 +244,9 @@ int table_new(struct table **out, const char *const *names, const enum column_ty
 		return err_set(e, ERR_RANGE, "a data set has 1 to %d columns, not %zu", CSV_COLUMNS_MAX,
 				count);
 	if ((rc = make(&table, sink, faults, e))) return rc;
-	if ((rc = make_columns(table, count, e))) goto out;
+	if ((rc = table_make_columns(table, count, e))) goto out;
 	for (size_t i = 0; i < count; i++) {
-		if ((rc = name_column(table, i, names[i], strlen(names[i]), e))) goto out;
+		if ((rc = table_name_column(table, i, names[i], strlen(names[i]), e))) goto out;
 		if ((rc = column_declare(table, &table->columns[i], types[i], e))) goto out;
 	}
 	*out = table;
@@ -257,6 +265,7 @@ void table_free(struct table *table)
 	free(table->types);
 	free(table->columns);
 	free(table->names);
+	free(table->places);
 	free(table->cells);
 	free(table->codes);
 	free(table->data);
@@ -285,6 +294,23 @@ int table_add(struct table *table, const struct table_cell *cells, struct err *e
 		rc = column_put(table, &table->columns[i], &cells[i], &why);
 	if (!rc) rc = end_row(table, &why);
 	if (!rc) return 0;
+	end_with(table, rc, &why);
+	return err_set(e, (enum err_code)rc, "%s", why.text);
+}
+
+int table_add_texts(struct table *table, const struct csv_cell *cells, uint64_t line, struct err *e)
+{
+	if (table->over) return ended_before(table, e);
+	return take_record(table, cells, table->count, line, e);
+}
+
+int table_cut(struct table *table, struct err *e)
+{
+	struct err why = { 0 };
+	int rc;
+
+	if (table->over) return ended_before(table, e);
+	if (table_spoiled(table) || !(rc = flush(table, &why))) return 0;
 	end_with(table, rc, &why);
 	return err_set(e, (enum err_code)rc, "%s", why.text);
 }

@@ -27,6 +27,7 @@
 
 #include "core/err.h"
 #include "server/codec/column_type.h"
+#include "server/codec/csv.h"
 #include "server/codec/faults.h"
 
 #define TABLE_GROUP_BYTES      (4u << 20)
@@ -70,6 +71,24 @@ int table_new(struct table **out, const char *const *names, const enum column_ty
 		const struct table_sink *sink, struct faults *faults, struct err *e);
 void table_free(struct table *table);
 
+/* To go on from an earlier revision (an append), after table_new_csv without types and before the first byte:
+ *
+ *   table_like             the earlier columns, in their order, with their types
+ *   table_like_dictionary  of each column with codes (column_type.h), once
+ *   table_like_group       every row group in its order, its segments one a column: into the statistics, not to the sink
+ *
+ * Then rows as ever. The body must name the same columns, in any order; a cell that its column's type does not take is a
+ * fault. The sink's groups are counted on from the earlier ones, whose codes stay what they were, so that a revision of
+ * the earlier groups and the new ones is whole; the dictionaries, rows, groups, bytes and the description are of both.
+ *
+ * columns: a description as table_describe made it; borrowed for the call. ERR_CORRUPT: damaged; ERR_TOO_LARGE: the
+ * dictionaries; ERR_NOMEM. */
+int table_like(struct table *table, const json_t *columns, struct err *e);
+int table_like_dictionary(
+		struct table *table, size_t column, const unsigned char *bytes, size_t size, struct err *e);
+int table_like_group(struct table *table, const unsigned char *const *segments, const size_t *sizes,
+		struct err *e);
+
 /* The next bytes of the body. 0: go on, even when there are faults, so that all of them are found; the sink gets
  * nothing more then. Else nothing more need be sent, and every later call gives the same answer: a fault's code when
  * the CSV cannot be read on (the faults say where), ERR_TOO_LARGE (a record, or the dictionaries), ERR_NOMEM, or the
@@ -79,6 +98,12 @@ int table_feed(struct table *table, const void *bytes, size_t n, struct err *e);
  * number that is not finite; others as table_feed. A number in a category column is its text, or its shortest form
  * without one, in a date column its seconds since 1970, in a boolean one 0 or 1; a text in those two is read. */
 int table_add(struct table *table, const struct table_cell *cells, struct err *e);
+/* The same of cells as a CSV file has them, read by their columns' types. line is said in faults; those are no error
+ * here, but table_end's. */
+int table_add_texts(struct table *table, const struct csv_cell *cells, uint64_t line, struct err *e);
+/* Ends the present row group, where one must have the rows of another one (a column that gets another type, in a
+ * table of its own): at most so many as a table of more columns has in a group. Only with declared columns. */
+int table_cut(struct table *table, struct err *e);
 /* After the last row: the last group, the columns to be rewritten, the dictionaries (of every category). ERR_INVALID:
  * there are no rows. A table with faults never ends well: they then stand in the order of the body, and the code is
  * that of the first one. */
@@ -89,7 +114,8 @@ uint64_t table_rows(const struct table *table);
 size_t table_columns(const struct table *table);
 uint64_t table_groups(const struct table *table);
 uint64_t table_bytes(const struct table *table); /* of all segments and dictionaries */
-/* The columns as the HTTP contract describes them, new; NULL: no memory. A category: name, type, missing, distinct,
+/* The columns as the HTTP contract describes them, new; NULL: no memory. A category: name, type, "declared" (true, or
+ * not there), missing, distinct,
  * values [{value,count}] (the most frequent first, equals by value); "hint", a sentence, where the
  * column was not declared and all its values are dates. A boolean: the same. A column to ignore: name and type. A
  * number, or a date in seconds: name, type, missing, min, max, mean, std

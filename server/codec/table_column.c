@@ -190,10 +190,9 @@ static int write_codes(struct table *table, struct column *column, size_t rows, 
 }
 
 /* Takes the numbers of a group, count of rows being present, into the column's statistics. */
-static void take_stats(struct column *column, size_t rows, size_t count)
+static void take_stats(struct column *column, const double *x, size_t rows, size_t count)
 {
 	struct stats *all = &column->stats;
-	const double *x = column->cells;
 	long double sum = 0, squares = 0, mean, apart, total = (long double)(all->count + count);
 
 	for (size_t i = 0; i < rows; i++) {
@@ -213,20 +212,62 @@ static void take_stats(struct column *column, size_t rows, size_t count)
 	all->count += count;
 }
 
+static void take_numbers(struct table *table, struct column *column, const double *x, size_t rows)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < rows; i++)
+		missing += isnan(x[i]) != 0;
+	column->missing += missing;
+	take_stats(column, x, rows, rows - missing);
+	tally_count(&column->tally, &table->tallies, x, rows);
+}
+
 int column_write(struct table *table, struct column *column, unsigned char **bytes, size_t *size,
 		struct err *e)
 {
-	size_t rows = table->row, missing = 0;
+	size_t rows = table->row;
 	bool fits_float = column->fits_float;
 
-	for (size_t i = 0; i < rows; i++)
-		missing += isnan(column->cells[i]) != 0;
-	column->missing += missing;
 	column->fits_float = true;
-	if (column_type_has_codes(column->type)) return write_codes(table, column, rows, bytes, size, e);
-	take_stats(column, rows, rows - missing);
-	tally_count(&column->tally, &table->tallies, column->cells, rows);
+	if (column_type_has_codes(column->type)) {
+		for (size_t i = 0; i < rows; i++)
+			column->missing += isnan(column->cells[i]) != 0;
+		return write_codes(table, column, rows, bytes, size, e);
+	}
+	take_numbers(table, column, column->cells, rows);
 	return segment_write_numbers(column->cells, rows, fits_float, bytes, size, e);
+}
+
+static int take_codes(struct column *column, const unsigned char *bytes, size_t size, uint32_t *codes,
+		struct err *e)
+{
+	size_t rows;
+	int rc = segment_read_codes(bytes, size, (uint32_t)column->values.count, codes, e);
+
+	if (rc || (rc = segment_rows(bytes, size, &rows, e))) return rc;
+	for (size_t i = 0; i < rows; i++)
+		if (codes[i] == SEGMENT_CODE_MISSING)
+			column->missing++;
+		else
+			column->values.items[codes[i]].count++;
+	return 0;
+}
+
+int column_take(struct table *table, struct column *column, const unsigned char *bytes, size_t size,
+		size_t *rows, struct err *e)
+{
+	double *cells;
+	int rc = segment_rows(bytes, size, rows, e);
+
+	if (rc) return rc;
+	if (!(cells = malloc((*rows + 1) * sizeof *cells))) return err_nomem(e);
+	if (column_type_has_codes(column->type))
+		rc = take_codes(column, bytes, size, (uint32_t *)cells, e);
+	else if (!(rc = segment_read_numbers(bytes, size, cells, e)))
+		take_numbers(table, column, cells, *rows);
+	free(cells);
+	return rc;
 }
 
 static int rewrite_group(struct table *table, struct column *column, uint64_t group, struct err *e)

@@ -181,6 +181,8 @@ static bool describe(json_t *out, const struct column *column, const size_t limi
 	bool codes = column_type_has_codes(column->type);
 
 	if (column->type == TYPE_IGNORE) return true;
+	if (column->type == TYPE_CATEGORY && column->declared && !json_put(out, "declared", json_true()))
+		return false;
 	return json_put(out, "missing", json_integer((json_int_t)column->missing)) &&
 	       (codes ? describe_category(out, column, limits[codes])
 		      : describe_number(out, column, limits[codes]));

@@ -2,7 +2,8 @@
  *
  * table.c has a table's life: rows in, row groups out, the end. table_cell.c says what a cell is, table_column.c puts
  * it into its column and makes segments of them. table_values.c is a category's dictionary as it grows, table_tally.c the distinct numbers of a
- * column while they are few, table_types.c the query parameter, table_describe.c the description.
+ * column while they are few, table_types.c the query parameter, table_like.c goes on from an earlier revision,
+ * table_describe.c is the description.
  *
  * Every cell of the present row group is a double: a number itself, or the code of a category's value; NaN is a
  * missing cell in both. So memory for cells is 8 bytes each, a column turns from numbers to codes in place, and no
@@ -118,6 +119,7 @@ struct table {
 	struct column *columns; /* (count) */
 	const char **names;     /* (count + 1), the last NULL; of the columns */
 	size_t count;
+	size_t *places;       /* (count), where a column's cell is in a record; NULL: in its own place */
 	double *cells;        /* (count, group_rows) */
 	uint32_t *codes;      /* (group_rows), scratch */
 	unsigned char **data; /* (count), segments on their way to the sink */
@@ -164,11 +166,31 @@ int column_write(struct table *table, struct column *column, unsigned char **byt
 int column_rewrite(struct table *table, struct column *column, struct err *e);
 void column_free(struct table *table, struct column *column);
 
+/* Takes the cells of a group that is stored already into the statistics. */
+int column_take(struct table *table, struct column *column, const unsigned char *bytes, size_t size,
+		size_t *rows, struct err *e);
+
+/* ---- table.c ---- */
+
+/* Makes the arrays for that many columns; names and types follow. */
+int table_make_columns(struct table *table, size_t count, struct err *e);
+int table_name_column(struct table *table, size_t i, const char *name, size_t n, struct err *e);
+/* The columns that a body names, in its order: they become the table's, with the types that ?types says, or they are
+ * those of table_like. Adds faults. ERR_NOMEM, ERR_INVALID: columns other than those, said as faults. */
+int table_take_names(struct table *table, const struct csv_cell *names, size_t count, struct err *e);
+
+/* ---- table_like.c ---- */
+
+/* Finds the columns that are there among those of a body's header line; adds faults. ERR_NOMEM. */
+int like_match(struct table *table, const struct csv_cell *names, size_t count, struct err *e);
+
 /* ---- table_types.c ---- */
 
 /* Reads ?types into table->types; what is wrong is added to the faults. ERR_NOMEM. */
 int types_read(struct table *table, const char *text, struct err *e);
 /* Gives the columns their types, or adds faults. ERR_NOMEM. */
 int types_apply(struct table *table, struct err *e);
+/* The column that was probably meant, or NULL; borrowed. */
+const char *types_meant(struct table *table, const char *name);
 
 #endif

@@ -54,18 +54,24 @@ int types_read(struct table *table, const char *text, struct err *e)
 	return 0;
 }
 
+const char *types_meant(struct table *table, const char *name)
+{
+	const char *cut = NULL, *meant;
+
+	if (table->faults->count >= FAULTS_MAX) return NULL; /* nobody will read it */
+	if (table->count > MEANT_AMONG) {
+		cut = table->names[MEANT_AMONG];
+		table->names[MEANT_AMONG] = NULL;
+	}
+	meant = did_you_mean(name, table->names);
+	if (cut) table->names[MEANT_AMONG] = cut;
+	return meant;
+}
+
 static void unknown_name(struct table *table, const char *name)
 {
-	const char *cut = NULL, *meant = NULL;
+	const char *meant = types_meant(table, name);
 
-	if (table->faults->count < FAULTS_MAX) { /* else nobody will read it */
-		if (table->count > MEANT_AMONG) {
-			cut = table->names[MEANT_AMONG];
-			table->names[MEANT_AMONG] = NULL;
-		}
-		meant = did_you_mean(name, table->names);
-		if (cut) table->names[MEANT_AMONG] = cut;
-	}
 	faults_add(table->faults, ERR_INVALID, POINTER, "\"%.*s\" is not a column%s%s%s",
 			table_excerpt(name, strlen(name), SHOWN), name, meant ? "; did you mean \"" : "",
 			meant ? meant : "", meant ? "\"?" : "");
