@@ -34,7 +34,8 @@ struct activation {
 			const double *params);
 
 	/* Where every unit learns a parameter of its own (prelu: the slope, which starts at params[0]), else NULL:
-	 * the same two, of learned (U). backward adds to gradient (U) and is called for all rows of a batch at once. */
+	 * the same two, of learned (U). backward adds to gradient (U), unless that is NULL, and is called for all rows of a
+	 * batch at once. */
 	void (*forward_learned)(const real *z, real *a, size_t rows, size_t units, const real *learned);
 	void (*backward_learned)(const real *z, const real *da, real *dz, size_t rows, size_t units,
 			const real *learned, real *gradient);

@@ -91,7 +91,7 @@ static void prelu_backward(const real *z, const real *da, real *dz, size_t rows,
 		for (size_t u = 0; u < units; u++) {
 			real x = z[b * units + u], d = da[b * units + u];
 
-			gradient[u] += d * (x > 0 ? 0 : x);
+			if (gradient) gradient[u] += d * (x > 0 ? 0 : x);
 			dz[b * units + u] = d * (x > 0 ? 1 : slopes[u]);
 		}
 }

@@ -164,11 +164,17 @@ struct net_step {
 /* One forward and backward pass. x (B,I), y (B,O), weights (B,K) or NULL: what each cell's loss is multiplied by, 0
  * where its target is missing. The loss is sum over heads of weight * (sum over rows) / B, so that weights are meant
  * to have a mean of 1. objectives (heads). gradient (net_parameters) receives d(loss + penalties)/dw in the layout of
- * net_block. *loss_sum receives the sum over the rows of the data loss (no penalties). Gradients of the inputs are never
+ * net_block. *loss_sum receives the sum over the rows of the data loss (no penalties). Gradients of the inputs are not
  * computed, those of connections that a mask has not are 0. Allocates nothing. */
 void net_gradient(const struct net *net, struct net_work *work, const real *x, const real *y,
 		const real *weights, size_t batch, const struct objective *objectives,
 		const struct net_step *step, real *gradient, double *loss_sum);
+
+/* How one output changes with the inputs: x (B,I) -> gradient (B,I), d y[output] / dx of each row as net_forward answers
+ * it: nothing is dropped, batches are normalized by running statistics. At a kink it is the derivative on one side. The
+ * work is one for training; net_work_outputs has y (B,O) afterwards. Allocates nothing. */
+void net_input_gradient(const struct net *net, struct net_work *work, const real *x, size_t batch,
+		size_t output, real *gradient);
 
 /* The data loss of the last forward pass of this work, as a sum over rows; weights as above. */
 double net_loss(const struct net *net, struct net_work *work, const real *y, const real *weights,

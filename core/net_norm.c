@@ -25,7 +25,6 @@ struct norm {
 	const struct work_layer *at;
 	real *z; /* forward: z, in place; backward: dz */
 	size_t batch;
-	bool training;
 	real *scale, *shift; /* backward: the gradients */
 };
 
@@ -130,7 +129,22 @@ static void batch_backward(void *arg, size_t from, size_t to)
 		}
 }
 
+static void batch_apply_backward(void *arg, size_t from, size_t to)
+{
+	const struct norm *n = arg;
+	const struct layer *layer = n->layer;
+
+	for (size_t c = from; c < to; c++) {
+		real factor = layer->scale[c] * inverse_root(layer->variance[c]);
+
+		for (size_t b = 0; b < n->batch; b++)
+			n->z[b * layer->columns + c] *= factor;
+	}
+}
+
 /* ---- by layer ---- */
+
+/* Leaves what backward needs wherever there is room for it, as a row is normalized alike in training and prediction. */
 
 static void layer_forward(void *arg, size_t from, size_t to)
 {
@@ -146,11 +160,11 @@ static void layer_forward(void *arg, size_t from, size_t to)
 		for (size_t c = 0; c < columns; c++)
 			variance += (z[c] - mean) * (z[c] - mean);
 		inverse = inverse_root(variance / (real)columns);
-		if (n->training) n->at->inverse[b] = inverse;
+		if (n->at->unit) n->at->inverse[b] = inverse;
 		for (size_t c = 0; c < columns; c++) {
 			real unit = (z[c] - mean) * inverse;
 
-			if (n->training) n->at->unit[b * columns + c] = unit;
+			if (n->at->unit) n->at->unit[b * columns + c] = unit;
 			z[c] = n->layer->scale[c] * unit + n->layer->shift[c];
 		}
 	}
@@ -182,7 +196,7 @@ static void layer_backward(void *arg, size_t from, size_t to)
 void norm_forward(const struct layer *layer, const struct net_work *work, const struct work_layer *at,
 		real *z, size_t batch, bool training)
 {
-	struct norm n = { .layer = layer, .at = at, .z = z, .batch = batch, .training = training };
+	struct norm n = { .layer = layer, .at = at, .z = z, .batch = batch };
 
 	if (layer->spec.normalization == NORMALIZATION_LAYER)
 		net_ranges(work, batch, layer->columns, layer_forward, &n);
@@ -200,6 +214,17 @@ void norm_backward(const struct layer *layer, const struct net_work *work, const
 		net_ranges(work, batch, layer->columns, layer_backward, &n);
 	} else
 		net_ranges(work, layer->columns, batch, batch_backward, &n);
+}
+
+void norm_backward_inputs(const struct layer *layer, const struct net_work *work, const struct work_layer *at,
+		real *dz, size_t batch)
+{
+	struct norm n = { .layer = layer, .at = at, .z = dz, .batch = batch };
+
+	if (layer->spec.normalization == NORMALIZATION_LAYER)
+		net_ranges(work, batch, layer->columns, layer_backward, &n);
+	else
+		net_ranges(work, layer->columns, batch, batch_apply_backward, &n);
 }
 
 /* The running variance takes in the unbiased one, as that of the rows to come is estimated. */

@@ -29,6 +29,25 @@ struct net_work {
 	struct work_layer layer[];
 };
 
+/* One pass, as its pieces see it. */
+struct pass {
+	const struct net *net;
+	struct net_work *work;
+	const real *x; /* (B,I) */
+	size_t batch;
+	bool training;
+	const struct net_step *step; /* NULL: nothing is dropped */
+};
+
+/* Every layer's z and a. */
+void pass_forward(const struct pass *pass);
+/* Layer i: from dL/da in delta to dL/dz of the weighted inputs in delta_z. joint: delta is dL/dz of the activation's
+ * already. gradient (net_parameters): those of what lies between are written; NULL: they are not wanted. */
+void pass_unbend(const struct pass *pass, size_t i, bool joint, real *gradient);
+/* Gives each layer that this one reads its share of dL/da; written[1 + layer] tells who has one already. inputs (B,I):
+ * that of the network's inputs, NULL: it is not wanted. */
+void pass_give_below(const struct pass *pass, size_t i, bool *written, real *inputs);
+
 /* Calls work(arg, from, to) for ranges that make up [0, n), by the team where n times `each` numbers are worth it. Ranges
  * begin at multiples of 16, so that no two threads write to one cache line of a vector. */
 void net_ranges(const struct net_work *work, size_t n, size_t each,
@@ -44,6 +63,10 @@ void norm_forward(const struct layer *layer, const struct net_work *work, const 
  * scale and shift (C) receive the gradients of those. */
 void norm_backward(const struct layer *layer, const struct net_work *work, const struct work_layer *at,
 		real *dz, size_t batch, real *scale, real *shift);
+
+/* In prediction, after norm_forward in a work for training: the same dz, by the statistics that were used there. */
+void norm_backward_inputs(const struct layer *layer, const struct net_work *work, const struct work_layer *at,
+		real *dz, size_t batch);
 
 /* The delta of head h: dL/dz where its loss is joint with its activation, else dL/da. */
 void head_gradient(const struct net *net, struct net_work *work, size_t h, const real *y, const real *weights,

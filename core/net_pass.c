@@ -1,4 +1,4 @@
-/* net_pass.c - forward and backward through a network. See net.h.
+/* net_pass.c - forward and backward through a network. See net.h; the gradients of inputs are in net_input.c.
  *
  * Forward, for each layer: z = x W + b, normalized where the layer does, a = f(z). The products' chains start from the
  * bias, and go on from one source of x to the next, so that z is written once. Backward (Rumelhart, Hinton, Williams,
@@ -6,7 +6,7 @@
  *
  *	dL/dW = x^T delta        (I,B)(B,C): a product whose A is x with its strides exchanged
  *	dL/db = sum over rows of delta
- *	dL/dx = delta W^T        (B,C)(C,I): whose B is W with its strides exchanged; never for the inputs
+ *	dL/dx = delta W^T        (B,C)(C,I): whose B is W with its strides exchanged; in training never for the inputs
  *
  * where x is what the layer saw: the activations below after their dropout. Where several layers read one, their
  * dL/dx are added up in the order from the last reader to the first.
@@ -19,16 +19,6 @@
 
 #include "core/net_parts.h"
 #include "core/rng.h"
-
-/* One pass, as its pieces see it. */
-struct pass {
-	const struct net *net;
-	struct net_work *work;
-	const real *x; /* (B,I) */
-	size_t batch;
-	bool training;
-	const struct net_step *step; /* NULL: nothing is dropped */
-};
 
 /* What readers of layer i see, (B,U); NET_INPUTS: x. */
 static const real *seen(const struct pass *pass, int layer)
@@ -120,7 +110,7 @@ static void drop(const struct work_layer *at, size_t n, double dropout, size_t l
 		at->dropped[i] = at->a[i] * at->mask[i];
 }
 
-static void pass_forward(const struct pass *pass)
+void pass_forward(const struct pass *pass)
 {
 	for (size_t i = 0; i < pass->work->layers; i++) {
 		const struct layer *layer = net_layer(pass->net, i);
@@ -170,8 +160,7 @@ static void bend_backward(void *arg, size_t from, size_t to)
 				bend->a + first, delta, delta_z, to - from, units, spec->activation_params);
 }
 
-/* From dL/da in delta to dL/dz of the weighted inputs in delta_z; the gradients of what lies between are written. */
-static void unbend(const struct pass *pass, size_t i, bool joint, real *gradient)
+void pass_unbend(const struct pass *pass, size_t i, bool joint, real *gradient)
 {
 	const struct layer *layer = net_layer(pass->net, i);
 	const struct work_layer *at = &pass->work->layer[i];
@@ -187,15 +176,17 @@ static void unbend(const struct pass *pass, size_t i, bool joint, real *gradient
 
 	if (!joint) net_ranges(pass->work, pass->batch, layer->columns, bend_backward, &bend);
 	if (layer->slopes) {
-		real *slopes = gradient + (layer->slopes - block);
+		real *slopes = gradient ? gradient + (layer->slopes - block) : NULL;
 
-		memset(slopes, 0, layer->spec.units * sizeof *slopes);
+		if (slopes) memset(slopes, 0, layer->spec.units * sizeof *slopes);
 		layer->spec.activation->backward_learned(at->z, at->delta, at->delta_z, pass->batch,
 				layer->spec.units, layer->slopes, slopes);
 	}
-	if (layer->scale)
+	if (layer->scale && gradient)
 		norm_backward(layer, pass->work, at, at->delta_z, pass->batch,
 				gradient + (layer->scale - block), gradient + (layer->shift - block));
+	else if (layer->scale)
+		norm_backward_inputs(layer, pass->work, at, at->delta_z, pass->batch);
 }
 
 /* Adds the derivatives of l1 sum |w| + l2/2 sum w^2; that of |w| at 0 is taken as 0. */
@@ -247,9 +238,9 @@ static void layer_gradient(
 	net_add_columns(pass->work, delta, pass->batch, columns, gradient + (layer->biases - block));
 }
 
-/* Gives each layer that this one reads its share of dL/da; written tells who has one already. */
-static void give_below(const struct pass *pass, const struct layer *layer, const real *delta, bool *written)
+void pass_give_below(const struct pass *pass, size_t i, bool *written, real *inputs)
 {
+	const struct layer *layer = net_layer(pass->net, i);
 	size_t columns = layer->columns;
 
 	for (size_t s = 0; s < layer->sources_count; s++) {
@@ -258,19 +249,19 @@ static void give_below(const struct pass *pass, const struct layer *layer, const
 			.m = pass->batch,
 			.n = source->width,
 			.k = columns,
-			.a = delta,
+			.a = pass->work->layer[i].delta_z,
 			.a_row = columns,
 			.a_col = 1,
 			.b = layer->weights + source->first * columns,
 			.b_row = 1,
 			.b_col = columns,
+			.c = source->layer < 0 ? inputs : pass->work->layer[source->layer].delta,
 			.c_row = source->width,
+			.accumulate = written[1 + source->layer],
 		};
 
-		if (source->layer < 0) continue;
-		product.c = pass->work->layer[source->layer].delta;
-		product.accumulate = written[source->layer];
-		written[source->layer] = true;
+		if (!product.c) continue;
+		written[1 + source->layer] = true;
 		gemm(pass->work->engine, pass->work->team, &product);
 	}
 }
@@ -292,9 +283,9 @@ void net_gradient(const struct net *net, struct net_work *work, const real *x, c
 	struct pass pass = {
 		.net = net, .work = work, .x = x, .batch = batch, .training = true, .step = step
 	};
-	bool written[NET_LAYERS_MAX];
+	bool written[1 + NET_LAYERS_MAX];
 
-	memset(written, 0, work->layers * sizeof *written);
+	memset(written, 0, (1 + work->layers) * sizeof *written);
 	pass_forward(&pass);
 	*loss_sum = net_loss(net, work, y, weights, batch, objectives);
 	for (size_t i = work->layers; i-- > 0;) {
@@ -303,9 +294,9 @@ void net_gradient(const struct net *net, struct net_work *work, const real *x, c
 		bool joint = head != SIZE_MAX && loss_is_joint(objectives[head].loss, layer->spec.activation);
 
 		if (head != SIZE_MAX) head_gradient(net, work, head, y, weights, batch, objectives);
-		unbend(&pass, i, joint, gradient);
+		pass_unbend(&pass, i, joint, gradient);
 		layer_gradient(&pass, layer, work->layer[i].delta_z, gradient);
-		give_below(&pass, layer, work->layer[i].delta_z, written);
+		pass_give_below(&pass, i, written, NULL);
 	}
 }
 

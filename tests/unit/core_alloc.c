@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "core/explain.h"
 #include "core/train.h"
 #include "tests/unit/engine.h"
 #include "tests/unit/suite.h"
@@ -245,10 +246,40 @@ START_TEST(a_prediction_allocates_nothing)
 }
 END_TEST
 
+START_TEST(an_explanation_allocates_nothing)
+{
+	struct layer_spec layers[2] = { layer_of(20, "relu"), layer_of(3, "softmax") };
+	real *x = random_numbers(9 * 7, 1);
+	unsigned long before, after;
+	struct explainer *explainer;
+	struct explanation found;
+	struct net *net;
+	size_t bytes;
+	struct err e;
+
+	OK(net_new(&net, 7, layers, 2, &e), e);
+	net_init(net, 1);
+	bytes = atomic_load(&bytes_taken);
+	OK(explainer_new(&explainer, net, test_engine(), &e), e);
+	bytes = atomic_load(&bytes_taken) - bytes;
+	ck_assert_uint_le(bytes, explainer_bytes(net) * 101 / 100);
+	ck_assert_uint_ge(bytes, explainer_bytes(net) * 9 / 10);
+	before = atomic_load(&allocations);
+	for (size_t row = 1; row < 9; row++)
+		explain(explainer, x, x + row * 7, 1, &found);
+	after = atomic_load(&allocations);
+	ck_assert_uint_eq(after, before);
+	explainer_free(explainer);
+	net_free(net);
+	free(x);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { the_counter_counts, an_epoch_allocates_nothing,
-		the_memory_of_a_trainer_is_what_it_says, a_prediction_allocates_nothing, NULL };
+		the_memory_of_a_trainer_is_what_it_says, a_prediction_allocates_nothing,
+		an_explanation_allocates_nothing, NULL };
 
 	return suite_main("core_alloc", tests, 20);
 }
