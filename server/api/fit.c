@@ -42,6 +42,12 @@ static void check_range(struct fit *fit, const struct loss *loss, const struct d
 			upper);
 }
 
+/* What else a kind of column can stand in for: 3 is the value "3" too. */
+static const unsigned feeds[COLUMN_KINDS] = { [COLUMN_NUMBER] = 1u << COLUMN_CATEGORY };
+static const char *const holds[COLUMN_KINDS] = {
+	[COLUMN_NUMBER] = "numbers", [COLUMN_CATEGORY] = "words", [COLUMN_DATE] = "dates"
+};
+
 static void check_column(struct fit *fit, const struct encoder *encoder, size_t i)
 {
 	const struct encoder_column *column = encoder_column(encoder, i);
@@ -53,10 +59,14 @@ static void check_column(struct fit *fit, const struct encoder *encoder, size_t 
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
 				"%s has no column \"%.64s\", which the model needs", fit->dataset,
 				column->name);
-	else if (column->kind == COLUMN_NUMBER && source->kind == COLUMN_CATEGORY)
+	else if (source->ignored)
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
-				"the column \"%.64s\" of %s holds words, and the model needs numbers",
-				column->name, fit->dataset);
+				"the column \"%.64s\" of %s is ignored, and the model needs it", column->name,
+				fit->dataset);
+	else if (source->kind != column->kind && !(feeds[source->kind] & 1u << column->kind))
+		faults_add(fit->faults, ERR_INVALID, fit->pointer,
+				"the column \"%.64s\" of %s holds %s, and the model needs %s", column->name,
+				fit->dataset, holds[source->kind], holds[column->kind]);
 	else if (target && source->empty)
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
 				"the target \"%.64s\" of %s has no values at all", column->name,

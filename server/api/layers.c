@@ -81,6 +81,32 @@ static void write_mask(struct buffer *out, const struct layer *layer)
 	buffer_text(out, "]");
 }
 
+/* What synapse i of a layer comes from: an input by its name, or a neuron of a layer before. */
+static void source_name(const struct model *model, const struct layer *layer, size_t i, char out[NAME_BYTES])
+{
+	const struct layer_source *source = layer->sources;
+
+	while (i >= source->first + source->width)
+		source++;
+	if (source->layer < 0)
+		encoder_input_name(model->inputs, i - source->first, out, NAME_BYTES);
+	else
+		snprintf(out, NAME_BYTES, "layer %d, neuron %zu", source->layer, i - source->first);
+}
+
+/* What the columns of the weights are multiplied with, where those are the network's inputs. */
+static void write_inputs(struct buffer *out, const struct model *model, const struct layer *layer)
+{
+	char name[NAME_BYTES];
+
+	for (size_t i = 0; i < layer->inputs; i++) {
+		source_name(model, layer, i, name);
+		buffer_text(out, i ? "," : ",\"from\":[");
+		json_escape(out, name, strlen(name));
+	}
+	buffer_text(out, "]");
+}
+
 /* Written without a tree: a layer may have millions of weights. */
 int layer_get(struct request *rq, struct reply *rp, struct err *e)
 {
@@ -100,6 +126,7 @@ int layer_get(struct request *rq, struct reply *rp, struct err *e)
 		buffer_text(out, "]");
 	}
 	buffer_text(out, "]");
+	write_inputs(out, version_model(version), layer);
 	if (!layer->biases) buffer_text(out, ",\"biases\":null");
 	write_vector(out, "biases", layer->biases, layer->columns);
 	write_vector(out, "scale", layer->scale, layer->columns);
@@ -113,19 +140,6 @@ int layer_get(struct request *rq, struct reply *rp, struct err *e)
 out:
 	version_put(version);
 	return rc;
-}
-
-/* What synapse i of a layer comes from: an input by its name, or a neuron of a layer before. */
-static void source_name(const struct model *model, const struct layer *layer, size_t i, char out[NAME_BYTES])
-{
-	const struct layer_source *source = layer->sources;
-
-	while (i >= source->first + source->width)
-		source++;
-	if (source->layer < 0)
-		encoder_input_name(model->inputs, i - source->first, out, NAME_BYTES);
-	else
-		snprintf(out, NAME_BYTES, "layer %d, neuron %zu", source->layer, i - source->first);
 }
 
 /* The synapses of one column of weights that a mask has not cut. */

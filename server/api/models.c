@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "server/api/document.h"
+#include "server/codec/column_type.h"
 #include "server/codec/json.h"
 
 #define FORCE_WAIT_MS 10
@@ -201,12 +202,14 @@ int sources_read(const json_t *columns, struct definition_source **out, size_t *
 	{
 		struct definition_source *to = &sources[i];
 
+		enum column_type type = column_type_stored(column);
+
 		values = json_object_get(column, "values");
 		*to = (struct definition_source){
 			.name = json_string_value(json_object_get(column, "name")),
-			.kind = strcmp(json_string_value(json_object_get(column, "type")), "number")
-						? COLUMN_CATEGORY
-						: COLUMN_NUMBER,
+			.kind = column_type_kind(type),
+			.boolean = type == TYPE_BOOLEAN,
+			.ignored = type == TYPE_IGNORE,
 			.missing = (uint64_t)json_integer_value(json_object_get(column, "missing")),
 			.distinct = (uint64_t)json_integer_value(json_object_get(column, "distinct")),
 			.min = json_number_value(json_object_get(column, "min")),
@@ -217,8 +220,8 @@ int sources_read(const json_t *columns, struct definition_source **out, size_t *
 										   column, "distinct")),
 		};
 		*count = i + 1;
-		to->empty = to->kind == COLUMN_NUMBER ? json_is_null(json_object_get(column, "min"))
-						      : !json_array_size(values);
+		to->empty = encoder_is_numeric(to->kind) ? json_is_null(json_object_get(column, "min"))
+							 : !json_array_size(values);
 		if (!json_array_size(values)) continue;
 		if (!(to->values = calloc(json_array_size(values), sizeof *to->values))) return err_nomem(e);
 		json_array_foreach(values, j, value) to->values[j] =

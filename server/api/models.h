@@ -24,6 +24,9 @@ json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t input
 int sources_read(const json_t *columns, struct definition_source **out, size_t *count, struct err *e);
 void sources_free(struct definition_source *sources, size_t count);
 
+/* What a version learnt about its columns, new; encoders.c. NULL: no memory. */
+json_t *encoders_document(const struct model *model);
+
 /* One row of model_version_status, new. */
 json_t *version_status(uint64_t number);
 

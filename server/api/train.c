@@ -72,6 +72,9 @@ static int make_table(struct order *o, const struct encoder *const encoders[2], 
 {
 	size_t count = encoder_columns(encoders[0]) + encoder_columns(encoders[1]), at = 0;
 	const char **names = calloc(count, sizeof *names);
+	static const enum column_type of_kind[COLUMN_KINDS] = {
+		[COLUMN_NUMBER] = TYPE_NUMBER, [COLUMN_CATEGORY] = TYPE_CATEGORY, [COLUMN_DATE] = TYPE_DATE
+	};
 	enum column_type *types = calloc(count, sizeof *types);
 	struct table_sink sink = upload_sink(upload);
 	int rc;
@@ -79,8 +82,7 @@ static int make_table(struct order *o, const struct encoder *const encoders[2], 
 	for (int h = 0; names && types && h < 2; h++)
 		for (size_t i = 0; i < encoder_columns(encoders[h]); i++, at++) {
 			names[at] = encoder_column(encoders[h], i)->name;
-			types[at] = encoder_column(encoders[h], i)->kind == COLUMN_NUMBER ? TYPE_NUMBER
-											  : TYPE_CATEGORY;
+			types[at] = of_kind[encoder_column(encoders[h], i)->kind];
 		}
 	rc = names && types ? table_new(table, names, types, count, &sink, o->faults, e) : err_nomem(e);
 	free(names);

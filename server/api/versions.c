@@ -1,5 +1,6 @@
 /* versions.c - versions of a model and the labels that point to them. A version's weights are in layers.c. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,13 +27,28 @@ static json_t *version_document(const struct store_version *version)
 	return out;
 }
 
+/* The document with what a list leaves out: the encoders. */
 static int reply_version(struct app *app, struct reply *rp, const char *model, uint64_t number, struct err *e)
 {
-	struct store_version version = { 0 };
-	int rc = app->store->version_get(app->store, model, number, &version, e);
+	struct store_version stored = { 0 };
+	struct version *version = NULL;
+	json_t *document;
+	char text[24];
+	int rc;
 
-	if (!rc) rc = reply_document(rp, version_document(&version), e);
-	store_version_clear(&version);
+	snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+	if ((rc = app->store->version_get(app->store, model, number, &stored, e)) ||
+			(rc = registry_get(app->registry, model, PICK_NUMBER, text, true, &version, e)))
+		goto out;
+	document = version_document(&stored);
+	if (!json_put(document, "encoders", encoders_document(version_model(version)))) {
+		json_decref(document);
+		document = NULL;
+	}
+	rc = reply_document(rp, document, e);
+out:
+	version_put(version);
+	store_version_clear(&stored);
 	return rc;
 }
 

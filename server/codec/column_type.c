@@ -1,8 +1,7 @@
-/* column_type.c - the table of types, and the words for true and false. See column_type.h. */
+/* column_type.c - the table of types. See column_type.h. */
 #include "server/codec/column_type.h"
 
 #include <string.h>
-#include <strings.h>
 
 static const char *const names[COLUMN_TYPES + 1] = {
 	[TYPE_NUMBER] = "number",
@@ -17,6 +16,28 @@ static const bool has_codes[COLUMN_TYPES] = {
 	[TYPE_BOOLEAN] = true,
 	[TYPE_IGNORE] = true,
 };
+
+static const enum column_kind kinds[COLUMN_TYPES] = {
+	[TYPE_NUMBER] = COLUMN_NUMBER,
+	[TYPE_CATEGORY] = COLUMN_CATEGORY,
+	[TYPE_BOOLEAN] = COLUMN_CATEGORY,
+	[TYPE_DATE] = COLUMN_DATE,
+	[TYPE_IGNORE] = COLUMN_CATEGORY,
+};
+
+enum column_kind column_type_kind(enum column_type type)
+{
+	return kinds[type];
+}
+
+enum column_type column_type_stored(const json_t *column)
+{
+	const char *name = json_string_value(json_object_get(column, "type"));
+	enum column_type type = TYPE_IGNORE;
+
+	if (name) column_type_find(name, &type);
+	return type;
+}
 
 const char *column_type_name(enum column_type type)
 {
@@ -43,29 +64,7 @@ bool column_type_has_codes(enum column_type type)
 	return has_codes[type];
 }
 
-/* ---- booleans ---- */
-
-#define WORDS   6
-#define LONGEST 5 /* bytes, "false" */
-
-static const char *const words[2][WORDS] = {
-	{ "false", "0", "no", "f", "n", "off" },
-	{ "true", "1", "yes", "t", "y", "on" },
-};
-
-bool boolean_read(const char *text, size_t n, bool *value)
-{
-	if (!n || n > LONGEST) return false;
-	for (size_t i = 0; i < WORDS; i++)
-		for (int says = 0; says < 2; says++)
-			if (strlen(words[says][i]) == n && !strncasecmp(words[says][i], text, n)) {
-				*value = says;
-				return true;
-			}
-	return false;
-}
-
 const char *boolean_text(bool value)
 {
-	return words[value][0];
+	return value ? "true" : "false";
 }

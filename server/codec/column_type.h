@@ -1,5 +1,5 @@
 /* column_type.h - what a data set's column can be: the names that `?types` and the descriptions use, how the cells of
- * each are stored, and how a text is read as a boolean.
+ * each are stored, and what a network is shown of them.
  *
  * A type says what the cells mean; core's enum column_kind says what a network is shown. Cells are stored either as
  * numbers (segment_write_numbers) or as codes into the column's dictionary (segment_write_codes).
@@ -7,8 +7,11 @@
 #ifndef SERVER_CODEC_COLUMN_TYPE_H
 #define SERVER_CODEC_COLUMN_TYPE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "core/encoder.h"
 
 enum column_type {
 	TYPE_NUMBER,
@@ -27,8 +30,11 @@ const char *const *column_type_names(void);
 /* Are its cells codes, of a dictionary? Else they are numbers. */
 bool column_type_has_codes(enum column_type type);
 
-/* true/false, t/f, yes/no, y/n, on/off, 1/0 in any case of letters; false: none of these, *value is untouched. */
-bool boolean_read(const char *text, size_t n, bool *value);
+/* What a network is shown of it. */
+enum column_kind column_type_kind(enum column_type type);
+/* Of a column's stored description; a type that is none of ours is ignored. */
+enum column_type column_type_stored(const json_t *column);
+
 const char *boolean_text(bool value); /* "true" or "false" */
 
 #endif

@@ -129,13 +129,14 @@ static const struct field column_fields[] = {
 	{ "name", FIELD_STRING, offsetof(struct output_said, name), 0, 0, false, false },
 	{ "type", FIELD_STRING, offsetof(struct output_said, type), 0, 0, false, false },
 	{ "values", FIELD_ANY, offsetof(struct output_said, values), 0, 0, false, false },
+	{ "buckets", FIELD_UINT, offsetof(struct output_said, buckets), 2, BUCKETS_MAX, false, false },
 	/* of outputs only */
 	{ "activation", FIELD_STRING, offsetof(struct output_said, activation), 0, 0, false, false },
 	{ "loss", FIELD_ANY, offsetof(struct output_said, loss), 0, 0, false, false },
 	{ "weight", FIELD_REAL, offsetof(struct output_said, weight), 0, WEIGHT_MAX, true, false },
 	{ 0 },
 };
-#define OF_OUTPUTS 3 /* the first row of column_fields that an input does not have */
+#define OF_OUTPUTS 4 /* the first row of column_fields that an input does not have */
 
 void definition_output_read(const struct output_said *said, struct definition_column *column,
 		const char *pointer, struct faults *faults)
@@ -150,11 +151,70 @@ void definition_output_read(const struct output_said *said, struct definition_co
 	column->own = said->activation || said->loss || said->weight != 1;
 }
 
+bool definition_truths(struct definition_column *column, struct faults *faults)
+{
+	if (!(column->values = calloc(2, sizeof *column->values))) {
+		faults_add(faults, ERR_NOMEM, "", "out of memory");
+		return false;
+	}
+	column->values_count = 2;
+	column->values[0] = definition_text("false", faults);
+	column->values[1] = definition_text("true", faults);
+	return column->values[0] && column->values[1];
+}
+
+/* What a column may be called in a definition. */
+static const struct type {
+	const char *name;
+	enum column_kind kind;
+	bool truths, of_outputs;
+} types[] = {
+	{ "number", COLUMN_NUMBER, false, true },
+	{ "category", COLUMN_CATEGORY, false, true },
+	{ "boolean", COLUMN_CATEGORY, true, true },
+	{ "date", COLUMN_DATE, false, false },
+};
+#define TYPES (sizeof types / sizeof *types)
+
+static const struct type *read_type(const char *said, bool output, const char *pointer, struct faults *faults)
+{
+	for (size_t i = 0; said && i < TYPES; i++)
+		if (!strcmp(types[i].name, said) && (types[i].of_outputs || !output)) return &types[i];
+	if (said)
+		faults_add(faults, ERR_INVALID, pointer, "must be \"number\", \"category\"%s",
+				output ? " or \"boolean\"" : ", \"boolean\" or \"date\"");
+	return &types[0];
+}
+
+/* Which values a column has, if it is one that has any. */
+static void read_domain(const struct output_said *said, const struct type *type, bool output,
+		struct definition_column *column, const char *pointer, struct faults *faults)
+{
+	bool listed = type->kind == COLUMN_CATEGORY && !type->truths;
+	char at[FAULT_POINTER_BYTES];
+
+	if (type->truths) definition_truths(column, faults);
+	if (said->values && listed)
+		read_values(said->values, column, pointer_join(at, pointer, "values"), faults);
+	else if (said->values)
+		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "values"),
+				"a %s has no list of values", type->name);
+	if (said->buckets && (!listed || output || said->values))
+		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "buckets"),
+				"are for an input that is a category without \"values\"");
+	else if (said->buckets)
+		column->buckets = said->buckets;
+	else if (listed && !said->values)
+		faults_add(faults, ERR_MISSING_FIELD, pointer, "a category needs its \"values\"%s",
+				output ? "" : ", or \"buckets\" to hash them into");
+}
+
 static void read_column(const json_t *document, bool output, struct definition_column *column,
 		const char *pointer, struct faults *faults)
 {
 	struct output_said said = { .weight = 1 };
 	struct field inputs_fields[OF_OUTPUTS + 1] = { 0 };
+	const struct type *type;
 	char at[FAULT_POINTER_BYTES];
 
 	memcpy(inputs_fields, column_fields, OF_OUTPUTS * sizeof *inputs_fields);
@@ -166,20 +226,11 @@ static void read_column(const json_t *document, bool output, struct definition_c
 		faults_add(faults, ERR_MISSING_FIELD, pointer, "needs a \"name\"");
 	if (!json_object_get(document, "type"))
 		faults_add(faults, ERR_MISSING_FIELD, pointer,
-				"needs a \"type\", \"number\" or \"category\"");
+				"needs a \"type\", as \"number\" or \"category\"");
 	column->name = definition_text(said.name ? said.name : "", faults);
-	if (said.type && !strcmp(said.type, "category"))
-		column->kind = COLUMN_CATEGORY;
-	else if (said.type && strcmp(said.type, "number"))
-		faults_add(faults, ERR_INVALID, pointer_join(at, pointer, "type"),
-				"must be \"number\" or \"category\"");
-	pointer_join(at, pointer, "values");
-	if (said.values && column->kind == COLUMN_CATEGORY)
-		read_values(said.values, column, at, faults);
-	else if (said.values)
-		faults_add(faults, ERR_INVALID, at, "a number has no list of values");
-	else if (column->kind == COLUMN_CATEGORY)
-		faults_add(faults, ERR_MISSING_FIELD, pointer, "a category needs its \"values\"");
+	type = read_type(said.type, output, pointer_join(at, pointer, "type"), faults);
+	column->kind = type->kind;
+	read_domain(&said, type, output, column, pointer, faults);
 }
 
 /* An integer n stands for n unnamed numbers: x0, x1, …; y0, … */
@@ -231,7 +282,7 @@ static void read_columns(const json_t *document, struct definition_column **colu
 struct definition_said {
 	const char *dataset, *task, *output_activation, *normalize, *missing, *description;
 	const json_t *target, *features, *inputs, *outputs, *layers, *output_from, *loss, *metadata;
-	uint64_t seed;
+	uint64_t seed, buckets;
 	double output_l2, input_dropout;
 	const json_t *warnings;
 };
@@ -247,6 +298,7 @@ static const struct field stored_fields[] = {
 	SAID(target, FIELD_ANY, 0, 0),
 	SAID(features, FIELD_ANY, 0, 0),
 	SAID(task, FIELD_STRING, 0, 0),
+	SAID(buckets, FIELD_UINT, 2, BUCKETS_MAX),
 	SAID(inputs, FIELD_ANY, 0, 0),
 	SAID(outputs, FIELD_ANY, 0, 0),
 	SAID(layers, FIELD_ANY, 0, 0),
@@ -392,7 +444,7 @@ void definition_read_patch(const json_t *document, struct definition_patch *patc
 static void check_form(const json_t *document, const struct definition_said *said, bool stored,
 		struct faults *faults)
 {
-	static const char *const of_dataset[] = { "dataset", "target", "features", "task", NULL };
+	static const char *const of_dataset[] = { "dataset", "target", "features", "task", "buckets", NULL };
 	char at[FAULT_POINTER_BYTES];
 
 	if (!said->inputs && !said->outputs) {
@@ -429,6 +481,7 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	if (said.target) read_targets(said.target, d, faults);
 	d->output_activation = definition_text(said.output_activation, faults);
 	d->seed = said.seed;
+	d->buckets = said.buckets;
 	d->output_l2 = said.output_l2;
 	d->input_dropout = said.input_dropout;
 	d->normalize = read_word(said.normalize, normalizes, "/normalize", faults);

@@ -22,6 +22,7 @@ struct definition_column {
 	enum column_kind kind;
 	char **values; /* of a category */
 	size_t values_count;
+	size_t buckets; /* of a hashed category, which has no values; 0: it is none */
 	/* of an output: what it says of its own learning */
 	bool own;                /* does it say anything? */
 	char *activation;        /* NULL: follows from the kind and the loss */
@@ -49,6 +50,7 @@ struct definition {    /* zeroed is empty; owns everything: definition_clear */
 	char **features;  /* chosen columns; NULL: all but the target */
 	size_t features_count;
 	enum definition_task task;
+	uint64_t buckets; /* for the columns of a data set that are hashed */
 	struct definition_column *inputs, *outputs;
 	size_t inputs_count, outputs_count;
 	bool layers_given;
@@ -87,8 +89,9 @@ void definition_read_patch(const json_t *document, struct definition_patch *patc
 struct definition_source {
 	const char *name;
 	enum column_kind kind;
+	bool boolean, ignored;
 	uint64_t missing, distinct;
-	double min, max;    /* of a number column that is not empty */
+	double min, max;    /* of a number or date column that is not empty */
 	bool empty;         /* every cell is missing */
 	bool integers;      /* a number column of whole numbers only */
 	bool values_listed; /* values has them all */

@@ -5,6 +5,7 @@
 #include "server/codec/definition.h"
 
 #define DROPOUT_MAX         0.99
+#define BUCKETS_MAX         65536
 #define DEFINITION_ROWS_MAX 64 /* of a table that "did you mean" looks through */
 
 /* A copy that a fault answers for when there is no memory for it. NULL of NULL. */
@@ -15,10 +16,13 @@ void definition_unknown(const char *kind, const char *name, const char *const *k
 /* A loss and its parameters; NULL, with a fault, when there is none of that name. */
 const struct loss *definition_loss_read(
 		const json_t *said, double params[PARAMS_MAX], const char *pointer, struct faults *faults);
+/* The values of a boolean, in the order of their slots. false: no memory, which is told. */
+bool definition_truths(struct definition_column *column, struct faults *faults);
 /* What an output or a target says of its own learning: activation, loss, weight. */
 struct output_said {
 	const char *name, *type, *activation;
 	const json_t *values, *loss;
+	uint64_t buckets;
 	double weight;
 };
 void definition_output_read(const struct output_said *said, struct definition_column *column,

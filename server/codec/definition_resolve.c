@@ -11,7 +11,9 @@
 #include "server/codec/json.h"
 #include "server/utf8.h"
 
-#define CLASS_HINT_MAX 20 /* an integer target with at most this many values may be meant as classes */
+#define LISTED_MAX     256 /* values of an input that have an input each; with more it is hashed */
+#define BUCKETS        256 /* that it is hashed into */
+#define CLASS_HINT_MAX 20  /* an integer target with at most this many values may be meant as classes */
 
 /* Default network: one hidden layer of relu, held down by l2. Its width matters little (16 and 64 units at least did
  * equally well wherever it was tried), l2 does. l2 is the precision of a Gaussian prior on the weights (MacKay, 1992,
@@ -72,7 +74,7 @@ static bool copy_column(
 {
 	to->kind = kind;
 	if (!(to->name = strdup(from->name))) return false;
-	if (kind != COLUMN_CATEGORY || !from->values_count) return true;
+	if (kind != COLUMN_CATEGORY || !from->values_count || to->buckets) return true;
 	if (!(to->values = calloc(from->values_count, sizeof *to->values))) return false;
 	for (; to->values_count < from->values_count; to->values_count++)
 		if (!(to->values[to->values_count] = strdup(from->values[to->values_count]))) return false;
@@ -88,29 +90,48 @@ static void warn(char *text, json_t *warnings, struct faults *faults)
 	if (!json_append(warnings, json_string(text))) faults_add(faults, ERR_NOMEM, "", "out of memory");
 }
 
-/* The values that a description lists are the most frequent ones; the others share the slot of unknown values. */
-static void warn_of_unlisted(const struct definition_source *from, json_t *warnings, struct faults *faults)
+/* A category of so many values is hashed rather than a million inputs. */
+static void hash_column(const struct definition *d, const struct definition_source *from,
+		struct definition_column *to, json_t *warnings, struct faults *faults)
 {
 	char text[256];
 
+	to->buckets = d->buckets ? d->buckets : BUCKETS;
 	snprintf(text, sizeof text,
-			"the column \"%.64s\" has %llu distinct values; the %zu most frequent are inputs of their own, the "
-			"others share one",
-			from->name, (unsigned long long)from->distinct, from->values_count);
+			"the column \"%.64s\" has %llu distinct values, which are hashed into %zu buckets; \"buckets\" "
+			"chooses another number",
+			from->name, (unsigned long long)from->distinct, to->buckets);
 	warn(text, warnings, faults);
+}
+
+/* May the column be used at all? Else a fault. */
+static bool check_feature(const struct definition_source *from, const char *pointer, struct faults *faults)
+{
+	if (from->ignored)
+		faults_add(faults, ERR_INVALID, pointer,
+				"the column \"%.64s\" is ignored; PUT another type at its columns/%.64s first",
+				from->name, from->name);
+	else if (from->empty)
+		faults_add(faults, ERR_INVALID, pointer,
+				"the column \"%.64s\" has no values at all; leave it out with \"features\"",
+				from->name);
+	return !from->ignored && !from->empty;
 }
 
 static void take_feature(struct definition *d, const struct definition_source *from, const char *pointer,
 		json_t *warnings, struct faults *faults)
 {
-	if (from->empty)
-		faults_add(faults, ERR_INVALID, pointer,
-				"the column \"%.64s\" has no values at all; leave it out with \"features\"",
-				from->name);
-	else if (!copy_column(from, from->kind, &d->inputs[d->inputs_count++]))
+	struct definition_column *to = &d->inputs[d->inputs_count];
+
+	if (!check_feature(from, pointer, faults)) return;
+	d->inputs_count++;
+	if (from->kind == COLUMN_CATEGORY && from->distinct > LISTED_MAX)
+		hash_column(d, from, to, warnings, faults);
+	if (from->boolean) {
+		to->kind = COLUMN_CATEGORY;
+		if ((to->name = definition_text(from->name, faults))) definition_truths(to, faults);
+	} else if (!copy_column(from, from->kind, to))
 		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
-	if (from->kind == COLUMN_CATEGORY && from->values_count && !from->values_listed)
-		warn_of_unlisted(from, warnings, faults);
 }
 
 static bool is_target(const struct definition *d, const char *name)
@@ -154,7 +175,7 @@ static void take_features(struct definition *d, const struct definition_source *
 	}
 	if (d->features) take_chosen(d, columns, count, warnings, faults);
 	for (size_t i = 0; !d->features && i < count; i++)
-		if (!is_target(d, columns[i].name))
+		if (!is_target(d, columns[i].name) && !columns[i].ignored)
 			take_feature(d, &columns[i], "/dataset", warnings, faults);
 	if (!d->inputs_count && !faults->count)
 		faults_add(faults, ERR_INVALID, "/dataset", "%s has no column beside the target", d->dataset);
@@ -172,6 +193,13 @@ static void take_target(struct definition *d, const struct definition_source *fr
 	*output = *target;
 	output->name = NULL;
 	target->activation = NULL;
+	if (from->ignored || from->kind == COLUMN_DATE) {
+		faults_add(faults, ERR_INVALID, pointer,
+				from->ignored ? "the column \"%.64s\" is ignored and cannot be predicted"
+					      : "the column \"%.64s\" holds dates, which cannot be predicted; make it a number",
+				from->name);
+		return;
+	}
 	if (!copy_column(from, category, output)) {
 		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
 		return;
@@ -235,8 +263,9 @@ bool definition_classifies(const struct definition *d)
 static size_t column_width(const struct definition *d, const struct definition_column *column, bool input)
 {
 	if (column->kind == COLUMN_NUMBER) return 1;
+	if (column->kind == COLUMN_DATE) return ENCODER_DATE_WIDTH;
 	if (!input) return column->values_count;
-	return column->values_count + 1 + (d->missing == MISSING_MEAN);
+	return column->values_count + column->buckets + 1 + (d->missing == MISSING_MEAN);
 }
 
 size_t definition_input_width(const struct definition *d)
@@ -373,7 +402,8 @@ int definition_encoder(
 	if (!specs) return err_nomem(e);
 	for (size_t i = 0; i < count; i++)
 		specs[i] = (struct column_spec){ columns[i].name, columns[i].kind,
-			(const char *const *)columns[i].values, columns[i].values_count };
+			(const char *const *)columns[i].values,
+			columns[i].buckets ? columns[i].buckets : columns[i].values_count };
 	rc = encoder_new(out, specs, count, role, d->normalize, inputs ? d->missing : MISSING_ERROR, e);
 	free(specs);
 	for (size_t i = 0; !rc && !inputs && i < count; i++)
@@ -401,16 +431,21 @@ static json_t *values_document(const struct definition_column *column)
 static json_t *columns_document(
 		const struct definition *d, const struct definition_column *columns, size_t count)
 {
+	static const char *const kinds[COLUMN_KINDS] = {
+		[COLUMN_NUMBER] = "number", [COLUMN_CATEGORY] = "category", [COLUMN_DATE] = "date"
+	};
 	json_t *out = json_array();
 	bool whole = out != NULL;
 
 	for (size_t i = 0; whole && i < count; i++) {
 		json_t *column = json_object();
-		bool number = columns[i].kind == COLUMN_NUMBER;
 
 		whole &= json_put(column, "name", json_string(columns[i].name));
-		whole &= json_put(column, "type", json_string(number ? "number" : "category"));
-		if (!number) whole &= json_put(column, "values", values_document(&columns[i]));
+		whole &= json_put(column, "type", json_string(kinds[columns[i].kind]));
+		if (columns[i].buckets)
+			whole &= json_put(column, "buckets", json_integer((json_int_t)columns[i].buckets));
+		else if (columns[i].kind == COLUMN_CATEGORY)
+			whole &= json_put(column, "values", values_document(&columns[i]));
 		if (columns == d->outputs) whole &= definition_output_document(d, i, column);
 		whole &= json_append(out, column);
 	}

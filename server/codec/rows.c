@@ -325,7 +325,7 @@ static void encode_column(struct rows *rows, size_t column, size_t n, float *x, 
 	struct err why;
 
 	while (start < n) {
-		int rc = rows->kinds[column] == COLUMN_NUMBER
+		int rc = encoder_is_numeric(rows->kinds[column])
 					 ? encoder_put_numbers(rows->encoder, column,
 							   rows_numbers(rows, column) + start, n - start,
 							   x + start * width, width, &row, &why)

@@ -3,10 +3,12 @@
  *
  * Whatever a cell is, its place in the block is filled; a cell that makes a fault is left out there.
  */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/date.h"
 #include "server/codec/number.h"
 #include "server/codec/rows_parts.h"
 
@@ -24,7 +26,7 @@ void rows_leave_out(struct rows *rows, size_t column, size_t row)
 {
 	bool refused = rows->refuse_missing;
 
-	if (rows->kinds[column] == COLUMN_NUMBER)
+	if (encoder_is_numeric(rows->kinds[column]))
 		rows_numbers(rows, column)[row] = refused ? 0 : (double)NAN;
 	else
 		rows_slots(rows, column)[row] = refused ? 0 : SLOT_MISSING;
@@ -48,8 +50,12 @@ static void put_number(struct rows *rows, size_t column, size_t row, struct tabl
 static void put_text(
 		struct rows *rows, size_t column, size_t row, uint32_t slot, const char *text, size_t size)
 {
+	const struct encoder_column *shown = encoder_column(rows->encoder, column);
 	struct table_cell cell = { .kind = TABLE_TEXT, .text = text, .size = size };
 
+	/* A bucket that no training row fell into: the value was not among them. */
+	if (!shown->values && shown->rows && !encoder_has_seen(rows->encoder, column, slot))
+		slot = SLOT_OTHER;
 	if (slot == SLOT_OTHER && encoder_role(rows->encoder) == ENCODER_TARGETS) {
 		rows_leave_out(rows, column, row);
 		rows_fault_class(rows, column, row, text, size);
@@ -57,8 +63,8 @@ static void put_text(
 	}
 	if (slot == SLOT_OTHER) {
 		rows_warn_unknown(rows, column, text, size);
-	} else if (rows->keeping) {
-		cell.text = encoder_column(rows->encoder, column)->values[slot];
+	} else if (rows->keeping && shown->values) {
+		cell.text = shown->values[slot];
 		cell.size = strlen(cell.text);
 	}
 	rows_slots(rows, column)[row] = slot;
@@ -91,7 +97,7 @@ const char *rows_text(struct rows *rows, struct scan_value string, size_t *size)
 	return text;
 }
 
-/* ---- the two kinds of columns ---- */
+/* ---- a cell of each kind of column ---- */
 
 static void number_cell(struct rows *rows, size_t column, size_t row, struct scan_value value)
 {
@@ -162,6 +168,24 @@ static void category_cell(struct rows *rows, size_t column, size_t row, struct s
 	put_text(rows, column, row, encoder_slot(rows->encoder, column, text, size), text, size);
 }
 
+static void date_cell(struct rows *rows, size_t column, size_t row, struct scan_value value)
+{
+	struct table_cell cell = { .kind = TABLE_NUMBER, .digits = DBL_DIG };
+	const char *text = NULL;
+	size_t size = 0;
+
+	if (scan_kind(value) == '"' && !(text = rows_text(rows, value, &size))) return;
+	if (scan_kind(value) == 'n' || (text && !size)) {
+		rows_missing(rows, column, row);
+	} else if (text && date_read(text, size, &cell.number)) {
+		put_number(rows, column, row, cell);
+	} else {
+		rows_leave_out(rows, column, row);
+		rows_fault_value(rows, column, row, value, text ? text : value.at,
+				text ? size : (size_t)(value.end - value.at));
+	}
+}
+
 /* The item of an array of one; the array itself when it has none or more. */
 static struct scan_value only_item(struct scan_value array)
 {
@@ -172,14 +196,18 @@ static struct scan_value only_item(struct scan_value array)
 	return scan_next(&i) ? array : item;
 }
 
+static void (*const cells[COLUMN_KINDS])(
+		struct rows *rows, size_t column, size_t row, struct scan_value value) = {
+	[COLUMN_NUMBER] = number_cell,
+	[COLUMN_CATEGORY] = category_cell,
+	[COLUMN_DATE] = date_cell,
+};
+
 const char *rows_cell(struct rows *rows, size_t column, size_t row, const char *p)
 {
 	struct scan_value value = { p, scan_skip(p, rows->end) }, inner = value;
 
 	if (scan_kind(value) == '[') inner = only_item(value);
-	if (rows->kinds[column] == COLUMN_NUMBER)
-		number_cell(rows, column, row, inner);
-	else
-		category_cell(rows, column, row, inner);
+	cells[rows->kinds[column]](rows, column, row, inner);
 	return value.end;
 }

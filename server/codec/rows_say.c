@@ -172,7 +172,12 @@ void rows_fault_whole(struct rows *rows, const char *format, ...)
 void rows_fault_value(struct rows *rows, size_t column, size_t row, struct scan_value value, const char *text,
 		size_t size)
 {
-	const char *wanted = rows->kinds[column] == COLUMN_NUMBER ? "a number" : "a string or a number";
+	static const char *const kinds[COLUMN_KINDS] = {
+		[COLUMN_NUMBER] = "a number",
+		[COLUMN_CATEGORY] = "a string or a number",
+		[COLUMN_DATE] = "a date, as \"2024-02-29\" or \"2024-02-29T13:05:00Z\"",
+	};
+	const char *wanted = kinds[rows->kinds[column]];
 	char quoted[QUOTE_BYTES];
 
 	if (enough(rows)) return;

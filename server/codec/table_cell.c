@@ -59,7 +59,7 @@ static bool read_boolean(struct table_cell *cell)
 {
 	bool value;
 
-	if (!boolean_read(cell->text, cell->size, &value)) return read_missing(cell);
+	if (!encoder_boolean(cell->text, cell->size, &value)) return read_missing(cell);
 	cell->kind = TABLE_BOOLEAN;
 	cell->number = value;
 	return true;
@@ -149,7 +149,7 @@ int cell_refuse(const struct column *column, const struct table_cell *cell, stru
 
 bool cell_as_boolean(const struct table_cell *cell, bool *value)
 {
-	if (cell->kind == TABLE_TEXT) return boolean_read(cell->text, cell->size, value);
+	if (cell->kind == TABLE_TEXT) return encoder_boolean(cell->text, cell->size, value);
 	*value = cell->number != 0;
 	return cell->number == 0 || cell->number == 1;
 }

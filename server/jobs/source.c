@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/codec/column_type.h"
 #include "server/codec/json.h"
 #include "server/codec/number.h"
 #include "server/codec/segment.h"
@@ -65,25 +66,28 @@ static int map_codes(struct source *s, struct feed *feed, struct err *e)
 	return rc;
 }
 
+static const char *const holds[COLUMN_KINDS] = {
+	[COLUMN_NUMBER] = "numbers", [COLUMN_CATEGORY] = "words", [COLUMN_DATE] = "dates"
+};
+
 static int join(struct source *s, const json_t *columns, struct feed *feed, struct err *e)
 {
 	const char *dataset = s->revision->dataset ? s->revision->dataset : "the data";
 	const json_t *stored;
+	bool numeric;
 	size_t at;
 
 	feed->column = encoder_column(feed->encoder, feed->encoder_column);
+	numeric = encoder_is_numeric(feed->column->kind);
 	if (!(stored = find_stored(columns, feed->column->name, &at)))
 		return err_set(e, ERR_INVALID, "%s has no column \"%.64s\", which the model needs", dataset,
 				feed->column->name);
 	feed->stored_column = at;
-	feed->stored = strcmp(json_string_value(json_object_get(stored, "type")), "number") ? COLUMN_CATEGORY
-											    : COLUMN_NUMBER;
-	if (feed->stored == COLUMN_NUMBER) return 0;
-	if (feed->column->kind == COLUMN_NUMBER)
-		return err_set(e, ERR_INVALID,
-				"the column \"%.64s\" of %s holds words, and the model needs numbers",
-				feed->column->name, dataset);
-	return map_codes(s, feed, e);
+	feed->stored = column_type_kind(column_type_stored(stored));
+	if (feed->stored == feed->column->kind || (feed->stored == COLUMN_NUMBER && !numeric))
+		return encoder_is_numeric(feed->stored) ? 0 : map_codes(s, feed, e);
+	return err_set(e, ERR_INVALID, "the column \"%.64s\" of %s holds %s, and the model needs %s",
+			feed->column->name, dataset, holds[feed->stored], holds[feed->column->kind]);
 }
 
 int source_new(struct source **out, struct store *store, const struct store_revision *revision,
@@ -168,7 +172,7 @@ uint64_t source_groups(const struct source *s)
 /* False: no memory. */
 static bool make_feed_room(struct feed *feed, size_t rows)
 {
-	bool numbers = feed->stored == COLUMN_NUMBER, slots = feed->column->kind == COLUMN_CATEGORY;
+	bool numbers = encoder_is_numeric(feed->stored), slots = feed->column->kind == COLUMN_CATEGORY;
 
 	free(feed->numbers);
 	free(feed->slots);
@@ -221,7 +225,7 @@ static int read_feed(struct source *s, struct feed *feed, uint64_t group, size_t
 	}
 	if (found != *rows)
 		return err_set(e, ERR_CORRUPT, "the columns of a stored row group differ in length");
-	if (feed->stored == COLUMN_NUMBER)
+	if (encoder_is_numeric(feed->stored))
 		rc = segment_read_numbers(s->bytes.data, s->bytes.size, feed->numbers, e);
 	else
 		rc = segment_read_codes(s->bytes.data, s->bytes.size, feed->codes_count, feed->slots, e);
@@ -297,7 +301,7 @@ void source_fit(const struct source *s, struct encoder *inputs, struct encoder *
 		const struct feed *feed = &s->feeds[i];
 		struct encoder *to = i < s->inputs ? inputs : targets;
 
-		if (feed->column->kind == COLUMN_NUMBER)
+		if (encoder_is_numeric(feed->column->kind))
 			encoder_fit_numbers(to, feed->encoder_column, feed->numbers, use, s->rows);
 		else
 			encoder_fit_slots(to, feed->encoder_column, feed->slots, use, s->rows);
@@ -309,7 +313,7 @@ static int encode_feed(const struct feed *feed, size_t from, size_t n, real *to,
 {
 	size_t width = encoder_width(feed->encoder);
 
-	return feed->column->kind == COLUMN_NUMBER
+	return encoder_is_numeric(feed->column->kind)
 			       ? encoder_put_numbers(feed->encoder, feed->encoder_column,
 						 feed->numbers + from, n, to, width, row, e)
 			       : encoder_put_slots(feed->encoder, feed->encoder_column, feed->slots + from, n,

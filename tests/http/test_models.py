@@ -119,6 +119,7 @@ def test_versions(c, iris, fresh):
     page = c.get(f"/v1/models/{fresh}/versions?limit=2")
     assert [v["version"] for v in page["versions"]] == ["3", "2"]
     rest = c.get(f"/v1/models/{fresh}/versions?limit=2&cursor={page['next']}")
+    first.pop("encoders")  # lists leave them out
     assert rest.json == {"versions": [first], "next": None}
     model = c.get(f"/v1/models/{fresh}").json
     assert model["latest_version"] == "3"
