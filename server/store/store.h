@@ -39,7 +39,8 @@ enum store_outcome {
 /* ---- data sets: immutable revisions of row groups ---- */
 
 /* A revision of a data set. Its cells lie in row groups of at most STORE_CHUNK_BYTES over all columns; a group
- * holds one segment a column, in the coding of server/codec/segment.h. dataset is NULL for data that came inline
+ * holds one segment a column, in the coding of server/codec/segment.h. Groups may be shared with other revisions
+ * (upload_share), which nobody who reads them can tell; dictionaries never are. dataset is NULL for data that came inline
  * with a job. columns is the JSON array of api.md section 2, as text. */
 struct store_revision {
 	int64_t id; /* unique in the store, never used twice */
@@ -59,6 +60,9 @@ struct store_upload {
 	uint64_t rows, columns_count, groups, size_bytes;
 	const char *sha256;
 	const char *columns;
+	/* Not 0: this is a change of that revision (more rows, another type of a column), which must still be the
+	 * current one of the data set; replace is not looked at, and the same bytes are a change too. */
+	int64_t base;
 };
 
 /* ---- models and versions ---- */
@@ -187,6 +191,11 @@ struct store {
 	/* -- uploads: begin, any number of groups, segments and dictionaries, then commit or abort. Nothing is
 	 * visible before the commit; what a crash left is swept at the next start. -- */
 	int (*upload_begin)(struct store *s, int64_t *revision, struct err *e);
+	/* Before any group: the first `groups` row groups are those of `source`, which a job need not pin for it: they
+	 * stay for this revision when source goes. Groups given later come after them. At most once an upload.
+	 * ERR_NOT_FOUND: source is not there; ERR_RANGE: it has fewer groups, or this upload has some already. */
+	int (*upload_share)(
+			struct store *s, int64_t revision, int64_t source, uint64_t groups, struct err *e);
 	/* Segments of row group `group` (from 0), one a column, in column order. Takes over the memory of
 	 * bytes[i].data in every case (they become NULL). Returns once the write is queued: it waits only while two
 	 * groups of this upload are under way. A fault in writing comes from a later call of this upload. The sum of
@@ -194,7 +203,8 @@ struct store {
 	int (*upload_group)(struct store *s, int64_t revision, uint64_t group, struct store_bytes *bytes,
 			size_t count, struct err *e);
 	/* Puts another segment in the place of one (a column that met its first word late; segment_read works
-	 * before the commit too). ERR_NOT_FOUND: there is none in that place. ERR_RANGE as above. */
+	 * before the commit too). In a shared group it is put for this revision only; a column that is changed in one of
+	 * them must be in all of them. ERR_NOT_FOUND: there is none in that place. ERR_RANGE as above. */
 	int (*upload_segment)(struct store *s, int64_t revision, uint64_t group, uint64_t column,
 			const void *data, size_t size, struct err *e);
 	/* A column's values, any size; kept in chunks. Once a column. */
@@ -202,8 +212,9 @@ struct store {
 			size_t size, struct err *e);
 	/* Makes the revision visible in one commit, waiting for what is under way. *outcome STORE_SAME: the data set's
 	 * current revision has this sha256 (with replace: and these columns), and this upload was dropped; *out is then
-	 * the current one. ERR_CONFLICT: other bytes are there and replace is false; the upload was dropped. A revision
-	 * that gave way is reclaimed in the background once no unfinished job needs it (versions keep what they say of
+	 * the current one. ERR_CONFLICT: other bytes are there and replace is false; the upload was dropped. With base:
+	 * ERR_NOT_FOUND: there is no such data set any more, ERR_CONFLICT: base is not its current revision;
+	 * ERR_INVALID: a column was changed in some shared groups only. A revision that gave way is reclaimed in the background once no unfinished job needs it (versions keep what they say of
 	 * their data as text). Whatever the result, the upload is over. */
 	int (*upload_commit)(struct store *s, int64_t revision, const struct store_upload *upload,
 			enum store_outcome *outcome, struct store_revision *out, struct err *e);

@@ -251,4 +251,40 @@ static inline void finish_job(struct store *s, int64_t id, int64_t attempt, enum
 	ck_assert_uint_eq(version, 0);
 }
 
+/* ---- processes that die ---- */
+
+/* Runs work in a child on the store at suite_path and kills it with SIGKILL when it says on a pipe that it is
+ * there: a crash at a known point. Children do not use Check. */
+static inline void crash_in(void (*work)(struct store *s, int tell))
+{
+	int ends[2], status;
+	char there;
+	pid_t child;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child) {
+		struct store *s;
+
+		close(ends[0]);
+		if (suite_open(&s, suite_path, NULL)) _exit(1);
+		work(s, ends[1]);
+		_exit(2);
+	}
+	close(ends[1]);
+	ck_assert_int_eq(read(ends[0], &there, 1), 1);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	ck_assert(WIFSIGNALED(status));
+	close(ends[0]);
+}
+
+static inline void tell_and_wait(int tell)
+{
+	if (write(tell, "x", 1) != 1) _exit(3);
+	for (;;)
+		pause();
+}
+
 #endif

@@ -87,8 +87,8 @@ static void close_store(struct store *s)
 
 static void fill(struct store *s)
 {
-	static void (*const parts[])(struct store *) = { upload_fill, dataset_fill, blob_fill, model_fill,
-		version_fill, drift_fill, job_fill, claim_fill, curve_fill };
+	static void (*const parts[])(struct store *) = { upload_fill, share_fill, dataset_fill, blob_fill,
+		model_fill, version_fill, drift_fill, job_fill, claim_fill, curve_fill };
 
 	*s = (struct store){ .close = close_store, .check = check, .info = info };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

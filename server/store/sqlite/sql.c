@@ -18,6 +18,17 @@
 	" epoch, step, epochs, metrics, best, stop_reason, error, version, samples_per_second, created_ms,"                           \
 	" started_ms, finished_ms"
 
+/* Segments of group ?2, column ?3 that revision ?1 shares by its part of that column (-1: of all columns). */
+#define SHARED(what, column)                                                                                \
+	"SELECT " what " FROM part p CROSS JOIN segment s ON s.revision = p.source"                         \
+	" AND s.row_group = p.source_first + ?2 - p.first_group AND s.column_index = ?3"                    \
+	" WHERE p.revision = ?1 AND p.column_index = " column " AND p.last_group >= ?2 AND p.first_group =" \
+	" (SELECT max(first_group) FROM part WHERE revision = ?1 AND column_index = " column                \
+	" AND first_group <= ?2)"
+/* Row groups that revision `of` shares: they are its first ones. */
+#define SHARED_GROUPS(of) \
+	"(SELECT coalesce(max(last_group) + 1, 0) FROM part WHERE revision = " of " AND column_index = -1)"
+
 /* clang-format off */
 const char *const sql_texts[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -37,6 +48,15 @@ const char *const sql_texts[SQL_COUNT] = {
 
 	/* garbage */
 	[SQL_GARBAGE_ADD] = "INSERT OR IGNORE INTO garbage (kind, owner) VALUES (?1, ?2)",
+	/* Owners of cells that only revision ?1 still shares. */
+	[SQL_GARBAGE_ADD_SOURCES] =
+		"INSERT OR IGNORE INTO garbage (kind, owner) SELECT DISTINCT ?2, p.source FROM part p"
+		" WHERE p.revision = ?1 AND NOT EXISTS (SELECT 1 FROM revision WHERE id = p.source)"
+		" AND NOT EXISTS (SELECT 1 FROM part q WHERE q.source = p.source AND q.revision <> ?1)",
+	/* The cells of revision ?1, unless they are shared. */
+	[SQL_GARBAGE_ADD_CELLS] =
+		"INSERT OR IGNORE INTO garbage (kind, owner) SELECT ?2, ?1"
+		" WHERE NOT EXISTS (SELECT 1 FROM part WHERE source = ?1)",
 	[SQL_GARBAGE_NEXT] = "SELECT kind, owner FROM garbage LIMIT 1",
 	[SQL_GARBAGE_DONE] = "DELETE FROM garbage WHERE kind = ?1 AND owner = ?2",
 	[SQL_SEGMENT_PIECE] = "SELECT id, length(data) FROM segment WHERE revision = ?1 LIMIT 1",
@@ -72,7 +92,32 @@ const char *const sql_texts[SQL_COUNT] = {
 		"UPDATE segment SET data = ?4 WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3",
 	[SQL_SEGMENT_GET] =
 		"SELECT data FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
-		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)",
+		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)"
+		" UNION ALL " SHARED("s.data", "?3") " UNION ALL " SHARED("s.data", "-1") " LIMIT 1",
+	[SQL_SEGMENT_SHARED] = SHARED("1", "?3") " UNION ALL " SHARED("1", "-1") " LIMIT 1",
+	[SQL_PART_GROUPS] = "SELECT " SHARED_GROUPS("?1"),
+	/* The first groups of ?2, to ?3, become shared by ?1: what ?2 shares itself, ... */
+	[SQL_PART_COPY] =
+		"INSERT INTO part (revision, column_index, first_group, last_group, source, source_first)"
+		" SELECT ?1, column_index, first_group, min(last_group, ?3), source, source_first FROM part"
+		" WHERE revision = ?2 AND first_group <= ?3",
+	/* ... the groups it has of its own, ... */
+	[SQL_PART_OWN_GROUPS] =
+		"INSERT INTO part (revision, column_index, first_group, last_group, source, source_first)"
+		" SELECT ?1, -1, own, ?3, ?2, own FROM (SELECT " SHARED_GROUPS("?2") " AS own) WHERE own <= ?3",
+	/* ... and the columns it has in place of shared ones. */
+	[SQL_PART_OWN_COLUMNS] =
+		"INSERT INTO part (revision, column_index, first_group, last_group, source, source_first)"
+		" SELECT ?1, column_index, 0, min(shared - 1, ?3), ?2, 0 FROM segment,"
+		" (SELECT " SHARED_GROUPS("?2") " AS shared) WHERE revision = ?2 AND row_group = 0 AND shared > 0",
+	/* Is a column changed in some shared groups, but not in all? */
+	[SQL_PART_CHANGED] =
+		"SELECT 1 FROM segment, (SELECT " SHARED_GROUPS("?1") " AS shared)"
+		" WHERE revision = ?1 AND row_group < shared GROUP BY column_index HAVING count(*) < shared LIMIT 1",
+	[SQL_PART_HIDE] =
+		"DELETE FROM part WHERE revision = ?1 AND column_index IN"
+		" (SELECT column_index FROM segment WHERE revision = ?1 AND row_group = 0)",
+	[SQL_PART_DROP] = "DELETE FROM part WHERE revision = ?1",
 	[SQL_DICTIONARY_PUT] =
 		"INSERT INTO dictionary (revision, column_index, chunk, data) VALUES (?1, ?2, ?3, ?4)",
 	[SQL_DICTIONARY_GET] =

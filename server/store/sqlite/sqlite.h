@@ -53,6 +53,7 @@ int64_t store_now_ms(void);
 
 /* Each file puts its functions into the contract. */
 void upload_fill(struct store *s);
+void share_fill(struct store *s);
 void dataset_fill(struct store *s);
 void blob_fill(struct store *s);
 void model_fill(struct store *s);
@@ -62,10 +63,18 @@ void job_fill(struct store *s);
 void claim_fill(struct store *s);
 void curve_fill(struct store *s);
 
+/* Whether the upload is under way, and its fault. ERR_NOT_FOUND: it is over. */
+int upload_ready(struct store *s, int64_t id, struct err *e);
 /* Waits until the groups of this upload that are under way are written (segments are read while uploading). */
 void upload_settle(struct store *s, int64_t revision);
 /* Frees the uploads that nobody ended. The writer is stopped. */
 void uploads_forget(struct sqlite_store *sq);
+
+/* Before a revision becomes visible: its shared groups are whole, and hidden ones forgotten. ERR_INVALID. */
+int share_settle(struct db *db, int64_t revision, struct err *e);
+/* A segment of this revision's own in the place of a shared one; *there: such a one is shared. */
+int share_change(struct db *db, int64_t revision, uint64_t group, uint64_t column, const void *data,
+		size_t size, bool *there, struct err *e);
 
 extern const struct db_kind revision_kind; /* struct store_revision, REVISION_COLUMNS */
 /* Takes away a revision that was replaced, or came inline, unless an unfinished job needs it. */

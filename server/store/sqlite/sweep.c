@@ -45,9 +45,13 @@ int garbage_add(struct db *db, enum garbage kind, int64_t owner, struct err *e)
 
 int garbage_add_revision(struct db *db, int64_t revision, struct err *e)
 {
-	int rc = garbage_add(db, GARBAGE_SEGMENTS, revision, e);
+	const struct db_value *cells = DB_VALUES(V_INT(revision), V_INT(GARBAGE_SEGMENTS));
+	int rc;
 
-	return rc ? rc : garbage_add(db, GARBAGE_DICTIONARIES, revision, e);
+	if ((rc = garbage_add(db, GARBAGE_DICTIONARIES, revision, e))) return rc;
+	if ((rc = db_run(db, SQL_GARBAGE_ADD_SOURCES, cells, NULL, e))) return rc;
+	if ((rc = db_run(db, SQL_PART_DROP, DB_VALUES(V_INT(revision)), NULL, e))) return rc;
+	return db_run(db, SQL_GARBAGE_ADD_CELLS, cells, NULL, e);
 }
 
 /* ---- at start ---- */

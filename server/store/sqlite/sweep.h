@@ -13,7 +13,8 @@ enum garbage { GARBAGE_SEGMENTS, GARBAGE_DICTIONARIES, GARBAGE_BLOB, GARBAGE_CUR
 
 /* Owner 0 is nobody. */
 int garbage_add(struct db *db, enum garbage kind, int64_t owner, struct err *e);
-/* The cells and dictionaries of a revision. */
+/* The dictionaries of a revision whose row is gone, its parts, and its cells unless others share them; and the cells
+ * that it was the last to share. */
 int garbage_add_revision(struct db *db, int64_t revision, struct err *e);
 
 /* At start: uploads and blobs that nobody finished become garbage. */

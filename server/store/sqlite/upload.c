@@ -56,7 +56,7 @@ static int upload_wait(
 	return u->rc;
 }
 
-static int upload_ready(struct store *s, int64_t id, struct err *e)
+int upload_ready(struct store *s, int64_t id, struct err *e)
 {
 	struct sqlite_store *sq = sqlite_of(s);
 	struct upload *u;
@@ -252,11 +252,15 @@ static int segment_tx(struct db *db, void *arg, struct err *e)
 	const struct piece *p = arg;
 	int changed, rc;
 
+	bool there;
+
 	rc = db_run(db, SQL_SEGMENT_CHANGE,
 			DB_VALUES(V_INT(p->revision), V_INT(p->group), V_INT(p->column),
 					V_BYTES(p->data, p->size)),
 			&changed, e);
 	if (rc || changed) return rc;
+	if ((rc = share_change(db, p->revision, p->group, p->column, p->data, p->size, &there, e)) || there)
+		return rc;
 	return err_set(e, ERR_NOT_FOUND, "there is no column %llu in row group %llu to be replaced",
 			(unsigned long long)p->column, (unsigned long long)p->group);
 }
@@ -313,7 +317,9 @@ struct commit {
 static int make_visible(struct db *db, const struct commit *c, uint64_t number, struct err *e)
 {
 	const struct store_upload *u = c->upload;
+	int rc = share_settle(db, c->id, e);
 
+	if (rc) return rc;
 	return db_run(db, SQL_REVISION_FILL,
 			DB_VALUES(V_INT(c->id), V_TEXT(u->dataset), V_INT(number), V_INT(u->rows),
 					V_INT(u->columns_count), V_INT(u->groups), V_INT(u->size_bytes),
@@ -340,6 +346,26 @@ static bool same(const struct store_upload *u, const struct store_revision *curr
 	return !strcmp(u->sha256, current->sha256) && (!u->replace || !strcmp(u->columns, current->columns));
 }
 
+/* May the upload take the place of the current revision (there: c->out)? */
+static int may_replace(const struct commit *c, bool there, struct err *e)
+{
+	const struct store_upload *u = c->upload;
+
+	if (!u->base) {
+		if (!there || u->replace) return 0;
+		return err_set(e, ERR_CONFLICT,
+				"data set \"%s\" is there with other bytes; add ?replace=true to make a new revision",
+				u->dataset);
+	}
+	if (!there)
+		return err_set(e, ERR_NOT_FOUND, "data set \"%s\" was deleted meanwhile; nothing was changed",
+				u->dataset);
+	if (c->out->id == u->base) return 0;
+	return err_set(e, ERR_CONFLICT,
+			"data set \"%s\" was changed meanwhile and is at revision %llu; nothing was changed: look at it, then send again",
+			u->dataset, (unsigned long long)c->out->number);
+}
+
 static int commit_tx(struct db *db, void *arg, struct err *e)
 {
 	struct commit *c = arg;
@@ -353,14 +379,11 @@ static int commit_tx(struct db *db, void *arg, struct err *e)
 		if (rc) return rc;
 	}
 	*c->outcome = there ? STORE_REPLACED : STORE_CREATED;
-	if (there && same(u, c->out)) {
+	if (there && !u->base && same(u, c->out)) {
 		*c->outcome = STORE_SAME;
 		return drop_tx(db, &c->id, e);
 	}
-	if (there && !u->replace)
-		return err_set(e, ERR_CONFLICT,
-				"data set \"%s\" is there with other bytes; add ?replace=true to make a new revision",
-				u->dataset);
+	if ((rc = may_replace(c, there, e))) return rc;
 	rc = u->dataset ? put_current(db, c, c->out->id, there ? c->out->number + 1 : 1, e)
 			: make_visible(db, c, 1, e);
 	if (rc) return rc;
