@@ -19,12 +19,13 @@
 #include "core/block.h"
 #include "core/size.h"
 
-#define TOLERANCE    0.005               /* of the difference, for the sum of the residuals */
-#define ROUNDING     (16 * REAL_EPSILON) /* of F: no residual below it means anything */
-#define SHARE        0.5                 /* of the tolerance that is left, for the intervals that wait now */
-#define FIRST        32                  /* intervals, so that nothing wider is trusted */
-#define WIDTH_MIN    0x1p-20             /* an interval as narrow holds a jump */
-#define BATCH        64                  /* points at a time, fewer where that takes more than: */
+#define TOLERANCE    0.005        /* of the difference, for the sum of the residuals */
+#define ROUNDING     REAL_EPSILON /* of F at the ends of an interval: no residual below it means anything */
+#define ROUNDINGS    16           /* of the whole line */
+#define SHARE        0.5          /* of the tolerance that is left, for the intervals that wait now */
+#define FIRST        32           /* intervals, so that nothing wider is trusted */
+#define WIDTH_MIN    0x1p-20      /* an interval as narrow holds a jump */
+#define BATCH        64           /* points at a time, fewer where that takes more than: */
 #define BYTES_WANTED (4u << 20)
 
 struct interval {
@@ -220,5 +221,8 @@ void explain(struct explainer *ex, const real *baseline, const real *x, size_t o
 	for (size_t i = 0; i < inputs; i++)
 		sum += ex->sums[i];
 	out->residual = out->output - out->baseline - sum;
+	out->complete = fabs(out->residual) <=
+			fmax(2 * TOLERANCE * fabs(out->output - out->baseline),
+					ROUNDINGS * ROUNDING * (fabs(out->output) + fabs(out->baseline)));
 	out->points = ex->tail;
 }

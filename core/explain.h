@@ -11,6 +11,7 @@
 #ifndef DESCENT_EXPLAIN_H
 #define DESCENT_EXPLAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/err.h"
@@ -32,7 +33,8 @@ struct explanation {
 	const double *contributions; /* (I), borrowed until the next call */
 	double baseline, output;     /* F at both ends, as net_forward answers */
 	double residual;             /* output - baseline - the sum of the contributions */
-	size_t points;               /* that it took */
+	bool complete; /* the residual is within twice what explain aims at, or rounding: not so where F jumps */
+	size_t points; /* that it took */
 };
 
 /* baseline, x (I) -> what each input contributed to the output of that number. The contributions sum up to the

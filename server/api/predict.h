@@ -1,4 +1,4 @@
-/* predict.h - what is asked of a version: predictions, classes, numbers, how good it is. */
+/* predict.h - what is asked of a version: predictions, classes, numbers, what made them, how good it is. */
 #ifndef SERVER_API_PREDICT_H
 #define SERVER_API_PREDICT_H
 
@@ -7,6 +7,7 @@
 
 route_handler predict, classify, regress; /* predict.c */
 route_handler evaluate;                   /* evaluate.c */
+route_handler explain_verb;               /* explain.c */
 
 /* The version that the path names, by number, by label, or by neither; shared (version_put). */
 int predict_version(struct request *rq, struct version **out, struct err *e);

@@ -269,8 +269,9 @@ static int begin_columns(struct rows *rows, struct scan_value value, struct err 
 
 /* ---- what rows.h promises ---- */
 
-int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_value value, const char *pointer,
-		struct faults *faults, struct err *e)
+/* Everything but where to begin. */
+static int prepare(struct rows *rows, const struct encoder *encoder, struct scan_value value,
+		const char *pointer, struct faults *faults, struct err *e)
 {
 	size_t columns = encoder_columns(encoder), room = ROWS_BLOCK_CELLS / columns;
 	int rc;
@@ -290,7 +291,7 @@ int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_val
 	rows->pointer = pointer;
 	rows->end = value.end;
 	rows->value_bytes = (size_t)(value.end - value.at);
-	rows->by_columns = scan_kind(value) == '{';
+	rows->by_columns = rows->single = false;
 	rows->refuse_missing =
 			encoder_role(encoder) == ENCODER_TARGETS || encoder_missing(encoder) == MISSING_ERROR;
 	rows->no_memory = false;
@@ -298,6 +299,16 @@ int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_val
 	rows->room = room < 1 ? 1 : room > ROWS_BLOCK_ROWS ? ROWS_BLOCK_ROWS : room;
 	for (size_t c = 0; c < columns; c++)
 		rows->kinds[c] = (uint8_t)encoder_column(encoder, c)->kind;
+	return 0;
+}
+
+int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_value value, const char *pointer,
+		struct faults *faults, struct err *e)
+{
+	int rc = prepare(rows, encoder, value, pointer, faults, e);
+
+	if (rc) return rc;
+	rows->by_columns = scan_kind(value) == '{';
 	if (rows->by_columns) return begin_columns(rows, value, e);
 	if (scan_kind(value) == '[') {
 		rows->at = scan_space(value.at + 1);
@@ -307,14 +318,26 @@ int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_val
 	return faults_result(faults, e);
 }
 
+int rows_begin_one(struct rows *rows, const struct encoder *encoder, struct scan_value value,
+		const char *pointer, struct faults *faults, struct err *e)
+{
+	int rc = prepare(rows, encoder, value, pointer, faults, e);
+
+	if (rc) return rc;
+	rows->single = true;
+	rows->at = value.at;
+	return 0;
+}
+
 /* The next block of at most max rows; returns how many, 0 at the end of the reading. */
 static size_t read_block(struct rows *rows, size_t max)
 {
 	size_t n = 0;
 
-	if (rows->at) n = rows->by_columns ? read_columns(rows, max) : read_rows(rows, max);
+	if (rows->at)
+		n = rows->by_columns ? read_columns(rows, max) : read_rows(rows, rows->single ? 1 : max);
 	if (rows->no_memory) n = 0;
-	if (!n) rows->at = NULL;
+	if (!n || rows->single) rows->at = NULL;
 	return n;
 }
 

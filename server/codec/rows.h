@@ -38,6 +38,9 @@ void rows_free(struct rows *rows);              /* NULL is fine */
  * returned; ERR_NOMEM. There are no rows then. An empty array is no fault: it has no rows. */
 int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_value value, const char *pointer,
 		struct faults *faults, struct err *e);
+/* The same, where the value is one row by itself: {"height":180} or [180,"brown"]; pointers into it have no number. */
+int rows_begin_one(struct rows *rows, const struct encoder *encoder, struct scan_value value,
+		const char *pointer, struct faults *faults, struct err *e);
 /* The next rows, at most max (at least 1), encoded into x (max, encoder_width). *n is 0 at the end. Rows with faults
  * are counted too (what stands in x for them means nothing); the caller asks faults_result at the end. ERR_NOMEM. */
 int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e);

@@ -32,6 +32,7 @@ struct rows {
 	const char *at, *end; /* the next row, NULL when there is none; where the value ends */
 	size_t value_bytes;
 	bool by_columns;
+	bool single; /* the value is one row */
 	bool refuse_missing;
 	bool no_memory; /* a string could not be decoded: the reading ends */
 	uint64_t count; /* rows before this block */

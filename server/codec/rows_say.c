@@ -89,6 +89,7 @@ static const char *side(const struct rows *rows)
 
 static const char *row_pointer(const struct rows *rows, size_t row, char out[FAULT_POINTER_BYTES])
 {
+	if (rows->single) return strcpy(out, rows->pointer);
 	return pointer_index(out, rows->pointer, (size_t)rows->count + row);
 }
 

@@ -85,6 +85,7 @@ static void check_sum(const struct problem *p, const char *what, size_t output)
 	ck_assert_msg(fabs(p->found.residual) <= SAYS * fabs(difference) + ROUNDING * fabs(p->found.output),
 			"%s: %g of %g is left after %zu points", what, p->found.residual, difference,
 			p->found.points);
+	ck_assert_msg(p->found.complete, "%s: %g of %g is left", what, p->found.residual, difference);
 }
 
 static void check_close(const struct problem *p, const char *what, const double *want)
@@ -278,7 +279,7 @@ START_TEST(a_jump_is_left_as_residual)
 	make(&p, INPUTS, layers, 2, 7);
 	run(&p, 0);
 	ck_assert_double_eq(p.found.residual, p.found.output - p.found.baseline);
-	ck_assert(p.found.residual != 0);
+	ck_assert(p.found.residual != 0 && !p.found.complete);
 	ck_assert_uint_le(p.found.points, EXPLAIN_POINTS_MAX);
 	end(&p);
 }
@@ -293,7 +294,7 @@ START_TEST(what_is_not_finite_ends)
 	for (size_t i = 0; i < INPUTS * 20; i++)
 		net_layer(p.net, 0)->weights[i] = i % 2 ? (real)3e38 : (real)-3e38;
 	run(&p, 0);
-	ck_assert(!isfinite(p.found.output) && !isfinite(p.found.residual));
+	ck_assert(!isfinite(p.found.output) && !isfinite(p.found.residual) && !p.found.complete);
 	end(&p);
 }
 END_TEST
