@@ -63,8 +63,9 @@ int table_make_columns(struct table *table, size_t count, struct err *e)
 	table->sizes = calloc(count, sizeof *table->sizes);
 	table->cells = malloc(count * rows * sizeof *table->cells);
 	table->codes = malloc(rows * sizeof *table->codes);
+	table->dense = malloc(rows * sizeof *table->dense);
 	if (!table->columns || !table->names || !table->data || !table->sizes || !table->cells ||
-			!table->codes)
+			!table->codes || !table->dense)
 		return err_nomem(e);
 	table->group_rows = rows;
 	table->count = count;
@@ -268,6 +269,7 @@ void table_free(struct table *table)
 	free(table->places);
 	free(table->cells);
 	free(table->codes);
+	free(table->dense);
 	free(table->data);
 	free(table->sizes);
 	free(table);
@@ -354,11 +356,6 @@ int table_end(struct table *table, struct err *e)
 	if (!rc) rc = settle(table, &why);
 	end_with(table, rc, &why);
 	return rc ? err_set(e, (enum err_code)rc, "%s", why.text) : 0;
-}
-
-size_t table_group_rows(const struct table *table)
-{
-	return table->group_rows;
 }
 
 uint64_t table_rows(const struct table *table)

@@ -88,8 +88,6 @@ int table_like_dictionary(
 		struct table *table, size_t column, const unsigned char *bytes, size_t size, struct err *e);
 int table_like_group(struct table *table, const unsigned char *const *segments, const size_t *sizes,
 		struct err *e);
-/* Rows of a full row group, once the columns are known. */
-size_t table_group_rows(const struct table *table);
 
 /* The next bytes of the body. 0: go on, even when there are faults, so that all of them are found; the sink gets
  * nothing more then. Else nothing more need be sent, and every later call gives the same answer: a fault's code when
@@ -121,7 +119,7 @@ uint64_t table_bytes(const struct table *table); /* of all segments and dictiona
  * values [{value,count}] (the most frequent first, equals by value); "hint", a sentence, where the
  * column was not declared and all its values are dates. A boolean: the same. A column to ignore: name and type. A
  * number, or a date in seconds: name, type, missing, min, max, mean, std
- * (of a sample), and for those who resolve definitions "integers" (all are whole), "distinct" and "values", all of them,
+ * (of a sample), "quartiles" and "histogram" (table_profile.h; only up to PROFILE_COLUMNS_MAX columns), and for those who resolve definitions "integers" (all are whole), "distinct" and "values", all of them,
  * each in its shortest decimal form as a string. "distinct" of numbers is null when there are more than
  * TABLE_LISTED_MAX different ones, "values" is then absent. At most TABLE_LISTED_MAX values are listed a column, fewer
  * when the lists of all columns of the kind pass about a MiB: numbers may have "distinct" without "values" then, so

@@ -3,9 +3,6 @@
  * A column that was not declared starts as a number. Its first word makes it a category: the numbers of the present
  * group become values in their shortest form, as every number that comes later does, and the groups before are
  * written again at the end. So the values do not depend on where among the rows the word was.
- *
- * Mean and squared distances are taken over each group in two passes, then joined with those before (Chan, Golub and
- * LeVeque, 1979, "Updating formulae and a pairwise algorithm for computing sample variances").
  */
 #include <math.h>
 #include <stdlib.h>
@@ -67,6 +64,7 @@ static int become(struct table *table, struct column *column, enum column_type t
 	column->type = type;
 	column->late_groups = table->groups;
 	tally_free(&column->tally, &table->tallies);
+	profile_free(&column->profile);
 	return recode(table, column, table->row, e);
 }
 
@@ -189,45 +187,12 @@ static int write_codes(struct table *table, struct column *column, size_t rows, 
 	return segment_write_codes(table->codes, rows, (uint32_t)column->values.count, bytes, size, e);
 }
 
-/* Takes the numbers of a group, count of rows being present, into the column's statistics. */
-static void take_stats(struct column *column, const double *x, size_t rows, size_t count)
-{
-	struct stats *all = &column->stats;
-	long double sum = 0, squares = 0, mean, apart, total = (long double)(all->count + count);
-
-	for (size_t i = 0; i < rows; i++) {
-		if (isnan(x[i])) continue;
-		sum += x[i];
-		if (x[i] < all->min) all->min = x[i];
-		if (x[i] > all->max) all->max = x[i];
-		if (column->integers) column->integers = x[i] == rint(x[i]);
-	}
-	if (!count) return;
-	mean = sum / (long double)count;
-	for (size_t i = 0; i < rows; i++)
-		if (!isnan(x[i])) squares += (x[i] - mean) * (x[i] - mean);
-	apart = mean - all->mean;
-	all->mean += apart * ((long double)count / total);
-	all->squares += squares + apart * apart * ((long double)all->count * (long double)count / total);
-	all->count += count;
-}
-
-static void take_numbers(struct table *table, struct column *column, const double *x, size_t rows)
-{
-	size_t missing = 0;
-
-	for (size_t i = 0; i < rows; i++)
-		missing += isnan(x[i]) != 0;
-	column->missing += missing;
-	take_stats(column, x, rows, rows - missing);
-	tally_count(&column->tally, &table->tallies, x, rows);
-}
-
 int column_write(struct table *table, struct column *column, unsigned char **bytes, size_t *size,
 		struct err *e)
 {
 	size_t rows = table->row;
 	bool fits_float = column->fits_float;
+	int rc;
 
 	column->fits_float = true;
 	if (column_type_has_codes(column->type)) {
@@ -235,7 +200,7 @@ int column_write(struct table *table, struct column *column, unsigned char **byt
 			column->missing += isnan(column->cells[i]) != 0;
 		return write_codes(table, column, rows, bytes, size, e);
 	}
-	take_numbers(table, column, column->cells, rows);
+	if ((rc = stats_take(table, column, column->cells, rows, table->dense, e))) return rc;
 	return segment_write_numbers(column->cells, rows, fits_float, bytes, size, e);
 }
 
@@ -261,11 +226,11 @@ int column_take(struct table *table, struct column *column, const unsigned char 
 	int rc = segment_rows(bytes, size, rows, e);
 
 	if (rc) return rc;
-	if (!(cells = malloc((*rows + 1) * sizeof *cells))) return err_nomem(e);
+	if (!(cells = malloc((2 * *rows + 1) * sizeof *cells))) return err_nomem(e);
 	if (column_type_has_codes(column->type))
 		rc = take_codes(column, bytes, size, (uint32_t *)cells, e);
 	else if (!(rc = segment_read_numbers(bytes, size, cells, e)))
-		take_numbers(table, column, cells, *rows);
+		rc = stats_take(table, column, cells, *rows, cells + *rows, e);
 	free(cells);
 	return rc;
 }
@@ -309,5 +274,6 @@ void column_free(struct table *table, struct column *column)
 {
 	free(column->name);
 	tally_free(&column->tally, &table->tallies);
+	profile_free(&column->profile);
 	values_free(&column->values, &table->values);
 }

@@ -1,8 +1,9 @@
 /* table_describe.c - what there is to say about each column, as api.md section 2 has it.
  *
  * Values are listed to TABLE_LISTED_MAX a column. Where that would make a document with more than about
- * LISTED_BYTES_MAX of categories' values, or of numbers, because there are hundreds of such columns or the values are
- * whole texts, every column of that kind lists fewer: the limit is halved until it fits.
+ * TEXTS_BYTES_MAX of categories' values, or NUMBERS_BYTES_MAX of numbers, because there are hundreds of such columns or
+ * the values are whole texts, every column of that kind lists fewer: the limit is halved until it fits. Histograms and
+ * quartiles take some 400 bytes a column, of PROFILE_COLUMNS_MAX at most.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,10 +14,11 @@
 #include "server/codec/number.h"
 #include "server/codec/table_parts.h"
 
-#define LISTED_BYTES_MAX (1u << 20)
-#define ENTRY_BYTES      32 /* of {"value":"","count":n} */
-#define SHOWN            64 /* bytes of a name in a sentence */
-#define HINT             "all values are dates; upload with ?types=%.*s:date to make it one"
+#define NUMBERS_BYTES_MAX (256u << 10)
+#define TEXTS_BYTES_MAX   (1u << 20)
+#define ENTRY_BYTES       32 /* of {"value":"","count":n} */
+#define SHOWN             64 /* bytes of a name in a sentence */
+#define HINT              "all values are dates; upload with ?types=%.*s:date to make it one"
 
 /* One value of a column: a number, or a text that lies in the dictionary. */
 struct entry {
@@ -85,17 +87,14 @@ static json_t *list_values(const struct values *values, size_t limit)
 }
 
 /* All the numbers of a column, new; NULL: no memory. */
-static json_t *list_numbers(const struct tally *tally)
+static json_t *list_numbers(const struct tally_cell *cells, size_t count)
 {
-	struct entry *entries = calloc(tally->count + 1, sizeof *entries);
-	json_t *list = NULL;
-	size_t count = 0;
+	struct entry *entries = calloc(count + 1, sizeof *entries);
+	json_t *list;
 
 	if (!entries) return NULL;
-	for (size_t i = 0; i < tally->cells_count; i++)
-		if (tally->cells[i].count)
-			entries[count++] = (struct entry){ .count = tally->cells[i].count,
-				.number = tally->cells[i].number };
+	for (size_t i = 0; i < count; i++)
+		entries[i] = (struct entry){ .count = cells[i].count, .number = cells[i].number };
 	qsort(entries, count, sizeof *entries, by_number);
 	list = list_entries(entries, count);
 	free(entries);
@@ -126,7 +125,7 @@ static size_t listed_limit(const struct table *table, bool codes)
 		for (size_t i = 0; i < table->count; i++)
 			if (column_type_has_codes(table->columns[i].type) == codes)
 				bytes += listed_bytes(&table->columns[i], limit);
-	} while (limit && bytes > LISTED_BYTES_MAX);
+	} while (limit && bytes > (codes ? TEXTS_BYTES_MAX : NUMBERS_BYTES_MAX));
 	return limit;
 }
 
@@ -158,25 +157,102 @@ static bool describe_category(json_t *out, const struct column *column, size_t l
 					column->name));
 }
 
-static bool describe_number(json_t *out, const struct column *column, size_t limit)
+/* An array of numbers, new; NULL: no memory. */
+static json_t *list_doubles(const double *x, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		if (json_array_append_new(list, json_number(x[i]))) goto fail;
+	return list;
+fail:
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *list_counts(const uint64_t *counts, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		if (json_array_append_new(list, json_integer((json_int_t)counts[i]))) goto fail;
+	return list;
+fail:
+	json_decref(list);
+	return NULL;
+}
+
+static bool describe_spread(json_t *out, const struct table_profile *profile, const struct stats *stats,
+		const double quartiles[3])
+{
+	struct profile_histogram histogram;
+	json_t *bins;
+
+	profile_histogram(profile, stats->min, stats->max, &histogram);
+	return json_put(out, "quartiles", list_doubles(quartiles, 3)) &&
+	       json_put(out, "histogram", bins = json_object()) &&
+	       json_put(bins, "edges", list_doubles(histogram.edges, histogram.bins + 1)) &&
+	       json_put(bins, "counts", list_counts(histogram.counts, histogram.bins));
+}
+
+/* The spread of few distinct numbers, all of which are known. */
+static bool describe_tallied(
+		json_t *out, const struct stats *stats, const struct tally_cell *cells, size_t count)
+{
+	struct table_profile profile;
+	double quartiles[3];
+	bool ok;
+
+	if (!profile_begin(&profile, 1, 0)) return false;
+	tally_quartiles(cells, count, quartiles);
+	for (size_t i = 0; i < count; i++)
+		profile_take(&profile, &cells[i].number, 1, cells[i].count, stats->min, stats->max);
+	ok = describe_spread(out, &profile, stats, quartiles);
+	profile_free(&profile);
+	return ok;
+}
+
+static bool describe_few(json_t *out, const struct column *column, size_t limit, bool profiled)
+{
+	const struct tally *tally = &column->tally;
+	size_t count;
+	struct tally_cell *cells = tally_list(tally, &count);
+	bool ok = cells && json_put(out, "distinct", json_integer((json_int_t)count));
+
+	if (ok && count && profiled) ok = describe_tallied(out, &column->stats, cells, count);
+	if (ok && count <= limit) ok = json_put(out, "values", list_numbers(cells, count));
+	free(cells);
+	return ok;
+}
+
+static bool describe_many(json_t *out, const struct column *column)
+{
+	double quartiles[3];
+
+	if (!json_put(out, "distinct", json_null())) return false;
+	if (!column->profile.count) return true;
+	return profile_quartiles(&column->profile, quartiles) &&
+	       describe_spread(out, &column->profile, &column->stats, quartiles);
+}
+
+static bool describe_number(json_t *out, const struct column *column, size_t limit, bool profiled)
 {
 	const struct stats *stats = &column->stats;
-	const struct tally *tally = &column->tally;
 	double std = stats->count > 1 ? (double)sqrtl(stats->squares / (long double)(stats->count - 1)) : NAN;
 	bool ok = json_put(out, "min", json_number(stats->count ? stats->min : NAN)) &&
 		  json_put(out, "max", json_number(stats->count ? stats->max : NAN)) &&
 		  json_put(out, "mean", json_number(stats->count ? (double)stats->mean : NAN)) &&
 		  json_put(out, "std", json_number(std)) &&
-		  json_put(out, "integers", json_boolean(stats->count && column->integers)) &&
-		  json_put(out, "distinct",
-				  tally->given_up ? json_null() : json_integer((json_int_t)tally->count));
+		  json_put(out, "integers", json_boolean(stats->count && column->integers));
 
-	if (!ok || tally->given_up || tally->count > limit) return ok;
-	return json_put(out, "values", list_numbers(tally));
+	if (!ok) return false;
+	return column->tally.given_up ? describe_many(out, column)
+				      : describe_few(out, column, limit, profiled);
 }
 
 /* The member that says more about a column than its name and type; false: no memory. */
-static bool describe(json_t *out, const struct column *column, const size_t limits[2])
+static bool describe(
+		json_t *out, const struct table *table, const struct column *column, const size_t limits[2])
 {
 	bool codes = column_type_has_codes(column->type);
 
@@ -185,7 +261,7 @@ static bool describe(json_t *out, const struct column *column, const size_t limi
 		return false;
 	return json_put(out, "missing", json_integer((json_int_t)column->missing)) &&
 	       (codes ? describe_category(out, column, limits[codes])
-		      : describe_number(out, column, limits[codes]));
+		      : describe_number(out, column, limits[codes], table->count <= PROFILE_COLUMNS_MAX));
 }
 
 json_t *table_describe(const struct table *table)
@@ -200,7 +276,7 @@ json_t *table_describe(const struct table *table)
 
 		ok = !json_array_append_new(list, out) && json_put(out, "name", json_string(column->name)) &&
 		     json_put(out, "type", json_string(column_type_name(column->type))) &&
-		     describe(out, column, limits);
+		     describe(out, table, column, limits);
 	}
 	if (ok) return list;
 	json_decref(list);

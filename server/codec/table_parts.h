@@ -1,8 +1,8 @@
 /* table_parts.h - what the files of the table share; only they and their tests include it.
  *
  * table.c has a table's life: rows in, row groups out, the end. table_cell.c says what a cell is, table_column.c puts
- * it into its column and makes segments of them. table_values.c is a category's dictionary as it grows, table_tally.c the distinct numbers of a
- * column while they are few, table_types.c the query parameter, table_like.c goes on from an earlier revision,
+ * it into its column and makes segments of them. table_values.c is a category's dictionary as it grows, table_stats.c takes numbers into statistics,
+ * table_tally.c has the distinct ones while they are few, table_profile.c their spread, table_types.c the query parameter, table_like.c goes on from an earlier revision,
  * table_describe.c is the description.
  *
  * Every cell of the present row group is a double: a number itself, or the code of a category's value; NaN is a
@@ -14,6 +14,7 @@
 
 #include "server/codec/csv.h"
 #include "server/codec/table.h"
+#include "server/codec/table_profile.h"
 
 #define TABLE_TALLY_BYTES_MAX (16u << 20) /* of the distinct numbers of all columns together */
 
@@ -62,22 +63,29 @@ void values_free(struct values *values, struct budget *budget);
 
 /* ---- table_tally.c ---- */
 
-struct tally_cell {
-	double number;
-	uint64_t count; /* 0: empty */
-};
-
 /* The distinct numbers of a column with their counts, until there are more than TABLE_LISTED_MAX of them or the
- * budget has no room: then all are forgotten. Zeroed is empty; its address must not change. */
+ * budget has no room. Zeroed is empty; its address must not change. */
 struct tally {
 	struct tally_cell *cells; /* (cells_count), a power of two, at most half full */
 	size_t cells_count, count;
 	bool given_up;
 };
 
-/* NaN is not counted; -0 is 0. */
-void tally_count(struct tally *tally, struct budget *budget, const double *x, size_t n);
-void tally_free(struct tally *tally, struct budget *budget);
+/* Counts x (n), none of them NaN; -0 is 0. How many it took: fewer than n, or n, when it has given up. It then holds
+ * what it counted until tally_free. */
+size_t tally_count(struct tally *tally, struct budget *budget, const double *x, size_t n);
+/* All numbers in ascending order, new (free); NULL: no memory. */
+struct tally_cell *tally_list(const struct tally *tally, size_t *count);
+void tally_free(struct tally *tally, struct budget *budget); /* does not undo given_up */
+
+/* ---- table_stats.c ---- */
+
+struct table;
+struct column;
+
+/* Takes the cells (rows) of a column of numbers into what is said of it. scratch (rows). ERR_NOMEM. */
+int stats_take(struct table *table, struct column *column, const double *cells, size_t rows, double *scratch,
+		struct err *e);
 
 /* ---- the table ---- */
 
@@ -100,6 +108,7 @@ struct column {
 	uint64_t missing;
 	struct stats stats;
 	struct tally tally;
+	struct table_profile profile; /* begun when the tally gives up */
 	struct values values;
 };
 
@@ -122,6 +131,7 @@ struct table {
 	size_t *places;       /* (count), where a column's cell is in a record; NULL: in its own place */
 	double *cells;        /* (count, group_rows) */
 	uint32_t *codes;      /* (group_rows), scratch */
+	double *dense;        /* (group_rows), scratch */
 	unsigned char **data; /* (count), segments on their way to the sink */
 	size_t *sizes;        /* (count) */
 

@@ -2,7 +2,6 @@
  *
  * Open addressing as in table_values.c; the numbers are their own keys.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,23 +41,36 @@ static bool more_cells(struct tally *tally, struct budget *budget)
 	return true;
 }
 
-void tally_count(struct tally *tally, struct budget *budget, const double *x, size_t n)
+size_t tally_count(struct tally *tally, struct budget *budget, const double *x, size_t n)
 {
-	for (size_t i = 0; i < n && !tally->given_up; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct tally_cell *cell;
 
-		if (isnan(x[i])) continue;
 		if (tally->cells_count < 2 * (tally->count + 1) && !more_cells(tally, budget)) {
 			tally->given_up = true;
-			break;
+			return i;
 		}
 		cell = find_cell(tally, x[i] + 0.0); /* -0 + 0 is 0 */
-		if (!cell->count++) {
-			cell->number = x[i] + 0.0;
-			tally->given_up = ++tally->count > TABLE_LISTED_MAX;
+		if (cell->count++) continue;
+		cell->number = x[i] + 0.0;
+		if (++tally->count > TABLE_LISTED_MAX) {
+			tally->given_up = true;
+			return i + 1;
 		}
 	}
-	if (tally->given_up) tally_free(tally, budget);
+	return n;
+}
+
+struct tally_cell *tally_list(const struct tally *tally, size_t *count)
+{
+	struct tally_cell *list = malloc((tally->count + 1) * sizeof *list);
+
+	*count = 0;
+	if (!list) return NULL;
+	for (size_t i = 0; i < tally->cells_count; i++)
+		if (tally->cells[i].count) list[(*count)++] = tally->cells[i];
+	tally_sort(list, *count);
+	return list;
 }
 
 void tally_free(struct tally *tally, struct budget *budget)

@@ -132,6 +132,28 @@ def test_booleans_dates_and_what_is_ignored(c, fresh):
     assert abs(day["std"] - 2.5 * 86400 / 2 ** .5) < 1e-6
 
 
+def test_a_profile_of_every_column(c, fresh):
+    """Against numpy's definitions, by hand: 0..999 and its squares, and a date for each day of 2023."""
+    rows = [f"{i},{i * i},{'abc'[i % 3]},2023-{1 + i % 365 // 31:02}-{1 + i % 365 % 28:02}" for i in range(1000)]
+    found = c.csv(fresh, "\n".join(["n,square,word,day", *rows]), status=201, query="?types=day:date").json
+    n, square, word, day = found["columns"]
+    assert n["quartiles"] == [249.75, 499.5, 749.25] and n["distinct"] == 1000
+    assert square["quartiles"] == [(249 ** 2 * 1 + 250 ** 2 * 3) / 4, (499 ** 2 + 500 ** 2) / 2, (749 ** 2 * 3 + 750 ** 2) / 4]
+    assert n["values"] == [{"value": str(i), "count": 1} for i in range(10)]
+    assert word["values"] == [{"value": "a", "count": 334}, {"value": "b", "count": 333}, {"value": "c", "count": 333}]
+    for col, power in ((n, 1), (square, 2)):
+        edges, counts = col["histogram"]["edges"], col["histogram"]["counts"]
+        assert len(edges) == 21 and len(counts) == 20 and edges[0] <= col["min"] and edges[-1] >= col["max"]
+        assert counts == [sum(low <= i ** power < high for i in range(1000)) for low, high in zip(edges, edges[1:])]
+    assert all(text.startswith("20") for text in day["quartiles"] + day["histogram"]["edges"])
+    assert sum(day["histogram"]["counts"]) == 1000 and day["values"][0]["value"].startswith("2023-")
+    assert day["quartiles"] == sorted(day["quartiles"]) and day["min"] <= day["quartiles"][0]
+    c.csv(f"{fresh}-same", "a,b\n5,\n5,\n", status=201)
+    same, none = c.get(f"/v1/datasets/{fresh}-same", status=200).json["columns"]
+    assert same["histogram"] == {"edges": [5, 5], "counts": [2]} and same["quartiles"] == [5, 5, 5]
+    assert "histogram" not in none and "quartiles" not in none and "values" not in none
+
+
 def test_cells_that_their_type_does_not_take(c, fresh):
     text = "day,smokes\n2024-02-29,yes\n29.2.2024,maybe\n2024-02-30,\n"
     answer = c.csv(fresh, text, status=422, query="?types=day:date,smokes:boolean")
