@@ -64,7 +64,47 @@ json_t *columns_document(const char *stored)
 
 		if (json_object_get(column, "integers")) tell_number(column);
 		json_object_del(column, "declared");
+		json_object_del(column, "was");
 		if (type && !strcmp(type, column_type_name(TYPE_DATE))) tell_date(column);
 	}
 	return columns;
+}
+
+/* ---- ignored columns that kept their cells ---- */
+
+json_t *columns_kept(const json_t *columns)
+{
+	json_t *out = json_array();
+	bool whole = out;
+	const json_t *column;
+	size_t i;
+
+	json_array_foreach(columns, i, column)
+	{
+		json_t *was = json_object_get(column, "was");
+
+		whole = whole && json_append(out, json_deep_copy(was ? was : column));
+	}
+	return json_whole(out, whole);
+}
+
+json_t *column_ignored(const json_t *column)
+{
+	json_t *out = json_object();
+	bool whole = json_put(out, "name", json_deep_copy(json_object_get(column, "name"))) &&
+		     json_put(out, "type", json_string(column_type_name(TYPE_IGNORE))) &&
+		     json_put(out, "was", json_deep_copy(column));
+
+	return json_whole(out, whole);
+}
+
+json_t *columns_ignore_again(json_t *described, const json_t *before)
+{
+	bool whole = described;
+
+	for (size_t i = 0; whole && i < json_array_size(described); i++)
+		if (json_object_get(json_array_get(before, i), "was"))
+			whole = !json_array_set_new(
+					described, i, column_ignored(json_array_get(described, i)));
+	return json_whole(described, whole);
 }

@@ -8,4 +8,14 @@
  * those who resolve definitions alone. New; NULL: no memory, or the text is damaged. */
 json_t *columns_document(const char *stored);
 
+/* A column that is ignored but kept its cells says in "was" what it would be otherwise: its description before.
+ *
+ * The stored description with each such column as it was, which is how its cells are stored; new, NULL: no memory. */
+json_t *columns_kept(const json_t *columns);
+/* A description that a table gave (taken over), where those columns of `before` are ignored again; new, NULL: no
+ * memory. */
+json_t *columns_ignore_again(json_t *described, const json_t *before);
+/* {"name","type":"ignore","was"} of a column; new, NULL: no memory. */
+json_t *column_ignored(const json_t *column);
+
 #endif

@@ -26,7 +26,7 @@ struct incoming {
 	struct store_revision there; /* the data set of that name, when there is one */
 };
 
-static json_t *dataset_document(const struct store_revision *revision)
+json_t *dataset_document(const struct store_revision *revision)
 {
 	json_t *out = json_object();
 

@@ -2,9 +2,16 @@
 #ifndef SERVER_API_DATASETS_H
 #define SERVER_API_DATASETS_H
 
+#include <jansson.h>
+
 #include "server/http/route.h"
 
-extern const struct route_stream dataset_stream;
-route_handler dataset_put, dataset_list, dataset_get, dataset_delete;
+struct store_revision;
+
+extern const struct route_stream dataset_stream, append_stream;
+route_handler dataset_put, dataset_patch, dataset_list, dataset_get, dataset_delete;
+
+/* The document of a revision, new; NULL: no memory. */
+json_t *dataset_document(const struct store_revision *revision);
 
 #endif

@@ -24,6 +24,8 @@ static const struct route routes[] = {
 	/* method  path                                                         role        body           flags         handler */
 	{ "PUT",    "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   ROUTE_CHANGE, .handler = dataset_put,
 	  .consumes = "text/csv", .query = "types replace", .stream = &dataset_stream },
+	{ "PATCH",  "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   ROUTE_CHANGE, .handler = dataset_patch,
+	  .consumes = "text/csv", .stream = &append_stream },
 	{ "GET",    "/v1/datasets/{dataset}",                                   ROLE_READ,  0,             0,            .handler = dataset_get },
 	{ "DELETE", "/v1/datasets/{dataset}",                                   ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = dataset_delete },
 	{ "GET",    "/v1/datasets",                                             ROLE_READ,  0,             0,            .handler = dataset_list, .query = PAGE },

@@ -64,22 +64,11 @@ int upload_begin(struct upload *upload, struct store *store, struct err *e)
 	return store->upload_begin(store, &upload->revision, e);
 }
 
-int upload_commit(struct upload *upload, const struct table *table, const char *dataset, bool replace,
-		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome,
-		struct store_revision *out, struct err *e)
+/* columns is taken over and becomes what's. */
+static int commit(struct upload *upload, struct store_upload *what, json_t *columns,
+		enum store_outcome *outcome, struct store_revision *out, struct err *e)
 {
-	json_t *columns = table_describe(table);
 	char *text = columns ? json_text(columns, false) : NULL;
-	struct store_upload what = {
-		.dataset = dataset,
-		.replace = replace,
-		.rows = table_rows(table),
-		.columns_count = table_columns(table),
-		.groups = table_groups(table),
-		.size_bytes = size_bytes,
-		.sha256 = sha256,
-		.columns = text,
-	};
 	int64_t revision = upload->revision;
 	int rc;
 
@@ -88,10 +77,63 @@ int upload_commit(struct upload *upload, const struct table *table, const char *
 		upload_abort(upload);
 		return err_nomem(e);
 	}
+	what->columns = text;
 	upload->revision = 0;
-	rc = upload->store->upload_commit(upload->store, revision, &what, outcome, out, e);
+	rc = upload->store->upload_commit(upload->store, revision, what, outcome, out, e);
 	free(text);
 	return rc;
+}
+
+int upload_commit(struct upload *upload, const struct table *table, const char *dataset, bool replace,
+		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome,
+		struct store_revision *out, struct err *e)
+{
+	struct store_upload what = {
+		.dataset = dataset,
+		.replace = replace,
+		.rows = table_rows(table),
+		.columns_count = table_columns(table),
+		.groups = table_groups(table),
+		.size_bytes = size_bytes,
+		.sha256 = sha256,
+	};
+
+	return commit(upload, &what, table_describe(table), outcome, out, e);
+}
+
+int upload_commit_change(struct upload *upload, const struct store_revision *base,
+		const struct store_revision *now, json_t *columns, struct store_revision *out, struct err *e)
+{
+	struct store_upload what = {
+		.dataset = base->dataset,
+		.base = base->id,
+		.rows = now->rows,
+		.columns_count = base->columns_count,
+		.groups = now->groups,
+		.size_bytes = now->size_bytes,
+		.sha256 = now->sha256,
+	};
+	enum store_outcome outcome;
+
+	return commit(upload, &what, columns, &outcome, out, e);
+}
+
+int upload_begin_change(struct upload *upload, struct store *store, const struct store_revision *base,
+		uint64_t groups, struct err *e)
+{
+	int rc = upload_begin(upload, store, e);
+
+	if (!rc) rc = store->upload_share(store, upload->revision, base->id, groups, e);
+	if (rc) upload_abort(upload);
+	return rc;
+}
+
+int upload_changed(const struct store_revision *base, int rc, struct err *e)
+{
+	if (rc != ERR_NOT_FOUND) return rc;
+	return err_set(e, ERR_CONFLICT,
+			"data set \"%s\" was changed meanwhile; nothing was changed by this request: send it again",
+			base->dataset);
 }
 
 void upload_abort(struct upload *upload)

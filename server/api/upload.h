@@ -19,6 +19,15 @@ int upload_begin(struct upload *upload, struct store *store, struct err *e);
 int upload_commit(struct upload *upload, const struct table *table, const char *dataset, bool replace,
 		const char *sha256, uint64_t size_bytes, enum store_outcome *outcome,
 		struct store_revision *out, struct err *e);
+/* An upload that changes base: it starts with the first groups of it. ERR_NOT_FOUND: base is not there any more. */
+int upload_begin_change(struct upload *upload, struct store *store, const struct store_revision *base,
+		uint64_t groups, struct err *e);
+/* As upload_commit, where base must still be the current revision (ERR_CONFLICT, ERR_NOT_FOUND). Of now, rows, groups,
+ * size_bytes and sha256 are read; columns is taken over, NULL: no memory. */
+int upload_commit_change(struct upload *upload, const struct store_revision *base,
+		const struct store_revision *now, json_t *columns, struct store_revision *out, struct err *e);
+/* What rc is while base is read for a change: ERR_CONFLICT where it went meanwhile. */
+int upload_changed(const struct store_revision *base, int rc, struct err *e);
 void upload_abort(struct upload *upload); /* nothing when it is over */
 
 /* The digest of the bytes that were sent, in lower-case hex; the hash is as new afterwards. */

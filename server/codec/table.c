@@ -358,6 +358,11 @@ int table_end(struct table *table, struct err *e)
 	return rc ? err_set(e, (enum err_code)rc, "%s", why.text) : 0;
 }
 
+size_t table_group_rows(const struct table *table)
+{
+	return table->group_rows;
+}
+
 uint64_t table_rows(const struct table *table)
 {
 	return table->rows;

@@ -88,6 +88,8 @@ int table_like_dictionary(
 		struct table *table, size_t column, const unsigned char *bytes, size_t size, struct err *e);
 int table_like_group(struct table *table, const unsigned char *const *segments, const size_t *sizes,
 		struct err *e);
+/* Rows of a full row group, once the columns are known. */
+size_t table_group_rows(const struct table *table);
 
 /* The next bytes of the body. 0: go on, even when there are faults, so that all of them are found; the sink gets
  * nothing more then. Else nothing more need be sent, and every later call gives the same answer: a fault's code when

@@ -33,9 +33,9 @@ def test_answers_that_keep_it():
     CONTRACT.check("GET", PATH, answer(304, None))
     CONTRACT.check("HEAD", PATH, answer(200, None))
     CONTRACT.check("DELETE", PATH, answer(204, None))
-    CONTRACT.check("OPTIONS", PATH, answer(204, None, Allow="GET, HEAD, PUT, DELETE, OPTIONS"))
+    CONTRACT.check("OPTIONS", PATH, answer(204, None, Allow="GET, HEAD, PUT, PATCH, DELETE, OPTIONS"))
     refused = {**PROBLEM, "type": "/problems/method-not-allowed", "code": "method-not-allowed", "status": 405}
-    CONTRACT.check("POST", PATH, answer(405, refused, Allow="GET, HEAD, PUT, DELETE, OPTIONS"))
+    CONTRACT.check("POST", PATH, answer(405, refused, Allow="GET, HEAD, PUT, PATCH, DELETE, OPTIONS"))
     nowhere = {**PROBLEM, "type": "/problems/no-such-route", "code": "no-such-route"}
     CONTRACT.check("GET", "/v1/nowhere", answer(404, nowhere))
 

@@ -1,0 +1,298 @@
+"""Revisions of data sets: rows that are appended."""
+import hashlib
+import math
+import random
+import socket
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from data import ENDLESS, example, iris_model, table
+from harness import wait_for
+
+
+def column(document, name):
+    return next(col for col in document["columns"] if col["name"] == name)
+
+
+def append(c, name, text, status=200, **more):
+    return c.request("PATCH", f"/v1/datasets/{name}", body=text, status=status,
+                     headers={"Content-Type": "text/csv", **more})
+
+
+def same_columns(found, wanted):
+    """Equal descriptions, but for the last bits of sums that were taken in other pieces."""
+    assert [col["name"] for col in found] == [col["name"] for col in wanted]
+    for mine, other in zip(found, wanted):
+        assert mine.keys() == other.keys()
+        for key, value in other.items():
+            if isinstance(value, float):
+                assert math.isclose(mine[key], value, rel_tol=1e-9, abs_tol=1e-12), (mine["name"], key)
+            else:
+                assert mine[key] == value, (mine["name"], key)
+
+
+def some_rows(count, seed=5):
+    """Numbers of both widths, a category, gaps."""
+    r = random.Random(seed)
+    return [(i, round(r.gauss(0, 3), 2) if r.random() < .9 else "", r.random(), r.choice(["red", "green", "blue", "?"]))
+            for i in range(count)]
+
+
+HEADER = ["i", "short", "long", "colour"]
+
+
+# ---- appending ----
+
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 5, 2), (100, 1, 1, 1), (70_000, 10), (200_000, 90_000, 60_000, 5)],
+                         ids=lambda sizes: "-".join(map(str, sizes)))
+def test_appended_pieces_are_the_whole(c, fresh, sizes):
+    """Whatever the pieces: the columns are described as those of a data set that was sent in one."""
+    rows = some_rows(sum(sizes))
+    at, sent, digest = 0, 0, None
+    for n, size in enumerate(sizes):
+        text = table(HEADER, rows[at:at + size])
+        found = (append(c, fresh, text) if n else c.csv(fresh, text, status=201)).json
+        at, sent = at + size, sent + len(text)
+        piece = hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256((digest + piece).encode()).hexdigest() if digest else piece
+        assert (found["revision"], found["rows"], found["size_bytes"]) == (str(n + 1), at, sent)
+        assert found["sha256"] == digest
+    whole = c.csv(f"{fresh}-1", table(HEADER, rows), status=201).json
+    same_columns(found["columns"], whole["columns"])
+    assert c.get(f"/v1/datasets/{fresh}").json == found
+
+
+def test_new_values_and_columns_in_another_order(c, fresh):
+    c.csv(fresh, "n,word\n1,x\n2,y\n", status=201)
+    found = append(c, fresh, "word;n\nz;3\n;4\nx;\n").json
+    assert [col["name"] for col in found["columns"]] == ["n", "word"]
+    assert column(found, "word")["values"] == [{"value": "x", "count": 2}, {"value": "y", "count": 1},
+                                               {"value": "z", "count": 1}]
+    number = column(found, "n")
+    assert (number["missing"], number["min"], number["max"], number["mean"]) == (1, 1, 4, 2.5)
+    assert column(found, "word")["missing"] == 1 and found["rows"] == 5
+
+
+def test_types_stay(c, fresh):
+    """What was declared is kept; what was a category because of one word takes numbers in their shortest form."""
+    c.csv(fresh, "zip,word,day,yes\n007,1.50,2024-02-29,t\n08,x,,f\n", status=201,
+          query="?types=zip:category,day:date,yes:boolean")
+    found = append(c, fresh, "zip,word,day,yes\n1.50,1.50,2024-03-01T06:00:00Z,no\n").json
+    assert [col["type"] for col in found["columns"]] == ["category", "category", "date", "boolean"]
+    assert [v["value"] for v in column(found, "zip")["values"]] == ["007", "08", "1.50"], "as they were sent"
+    assert column(found, "word")["values"][0] == {"value": "1.5", "count": 2}
+    assert column(found, "day")["max"] == "2024-03-01T06:00:00Z"
+    assert column(found, "yes")["values"] == [{"value": "false", "count": 2}, {"value": "true", "count": 1}]
+
+
+def test_many_small_appends(c, daemon, fresh):
+    """They leave one revision and one row group."""
+    c.csv(fresh, "a,b\n0,x\n", status=201)
+    for i in range(1, 60):
+        append(c, fresh, f"a,b\n{i},{'xyz'[i % 3]}\n")
+    found = c.get(f"/v1/datasets/{fresh}").json
+    assert (found["revision"], found["rows"]) == ("60", 60)
+    assert column(found, "a")["mean"] == 29.5
+    with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as store:
+        def segments():
+            return store.execute("SELECT count(*) FROM segment WHERE revision IN (SELECT revision FROM dataset"
+                                 " WHERE name = ?)", (fresh,)).fetchone()[0]
+        assert segments() == 2, "one group of two columns"
+        wait_for("the old revisions to be swept",
+                 lambda: not store.execute("SELECT count(*) FROM garbage").fetchone()[0])
+        assert not store.execute("SELECT count(*) FROM revision WHERE dataset = ? AND number < 60", (fresh,)).fetchone()[0]
+
+
+def test_an_append_copies_no_full_group(c, daemon, fresh):
+    """Row groups that are full belong to the first revision still."""
+    c.csv(fresh, table(HEADER, some_rows(300_000)), status=201)
+    append(c, fresh, table(HEADER, some_rows(10, 7)))
+    with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as store:
+        now, groups = store.execute("SELECT r.id, r.group_count FROM dataset d JOIN revision r ON r.id = d.revision"
+                                    " WHERE d.name = ?", (fresh,)).fetchone()
+        own = store.execute("SELECT count(DISTINCT row_group) FROM segment WHERE revision = ?", (now,)).fetchone()[0]
+        assert groups >= 3 and own == 1
+
+
+def train_rows(c, model, job):
+    version = c.ended(job["id"])["version"]
+    return c.get(f"/v1/models/{model}/versions/{version}")["dataset"]
+
+
+def test_a_job_keeps_the_rows_it_was_accepted_with(c, fresh):
+    """Two jobs hold the workers; the third waits while rows come, and trains on the ones it was accepted with."""
+    c.csv(fresh, example("iris"), status=201)
+    c.csv("iris", example("iris"))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "species", "layers": [4]})
+    c.put(f"/v1/models/{fresh}-busy", iris_model())
+    busy = [c.start(f"{fresh}-busy", ENDLESS) for _ in range(2)]
+    for job in busy:
+        c.running(job["id"])
+    old = c.start(fresh, {"dataset": fresh, "epochs": 2})
+    assert c.job(old["id"])["state"] == "queued"
+    before = c.get(f"/v1/datasets/{fresh}").json
+    after = append(c, fresh, "species,sepal_length,sepal_width,petal_length,petal_width\nvirginica,6,3,5,2\n").json
+    new = c.start(fresh, {"dataset": fresh, "epochs": 2})
+    c.delete(f"/v1/datasets/{fresh}", status=409)
+    for job in busy:
+        c.cancel(job["id"])
+    for job, revision, rows in ((old, before, 150), (new, after, 151)):
+        said = train_rows(c, fresh, job)
+        assert said == {"name": fresh, "revision": revision["revision"], "sha256": revision["sha256"], "rows": rows}
+
+
+def test_if_match_guards_an_append(c, fresh):
+    c.csv(fresh, "a\n1\n", status=201)
+    tag = c.get(f"/v1/datasets/{fresh}").etag
+    append(c, fresh, "a\n2\n", **{"If-Match": tag})
+    append(c, fresh, "a\n3\n", status=412, **{"If-Match": tag})
+    assert c.get(f"/v1/datasets/{fresh}")["rows"] == 2
+
+
+def slow_append(port, name, first):
+    """A connection that has sent the head and the first bytes of an append of 1000 bytes."""
+    raw = socket.create_connection(("127.0.0.1", port), timeout=20)
+    raw.sendall(f"PATCH /v1/datasets/{name} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+                "Connection: close\r\nContent-Length: 1000\r\n\r\n".encode() + first)
+    return raw
+
+
+def finish(raw, sent):
+    raw.sendall(b"7\n" * ((1000 - sent) // 2))
+    answer = b""
+    while piece := raw.recv(65536):
+        answer += piece
+    raw.close()
+    return int(answer.split()[1]), answer
+
+
+def uploads_under_way(daemon):
+    with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as store:
+        return store.execute("SELECT count(*) FROM revision WHERE state = 0").fetchone()[0]
+
+
+@pytest.mark.parametrize("meanwhile,rows", [("append", 2), ("replace", 1)])
+def test_what_changes_during_an_append_refuses_it(c, daemon, fresh, meanwhile, rows):
+    c.csv(fresh, "a\n1\n", status=201)
+    first = b"a\n" + b"5\n" * 100
+    raw = slow_append(daemon.port, fresh, first)
+    wait_for("the append to begin", lambda: uploads_under_way(daemon))
+    if meanwhile == "append":
+        append(c, fresh, "a\n2\n")
+    else:
+        c.csv(fresh, "b\n2\n", query="?replace=true")
+    found = c.get(f"/v1/datasets/{fresh}").json
+    status, answer = finish(raw, len(first))
+    assert status == 409 and b"send" in answer
+    assert found["rows"] == rows and c.get(f"/v1/datasets/{fresh}").json == found
+
+
+def test_deleted_during_an_append(c, daemon, fresh):
+    c.csv(fresh, "a\n1\n", status=201)
+    raw = slow_append(daemon.port, fresh, b"a\n")
+    wait_for("the append to begin", lambda: uploads_under_way(daemon))
+    c.delete(f"/v1/datasets/{fresh}")
+    assert finish(raw, 2)[0] == 404
+    c.get(f"/v1/datasets/{fresh}", status=404)
+
+
+def test_appends_side_by_side(c, daemon, fresh):
+    """Each lands whole or gets 409; every row that was said to be there is there once."""
+    c.csv(fresh, "a,who\n-1,none\n", status=201)
+    landed, lock = [], threading.Lock()
+
+    def send(who):
+        client = daemon.client()
+        for i in range(12):
+            answer = append(client, fresh, f"a,who\n{i},w{who}\n{i},w{who}\n", status=(200, 409))
+            with lock:
+                landed.append((who, answer.status))
+
+    threads = [threading.Thread(target=send, args=(who,)) for who in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    good = [who for who, status in landed if status == 200]
+    found = c.get(f"/v1/datasets/{fresh}").json
+    assert len(landed) == 36 and good
+    assert (found["rows"], found["revision"]) == (1 + 2 * len(good), str(1 + len(good)))
+    counts = {v["value"]: v["count"] for v in column(found, "who")["values"]}
+    assert counts == {"none": 1, **{f"w{who}": 2 * good.count(who) for who in set(good)}}
+
+
+# ---- appends that cannot be ----
+
+@pytest.mark.parametrize("text,says", [
+    ("a,word,extra\n1,x,2\n", ["extra", "not a column"]),
+    ("a\n1\n", ["word", "not there"]),
+    ("a,wrod\n1,x\n", ["did you mean", "word"]),
+    ("a,word\nmany,x\n", ["many", "a number"]),
+    ("a,word\n", ["no rows"]),
+    ("", []),
+])
+def test_appends_that_are_refused(c, fresh, text, says):
+    first = c.csv(fresh, "a,word\n1,x\n", status=201).json
+    answer = append(c, fresh, text, status=(400, 422))
+    for part in says:
+        assert part in answer.sentence()
+    assert c.get(f"/v1/datasets/{fresh}").json == first
+
+
+def test_a_word_among_numbers_has_its_place(c, fresh):
+    c.csv(fresh, "a,b\n1,2\n", status=201)
+    answer = append(c, fresh, "b,a\n1,2\n3,four\nfive,6\n", status=422)
+    assert [(e["line"], "four" in e["detail"] or "five" in e["detail"]) for e in answer["errors"]] == [(3, True), (4, True)]
+
+
+def test_append_to_nothing(c, fresh):
+    assert "upload" in append(c, fresh, "a\n1\n", status=404).sentence()
+
+
+def test_an_append_that_is_cut_off_leaves_nothing(c, daemon, fresh):
+    first = c.csv(fresh, table(HEADER, some_rows(150_000)), status=201).json
+    body = table(HEADER, some_rows(400_000)).encode()
+    raw = socket.create_connection(("127.0.0.1", daemon.port), timeout=20)
+    raw.sendall(f"PATCH /v1/datasets/{fresh} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+                f"Content-Length: {len(body) + 1000}\r\n\r\n".encode() + body)
+    wait_for("the append to begin", lambda: uploads_under_way(daemon))
+    raw.close()
+    with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as store:
+        def swept():
+            return not store.execute("SELECT (SELECT count(*) FROM garbage)"
+                                     " + (SELECT count(*) FROM revision WHERE state = 0)").fetchone()[0]
+        wait_for("what was cut off to be swept", swept)
+        left = store.execute("SELECT count(*) FROM segment WHERE revision NOT IN (SELECT id FROM revision)"
+                             " AND revision NOT IN (SELECT source FROM part)").fetchone()[0]
+        assert left == 0
+    assert c.get(f"/v1/datasets/{fresh}").json == first
+
+
+def test_killed_during_appends(start, tmp_path):
+    """The rows that were said to be there are there after kill -9, and nothing half."""
+    daemon = start(folder=tmp_path)
+    client = daemon.client()
+    client.csv("d", "a,b\n0,x\n", status=201)
+    acknowledged = [1]
+
+    def send():
+        mine = daemon.client()
+        try:
+            while True:
+                acknowledged.append(append(mine, "d", "a,b\n1,y\n2,z\n")["rows"])
+        except (OSError, Exception):  # noqa: BLE001 - the daemon is gone
+            pass
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    wait_for("some appends", lambda: len(acknowledged) > 10)
+    daemon.kill()
+    thread.join()
+    daemon = start(folder=tmp_path)
+    found = daemon.client().get("/v1/datasets/d").json
+    assert found["rows"] in (acknowledged[-1], acknowledged[-1] + 2) and found["rows"] % 2 == 1
+    assert column(found, "b")["values"][-1] == {"value": "x", "count": 1}
+    assert append(daemon.client(), "d", "a,b\n1,y\n")["rows"] == found["rows"] + 1
