@@ -168,6 +168,11 @@ const char *cells_text(
 	return room;
 }
 
+enum column_type cells_type(const struct cells *cells, size_t column)
+{
+	return cells->columns[column].type;
+}
+
 const struct dictionary *cells_dictionary(const struct cells *cells, size_t column)
 {
 	return &cells->columns[column].dictionary;

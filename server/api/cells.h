@@ -33,6 +33,8 @@ void cells_get(const struct cells *cells, size_t column, size_t row, struct tabl
  * NUL. */
 const char *cells_text(
 		const struct cells *cells, size_t column, size_t row, char room[CELL_TEXT_MAX], size_t *n);
+/* Of the cells as they are stored. */
+enum column_type cells_type(const struct cells *cells, size_t column);
 /* The values of a column with codes; borrowed. */
 const struct dictionary *cells_dictionary(const struct cells *cells, size_t column);
 /* Codes of such a column, as segment_read_codes gives them; borrowed until the next read. */

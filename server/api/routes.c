@@ -27,6 +27,8 @@ static const struct route routes[] = {
 	{ "PATCH",  "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   ROUTE_CHANGE, .handler = dataset_patch,
 	  .consumes = "text/csv", .stream = &append_stream },
 	{ "GET",    "/v1/datasets/{dataset}",                                   ROLE_READ,  0,             0,            .handler = dataset_get },
+	{ "GET",    "/v1/datasets/{dataset}/rows",                              ROLE_READ,  0,             0,            .handler = dataset_rows,
+	  .produces = CSV, .query = "offset limit" },
 	{ "DELETE", "/v1/datasets/{dataset}",                                   ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = dataset_delete },
 	{ "GET",    "/v1/datasets",                                             ROLE_READ,  0,             0,            .handler = dataset_list, .query = PAGE },
 

@@ -118,19 +118,27 @@ static int corrupt(struct err *e, const char *what)
 	return err_set(e, ERR_CORRUPT, "a stored %s is damaged; send the data set again", what);
 }
 
+int segment_rows_said(const unsigned char head[SEGMENT_HEADER_BYTES], size_t *rows, struct err *e)
+{
+	size_t kind = head[0];
+
+	*rows = 0;
+	if (kind >= KINDS || !widths[kind] || head[1] || head[2] || head[3]) return corrupt(e, "column");
+	if (get32(head + ROWS_AT) > SEGMENT_ROWS_MAX) return corrupt(e, "column");
+	*rows = get32(head + ROWS_AT);
+	return 0;
+}
+
 int segment_rows(const unsigned char *bytes, size_t size, size_t *rows, struct err *e)
 {
-	size_t kind;
+	size_t said;
+	int rc;
 
 	*rows = 0;
 	if (size < SEGMENT_HEADER_BYTES) return corrupt(e, "column");
-	kind = bytes[0];
-	if (kind >= KINDS || !widths[kind] || bytes[1] || bytes[2] || bytes[3]) return corrupt(e, "column");
-	if ((size - SEGMENT_HEADER_BYTES) / widths[kind] != get32(bytes + ROWS_AT) ||
-			(size - SEGMENT_HEADER_BYTES) % widths[kind] ||
-			get32(bytes + ROWS_AT) > SEGMENT_ROWS_MAX)
-		return corrupt(e, "column");
-	*rows = get32(bytes + ROWS_AT);
+	if ((rc = segment_rows_said(bytes, &said, e))) return rc;
+	if (size - SEGMENT_HEADER_BYTES != said * widths[bytes[0]]) return corrupt(e, "column");
+	*rows = said;
 	return 0;
 }
 

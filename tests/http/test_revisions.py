@@ -1,4 +1,4 @@
-"""Revisions of data sets: rows that are appended."""
+"""Revisions of data sets: rows that are appended, and rows that are read."""
 import hashlib
 import math
 import random
@@ -10,6 +10,7 @@ import time
 import pytest
 
 from data import ENDLESS, example, iris_model, table
+from fields import covers
 from harness import wait_for
 
 
@@ -296,3 +297,85 @@ def test_killed_during_appends(start, tmp_path):
     assert found["rows"] in (acknowledged[-1], acknowledged[-1] + 2) and found["rows"] % 2 == 1
     assert column(found, "b")["values"][-1] == {"value": "x", "count": 1}
     assert append(daemon.client(), "d", "a,b\n1,y\n")["rows"] == found["rows"] + 1
+
+
+# ---- rows ----
+
+def all_rows(c, name, limit=10_000):
+    rows, path = [], f"/v1/datasets/{name}/rows?limit={limit}"
+    while path:
+        answer = c.get(path)
+        assert answer["offset"] == len(rows)
+        rows += answer["rows"]
+        link = answer.headers["Link"]
+        assert (link is None) == (answer["next"] is None)
+        path = link.split(">")[0].lstrip("<") if link else None
+    assert len(rows) == answer["total"]
+    return rows
+
+
+def test_rows_come_as_they_went_in(c, fresh):
+    c.csv(fresh, 'n,word,day,yes,gone\n0.1,"a ""b"", c",2024-02-29,yes,1\n,,,,2\n1e300,?,2024-02-29T12:30:00+01:00,0,3\n',
+          status=201, query="?types=day:date,yes:boolean,gone:ignore")
+    answer = c.get(f"/v1/datasets/{fresh}/rows").json
+    assert answer == {"columns": ["n", "word", "day", "yes", "gone"], "offset": 0, "total": 3, "next": None, "revision": "1",
+                      "rows": [[0.1, 'a "b", c', "2024-02-29", True, None], [None] * 5,
+                               [1e300, None, "2024-02-29T11:30:00Z", False, None]]}
+    text = c.get(f"/v1/datasets/{fresh}/rows", headers={"Accept": "text/csv"})
+    assert text.headers["Content-Type"].startswith("text/csv")
+    assert text.text == ('n,word,day,yes,gone\n0.1,"a ""b"", c",2024-02-29,true,\n,,,,\n'
+                         '1e300,,2024-02-29T11:30:00Z,false,\n')
+
+
+@covers("dataset_rows?offset", "dataset_rows?limit")
+def test_pages_of_rows(c, fresh):
+    rows = some_rows(350_000)
+    c.csv(fresh, table(HEADER, rows[:300_000]), status=201)
+    append(c, fresh, table(HEADER, rows[300_000:]))
+    wanted = [[i, short if short != "" else None, long, None if colour == "?" else colour]
+              for i, short, long, colour in rows]
+    for offset in (0, 1, 131_070, 131_071, 131_072, 299_999, 300_000, 349_990):
+        answer = c.get(f"/v1/datasets/{fresh}/rows?offset={offset}&limit=7").json
+        assert answer["rows"] == wanted[offset:offset + 7], offset
+        assert answer["next"] == (offset + 7 if offset + 7 < 350_000 else None)
+    assert len(c.get(f"/v1/datasets/{fresh}/rows")["rows"]) == 100
+    assert c.get(f"/v1/datasets/{fresh}/rows?offset=350000").json["rows"] == []
+    assert c.get(f"/v1/datasets/{fresh}/rows?offset=349999&limit=10000")["rows"] == wanted[349_999:]
+    assert all_rows(c, fresh) == wanted
+    text = c.get(f"/v1/datasets/{fresh}/rows?offset=5&limit=2", headers={"Accept": "text/csv"}).text
+    assert text == table(HEADER, [["" if v is None else v for v in row] for row in wanted[5:7]])
+
+
+def test_a_page_of_long_rows_ends_early(c, fresh):
+    rows = [[f"{i}-" + "x" * 100_000, i] for i in range(200)]
+    c.csv(fresh, table(["long", "i"], rows), status=201)
+    first = c.get(f"/v1/datasets/{fresh}/rows?limit=200").json
+    assert 80 <= len(first["rows"]) < 100 and first["next"] == len(first["rows"])
+    assert all_rows(c, fresh, 200) == rows
+
+
+def test_what_csv_says_uploads_again(c, fresh):
+    """The rows as CSV are a body that gives the same rows: quotes, line ends, and a lone column with gaps."""
+    for n, text in enumerate(('w,x\n"a,b",1\n"two\nlines",2\n"say ""hi""",3\n"semi;colon",4\n', 'only\n1\n""\n3\n')):
+        c.csv(f"{fresh}-{n}", text, status=201)
+        said = c.get(f"/v1/datasets/{fresh}-{n}/rows", headers={"Accept": "text/csv"}).text
+        c.csv(f"{fresh}-{n}b", said, status=201)
+        assert all_rows(c, f"{fresh}-{n}b") == all_rows(c, f"{fresh}-{n}")
+
+
+def test_rows_have_a_tag(c, fresh):
+    c.csv(fresh, "a\n1\n", status=201)
+    tag = c.get(f"/v1/datasets/{fresh}/rows").etag
+    assert c.get(f"/v1/datasets/{fresh}/rows", status=304, headers={"If-None-Match": tag}).body == b""
+    append(c, fresh, "a\n2\n")
+    assert c.get(f"/v1/datasets/{fresh}/rows", headers={"If-None-Match": tag}).etag != tag
+
+
+@pytest.mark.parametrize("query,pointer", [("limit=0", "?limit"), ("limit=10001", "?limit"), ("offset=-1", "?offset"),
+                                           ("offset=two", "?offset"), ("form=1", "?form")])
+def test_queries_of_rows_are_checked(c, iris, query, pointer):
+    assert c.get(f"/v1/datasets/iris/rows?{query}", status=422).pointers() == [pointer]
+
+
+def test_rows_of_nothing(c, fresh):
+    c.get(f"/v1/datasets/{fresh}/rows?limit=0", status=404)

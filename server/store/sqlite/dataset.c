@@ -159,6 +159,37 @@ static int segment_read(struct store *s, int64_t revision, uint64_t group, uint6
 	return cells_end(&cells, store_read(s, cells_tx, &cells, e));
 }
 
+struct head {
+	int64_t revision;
+	uint64_t group, column;
+	void *to;
+	size_t size;
+};
+
+static int head_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct head *h = arg;
+	int64_t id;
+	bool found;
+	int rc;
+
+	rc = db_number(db, SQL_SEGMENT_FIND, DB_VALUES(V_INT(h->revision), V_INT(h->group), V_INT(h->column)),
+			&id, &found, e);
+	if (rc) return rc;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "these data are no longer there; name the current data set");
+	return db_blob_head(db, "segment", "data", id, h->to, h->size, e);
+}
+
+static int segment_head(struct store *s, int64_t revision, uint64_t group, uint64_t column, void *to,
+		size_t size, struct err *e)
+{
+	struct head head = { revision, group, column, to, size };
+
+	upload_settle(s, revision);
+	return store_read(s, head_tx, &head, e);
+}
+
 /* The last chunk is the first that is shorter than PIECE_BYTES. */
 static int dictionary_read(
 		struct store *s, int64_t revision, uint64_t column, struct store_bytes *bytes, struct err *e)
@@ -220,5 +251,6 @@ void dataset_fill(struct store *s)
 	s->dataset_delete = dataset_delete;
 	s->revision_get = revision_get;
 	s->segment_read = segment_read;
+	s->segment_head = segment_head;
 	s->dictionary_read = dictionary_read;
 }

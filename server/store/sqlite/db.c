@@ -236,6 +236,23 @@ int db_number(struct db *db, enum sql id, const struct db_value *values, int64_t
 	return db_next(db, stmt, &row, e); /* an INSERT with RETURNING ends here */
 }
 
+int db_blob_head(struct db *db, const char *table, const char *column, int64_t row, void *to, size_t size,
+		struct err *e)
+{
+	sqlite3_blob *blob = NULL;
+	int code = sqlite3_blob_open(db->handle, "main", table, column, row, 0, &blob), rc = 0;
+
+	if (code)
+		rc = fail(db, code, e);
+	else if ((size_t)sqlite3_blob_bytes(blob) < size)
+		rc = err_set(e, ERR_CORRUPT, "a stored %s is damaged; restore the database from a backup",
+				table);
+	else if ((code = sqlite3_blob_read(blob, to, (int)size, 0)))
+		rc = fail(db, code, e);
+	sqlite3_blob_close(blob);
+	return rc;
+}
+
 int64_t db_last_id(const struct db *db)
 {
 	return sqlite3_last_insert_rowid(db->handle);

@@ -94,6 +94,10 @@ const char *const sql_texts[SQL_COUNT] = {
 		"SELECT data FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
 		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)"
 		" UNION ALL " SHARED("s.data", "?3") " UNION ALL " SHARED("s.data", "-1") " LIMIT 1",
+	[SQL_SEGMENT_FIND] =
+		"SELECT id FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
+		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)"
+		" UNION ALL " SHARED("s.id", "?3") " UNION ALL " SHARED("s.id", "-1") " LIMIT 1",
 	[SQL_SEGMENT_SHARED] = SHARED("1", "?3") " UNION ALL " SHARED("1", "-1") " LIMIT 1",
 	[SQL_PART_GROUPS] = "SELECT " SHARED_GROUPS("?1"),
 	/* The first groups of ?2, to ?3, become shared by ?1: what ?2 shares itself, ... */
