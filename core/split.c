@@ -2,10 +2,28 @@
  *
  * At random, which is a function of the seed alone and takes one pass; or those with the largest values.
  */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/rng.h"
 #include "core/train.h"
+
+static int check_split(size_t rows, double split, struct err *e)
+{
+	if (rows < 2) return err_set(e, ERR_RANGE, "%zu rows cannot be split into two parts", rows);
+	if (!(split > 0 && split < 1))
+		return err_set(e, ERR_RANGE, "a validation split is a share in (0, 1), not %g", split);
+	return 0;
+}
+
+static size_t held_of(size_t rows, double split)
+{
+	size_t held = (size_t)((double)rows * split + 0.5);
+
+	if (held < 1) return 1;
+	return held < rows ? held : rows - 1;
+}
 
 /* One class while its rows are being held out. */
 struct share {
@@ -82,19 +100,16 @@ int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes
 	size_t count = classes ? class_count : 1;
 	struct share *shares;
 	uint64_t total;
+	int rc = check_split(rows, split, e);
 
-	if (rows < 2) return err_set(e, ERR_RANGE, "%zu rows cannot be split into two parts", rows);
-	if (!(split > 0 && split < 1))
-		return err_set(e, ERR_RANGE, "a validation split is a share in (0, 1), not %g", split);
+	if (rc) return rc;
 	for (size_t i = 0; classes && i < rows; i++)
 		if (classes[i] >= count) return err_set(e, ERR_RANGE, "row %zu has no known class", i);
 	shares = calloc(count, sizeof *shares);
 	if (!shares) return err_nomem(e);
 	for (size_t i = 0; i < rows; i++)
 		shares[classes ? classes[i] : 0].rows++;
-	total = (uint64_t)((double)rows * split + 0.5);
-	if (total < 1) total = 1;
-	if (total > rows - 1) total = rows - 1;
+	total = held_of(rows, split);
 	set_bounds(shares, count, total);
 	divide(shares, count, total);
 	for (size_t i = 0; i < rows; i++) { /* selection sampling: Knuth, TAOCP 2, 3.4.2, algorithm S */
@@ -106,5 +121,60 @@ int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes
 		use[i] = !held;
 	}
 	free(shares);
+	return 0;
+}
+
+/* ---- the rows with the largest values ---- */
+
+#define DIGIT_BITS 8
+#define DIGITS     (1 << DIGIT_BITS)
+
+/* A number whose order among others is that of x among theirs; -0 is 0. */
+static uint64_t rank_of(double x)
+{
+	uint64_t bits;
+
+	x += 0.0;
+	memcpy(&bits, &x, sizeof bits);
+	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+/* The rank of the nth largest value, digit by digit from the top; *equals of the n have this rank, *all rows have it. */
+static uint64_t nth_largest(const double *values, size_t rows, size_t n, size_t *equals, size_t *all)
+{
+	uint64_t prefix = 0, mask = 0;
+
+	for (int shift = 64 - DIGIT_BITS; shift >= 0; shift -= DIGIT_BITS) {
+		size_t counts[DIGITS] = { 0 }, digit = DIGITS - 1;
+
+		for (size_t i = 0; i < rows; i++)
+			if ((rank_of(values[i]) & mask) == prefix)
+				counts[rank_of(values[i]) >> shift & (DIGITS - 1)]++;
+		while (counts[digit] < n)
+			n -= counts[digit--];
+		prefix |= (uint64_t)digit << shift;
+		mask |= (uint64_t)(DIGITS - 1) << shift;
+		*all = counts[digit];
+	}
+	*equals = n;
+	return prefix;
+}
+
+int train_split_last(uint8_t *use, size_t rows, double split, const double *values, struct err *e)
+{
+	size_t equals, all;
+	uint64_t least;
+	int rc = check_split(rows, split, e);
+
+	if (rc) return rc;
+	for (size_t i = 0; i < rows; i++)
+		if (isnan(values[i]))
+			return err_set(e, ERR_RANGE, "row %zu has no value to be ordered by", i);
+	least = nth_largest(values, rows, held_of(rows, split), &equals, &all);
+	for (size_t i = 0; i < rows; i++) {
+		uint64_t rank = rank_of(values[i]);
+
+		use[i] = rank < least || (rank == least && all-- > equals);
+	}
 	return 0;
 }

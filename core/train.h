@@ -186,4 +186,8 @@ void train_shuffle(uint32_t *order, size_t rows, size_t block_rows, uint64_t see
 int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes, size_t class_count,
 		uint64_t seed, struct err *e);
 
+/* As many rows as train_split would hold out, those with the largest values (rows); of equal ones the later rows. ERR_RANGE:
+ * as above, and a value that is NaN. */
+int train_split_last(uint8_t *use, size_t rows, double split, const double *values, struct err *e);
+
 #endif

@@ -104,6 +104,7 @@ static int start_work(struct daemon *d, struct err *e)
 	jobs.registry = app->registry;
 	jobs.engine = app->engine;
 	jobs.memory_bytes = app->jobs_memory_bytes;
+	jobs.database = config->db;
 	return jobs_start(&app->jobs, &jobs, e);
 }
 

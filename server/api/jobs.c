@@ -65,6 +65,15 @@ static void put_ended(json_t *out, const struct store_job *job)
 			job->samples_per_second > 0 ? json_number(job->samples_per_second) : json_null());
 }
 
+/* What was to be warned of lies in the stored config. */
+static json_t *take_warnings(json_t *config)
+{
+	json_t *warnings = json_incref(json_object_get(config, "warnings"));
+
+	json_object_del(config, "warnings");
+	return warnings ? warnings : json_array();
+}
+
 json_t *job_document(const struct app *app, const struct store_job *job)
 {
 	json_t *out = json_object(), *config = stored_document(job->config);
@@ -86,6 +95,7 @@ json_t *job_document(const struct app *app, const struct store_job *job)
 	json_put(out, "resumed", json_integer(job->resumed));
 	json_put(out, "note", json_string(job->note));
 	json_put(out, "priority", json_integer(job->priority));
+	json_put(out, "warnings", take_warnings(config));
 	json_put(out, "config", config);
 	return out;
 }

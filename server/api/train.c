@@ -14,6 +14,7 @@
 #include "server/api/jobs.h"
 #include "server/api/models.h"
 #include "server/api/upload.h"
+#include "server/api/validation.h"
 #include "server/codec/json.h"
 #include "server/codec/rows.h"
 #include "server/codec/scan.h"
@@ -34,7 +35,9 @@ struct order {
 	json_t *resolved;
 	struct encoder *inputs, *targets; /* unfitted */
 	struct store_revision revision;
+	struct store_revision held; /* the data set of its own to validate on; id 0: there is none */
 	bool inline_data;
+	struct training_size size;
 };
 
 /* ---- the body ---- */
@@ -183,15 +186,14 @@ static int choose_version(struct order *o, char from[24], struct err *e)
 
 static int check_memory(struct order *o, struct err *e)
 {
-	size_t need = training_bytes(&o->definition, &o->request, o->revision.rows);
+	size_t budget = o->app->jobs_memory_bytes;
 
-	if (need <= o->app->jobs_memory_bytes) return 0;
-	return err_set(e, ERR_RANGE,
-			"this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
-			(double)need / 1048576, (double)o->app->jobs_memory_bytes / 1048576);
+	o->size = training_bytes(&o->definition, &o->request, o->revision.rows + o->held.rows, budget);
+	return training_fits(&o->size, budget, e);
 }
 
-static int check_columns(struct order *o, struct err *e)
+static int check_columns(
+		struct order *o, const struct store_revision *revision, const char *pointer, struct err *e)
 {
 	size_t outputs = o->definition.outputs_count;
 	const struct loss **losses = calloc(outputs, sizeof *losses);
@@ -201,8 +203,7 @@ static int check_columns(struct order *o, struct err *e)
 	for (size_t i = 0; i < outputs; i++)
 		losses[i] = definition_heads(&o->definition) > 1 ? definition_output_loss(&o->definition, i)
 								 : o->request.loss;
-	rc = fit_columns(&o->revision, o->inputs, o->targets, losses, o->inline_data ? "/data" : "/dataset",
-			o->faults, e);
+	rc = fit_columns(revision, o->inputs, o->targets, losses, pointer, o->faults, e);
 	free(losses);
 	return rc;
 }
@@ -235,8 +236,9 @@ static void check_class_weights(struct order *o)
 }
 
 /* The column of weights, as far as the data set's description tells. */
-static int check_weight_column(struct order *o, struct err *e)
+static int check_weight_column(struct order *o, const struct store_revision *revision, struct err *e)
 {
+	const char *dataset = revision->dataset ? revision->dataset : "the data";
 	const char *name = o->request.sample_weight_column;
 	const struct definition_source *column = NULL;
 	struct definition_source *sources = NULL;
@@ -245,25 +247,55 @@ static int check_weight_column(struct order *o, struct err *e)
 	int rc;
 
 	if (!name) return 0;
-	if ((rc = json_read_stored(o->revision.columns, &columns, e)) ||
+	if ((rc = json_read_stored(revision->columns, &columns, e)) ||
 			(rc = sources_read(columns, &sources, &count, e)))
 		goto out;
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(sources[i].name, name)) column = &sources[i];
 	if (!column)
-		faults_add(o->faults, ERR_INVALID, "/sample_weight_column",
-				"the data have no column \"%.64s\"", name);
+		faults_add(o->faults, ERR_INVALID, "/sample_weight_column", "%s has no column \"%.64s\"",
+				dataset, name);
 	else if (column->kind != COLUMN_NUMBER)
 		faults_add(o->faults, ERR_INVALID, "/sample_weight_column",
-				"the column \"%.64s\" holds words, and weights are numbers", name);
+				"the column \"%.64s\" of %s does not hold numbers, and weights are numbers",
+				name, dataset);
 	else if (column->missing || column->min < 0)
 		faults_add(o->faults, ERR_INVALID, "/sample_weight_column",
-				"the column \"%.64s\" has %s; every row needs a weight of at least 0", name,
-				column->missing ? "missing cells" : "numbers below 0");
+				"the column \"%.64s\" of %s has %s; every row needs a weight of at least 0",
+				name, dataset, column->missing ? "missing cells" : "numbers below 0");
 out:
 	sources_free(sources, count);
 	json_decref(columns);
 	return rc;
+}
+
+/* The data set to validate on. That of the training itself would validate on what was learnt. */
+static int find_held(struct order *o, struct err *e)
+{
+	const char *name = o->request.validation.dataset;
+
+	if (!name) return 0;
+	if (o->request.dataset && !strcmp(name, o->request.dataset))
+		faults_add(o->faults, ERR_INVALID, "/validation/dataset",
+				"is what the model is trained on; \"split\" holds a part of it out");
+	return o->app->store->dataset_get(o->app->store, name, &o->held, e);
+}
+
+/* Completes the request for the data that there are, and asks whether they fit. */
+static int check_data(struct order *o, struct err *e)
+{
+	struct train_request *request = &o->request;
+	int rc;
+
+	if ((rc = validation_check(&o->revision, &request->validation, o->faults, e))) return rc;
+	train_request_resolve(request, o->revision.rows, definition_classifies(&o->definition),
+			o->app->threads, o->faults);
+	if ((rc = check_columns(o, &o->revision, o->inline_data ? "/data" : "/dataset", e)) ||
+			(rc = check_weight_column(o, &o->revision, e)))
+		return rc;
+	if (!o->held.id) return 0;
+	if ((rc = check_columns(o, &o->held, "/validation/dataset", e))) return rc;
+	return check_weight_column(o, &o->held, e);
 }
 
 static int prepare(struct order *o, char from[24], struct err *e)
@@ -276,6 +308,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	if ((rc = model_definition(&o->stored, &o->definition, &o->resolved, e))) return rc;
 	if (o->request.dataset && (rc = store->dataset_get(store, o->request.dataset, &o->revision, e)))
 		return rc;
+	if ((rc = find_held(o, e))) return rc;
 	if (!o->faults->count && (rc = choose_version(o, from, e))) return rc;
 	if (o->request.loss)
 		definition_check_loss(&o->definition, o->request.loss, o->faults);
@@ -292,31 +325,56 @@ static int prepare(struct order *o, char from[24], struct err *e)
 		if ((rc = take_inline(o, e))) return rc;
 		o->inline_data = true;
 	}
-	if (o->revision.columns) {
-		train_request_resolve(&o->request, o->revision.rows, o->app->threads, o->faults);
-		if ((rc = check_columns(o, e)) || (rc = check_weight_column(o, e))) return rc;
-	}
+	if (o->revision.columns && (rc = check_data(o, e))) return rc;
 	if ((rc = faults_result(o->faults, e))) return rc;
 	return check_memory(o, e);
+}
+
+static bool warn(
+		json_t *warnings, const struct order *o, const char *column, const char *does, const char *so)
+{
+	if (!column || encoder_find(o->inputs, column, strlen(column)) == SIZE_MAX) return true;
+	return !json_array_append_new(
+			warnings, json_sprintf("the column \"%s\" %s and is an input of the model as "
+					       "well: %s; \"features\" leaves it out",
+						  column, does, so));
+}
+
+/* The config as text, new, with what there is to warn of; NULL: no memory. */
+static char *config_text(const struct order *o)
+{
+	const struct train_request *r = &o->request;
+	json_t *config = train_request_document(r), *warnings = json_array();
+	char *text = NULL;
+
+	if (config && warnings &&
+			warn(warnings, o, r->validation.column, "says which rows are validated on",
+					"it learns nothing of the value that is held out") &&
+			warn(warnings, o, r->sample_weight_column, "says what each row counts",
+					"predictions will need it too") &&
+			(!json_array_size(warnings) || json_put(config, "warnings", json_incref(warnings))))
+		text = json_text(config, false);
+	json_decref(config);
+	json_decref(warnings);
+	return text;
 }
 
 static int submit(struct order *o, struct reply *rp, struct err *e)
 {
 	struct store *store = o->app->store;
-	json_t *config = train_request_document(&o->request);
-	char *text = config ? json_text(config, false) : NULL;
+	char *text = config_text(o);
 	struct store_job_new job = { .model = o->model,
 		.kind = "train",
 		.dataset = o->request.dataset,
 		.config = text,
 		.note = o->request.note,
 		.revision = o->revision.id,
+		.validation_revision = o->held.id,
 		.epochs = o->request.core.epochs };
 	struct store_job made = { 0 };
 	int64_t id;
 	int rc;
 
-	json_decref(config);
 	if (!text) return err_nomem(e);
 	if ((rc = store->job_create(store, &job, &id, e))) goto out;
 	jobs_wake(o->app->jobs);
@@ -349,6 +407,7 @@ static int with_order(struct request *rq, struct reply *rp,
 	encoder_free(o.targets);
 	definition_clear(&o.definition);
 	store_revision_clear(&o.revision);
+	store_revision_clear(&o.held);
 	store_model_clear(&o.stored);
 	json_decref(o.resolved);
 	json_decref(o.document);
@@ -378,9 +437,9 @@ static int estimate(struct order *o, struct reply *rp, struct err *e)
 	out = json_object();
 	json_put(out, "parameters", json_integer((json_int_t)parameters));
 	json_put(out, "size_bytes", json_integer((json_int_t)(parameters * sizeof(real))));
-	json_put(out, "training_bytes",
-			json_integer((json_int_t)training_bytes(
-					&o->definition, &o->request, o->revision.rows)));
+	json_put(out, "training_bytes", json_integer((json_int_t)o->size.bytes));
+	json_put(out, "streamed", json_boolean(o->size.scratch_bytes > 0));
+	json_put(out, "scratch_bytes", json_integer((json_int_t)o->size.scratch_bytes));
 	json_put(out, "rows", json_integer((json_int_t)rows));
 	json_put(out, "epoch_seconds", json_number(seconds));
 	json_put(out, "expected_seconds", json_number(seconds * (double)o->request.core.epochs));

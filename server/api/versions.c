@@ -12,13 +12,14 @@
 
 static json_t *version_document(const struct store_version *version)
 {
-	json_t *out = json_object(), *status = json_array();
+	json_t *out = json_object(), *status = json_array(), *training = stored_document(version->training);
 
+	json_object_del(training, "warnings"); /* of the job */
 	json_put(out, "version", json_id((int64_t)version->number));
 	json_put(out, "job", version->job ? json_id(version->job) : json_null());
 	json_put(out, "created_at", json_time(version->created_ms));
 	json_put(out, "metrics", stored_document(version->metrics));
-	json_put(out, "training", stored_document(version->training));
+	json_put(out, "training", training);
 	json_put(out, "dataset", stored_document(version->dataset));
 	json_put(out, "engine", json_string(version->engine));
 	json_put(out, "size_bytes", json_integer((json_int_t)version->size_bytes));

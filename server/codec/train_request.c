@@ -38,8 +38,8 @@
 struct said {
 	const char *dataset, *from, *note;
 	const char *sample_weight_column;
-	const json_t *data, *batch_size, *optimizer, *schedule, *loss, *validation, *early_stopping, *noise,
-			*class_weights;
+	const json_t *warnings, *data, *batch_size, *optimizer, *schedule, *loss, *validation,
+			*early_stopping, *noise, *class_weights;
 	uint64_t epochs, seed, threads, accumulate;
 	double max_seconds, target_loss, gradient_clip_norm, gradient_clip_value, ema_decay;
 	bool shuffle;
@@ -50,6 +50,7 @@ struct said {
 #name, type, offsetof(struct said, name), low, high, false, null \
 	}
 static const struct field fields[] = {
+	ROW(warnings, FIELD_ANY, 0, 0, false), /* of a config of ours alone */
 	ROW(dataset, FIELD_STRING, 0, 0, true),
 	ROW(data, FIELD_ANY, 0, 0, false),
 	ROW(epochs, FIELD_UINT, 1, TRAIN_EPOCHS_MAX, false),
@@ -180,15 +181,9 @@ static void read_loss(const json_t *value, struct train_request *r, struct fault
 
 static void read_validation(const json_t *value, struct train_request *r, struct faults *faults)
 {
-	static const struct field rows[] = { { "split", FIELD_REAL, 0, 0, 0.9, true, false }, { 0 } };
-
 	if (!value) return;
 	r->validation_said = true;
-	if (json_is_null(value)) return;
-	fields_read(value, rows, &r->split, "/validation", faults);
-	if (json_is_object(value) && !json_object_get(value, "split"))
-		faults_add(faults, ERR_MISSING_FIELD, "/validation",
-				"needs \"split\", the share of the rows to hold out, as in 0.2");
+	if (!json_is_null(value)) train_validation_read(value, &r->validation, faults);
 }
 
 struct stopping_said {
@@ -289,7 +284,7 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	const json_t *dataset = json_object_get(document, "dataset");
 
 	*r = (struct train_request){ 0 };
-	fields_read(document, fields, &said, "", faults);
+	fields_read(document, stored ? fields : fields + 1, &said, "", faults);
 	r->dataset = said.dataset;
 	r->core.epochs = said.epochs;
 	r->epochs_said = said.epochs;
@@ -328,25 +323,22 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 
 uint64_t train_request_rows(const struct train_request *r, uint64_t rows)
 {
-	uint64_t held_out;
-
-	if (r->split <= 0 || rows < 2) return rows;
-	held_out = (uint64_t)llround((double)rows * r->split);
-	if (held_out < 1) held_out = 1;
-	return held_out < rows ? rows - held_out : 1;
+	return train_validation_rest(&r->validation, rows);
 }
 
 static void resolve_stopping(struct train_request *r, bool chosen, struct faults *faults)
 {
+	bool validates = train_validation_wanted(&r->validation);
+
 	if (!r->stopping_said && chosen) {
 		r->stopping = true;
 		r->core.patience = DEFAULT_PATIENCE;
 		r->core.restore_best = true;
 	}
 	if (!r->stopping) return;
-	if (!r->monitor) r->monitor = r->split > 0 ? "val_loss" : "loss";
+	if (!r->monitor) r->monitor = validates ? "val_loss" : "loss";
 	r->core.monitor_training = !strcmp(r->monitor, "loss");
-	if (r->split <= 0 && !strcmp(r->monitor, "val_loss"))
+	if (!validates && !strcmp(r->monitor, "val_loss"))
 		faults_add(faults, ERR_INVALID, "/early_stopping/monitor",
 				"needs validation, as in \"validation\": {\"split\": 0.2}");
 }
@@ -384,15 +376,16 @@ static uint64_t default_epochs(uint64_t rows, size_t batch)
 	return epochs < EPOCHS_LEAST ? EPOCHS_LEAST : epochs > EPOCHS_MOST ? EPOCHS_MOST : epochs;
 }
 
-void train_request_resolve(
-		struct train_request *r, uint64_t rows, unsigned threads_max, struct faults *faults)
+void train_request_resolve(struct train_request *r, uint64_t rows, bool classifies, unsigned threads_max,
+		struct faults *faults)
 {
 	bool many = rows > MANY_ROWS;
 	size_t usual = many ? MANY_BATCH : DEFAULT_BATCH;
 	uint64_t training;
 
-	if (!r->validation_said && many) r->split = DEFAULT_SPLIT;
-	if (r->split > 0 && rows < 2)
+	if (!r->validation_said && many) r->validation.split = DEFAULT_SPLIT;
+	train_validation_resolve(&r->validation, classifies, faults);
+	if (r->validation.split > 0 && rows < 2)
 		faults_add(faults, ERR_RANGE, "/validation/split",
 				"there is only one row; a split needs two");
 	resolve_stopping(r, !r->validation_said && many, faults);
@@ -463,8 +456,7 @@ json_t *train_request_document(const struct train_request *r)
 	if (r->loss)
 		whole &= json_put(
 				out, "loss", named_document(r->loss->name, r->loss->params, r->loss_params));
-	whole &= json_put(out, "validation",
-			r->split > 0 ? json_pack("{s:f}", "split", r->split) : json_null());
+	whole &= json_put(out, "validation", train_validation_document(&r->validation));
 	whole &= json_put(out, "early_stopping", stopping_document(r));
 	whole &= json_put(out, "gradient_clip_norm",
 			c->gradient_clip_norm > 0 ? json_real(c->gradient_clip_norm) : json_null());

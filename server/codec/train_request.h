@@ -10,6 +10,7 @@
 
 #include "core/train.h"
 #include "server/codec/faults.h"
+#include "server/codec/train_validation.h"
 
 #define TRAIN_EPOCHS_MAX  10000000
 #define TRAIN_THREADS_MAX 1024
@@ -22,8 +23,8 @@ struct train_request {
 	double loss_params[PARAMS_MAX];
 	bool batch_said, optimizer_said, epochs_said, validation_said, stopping_said;
 	bool batch_full;
-	uint64_t threads;                 /* 0: not said */
-	double split;                     /* share of the rows held out, 0: none */
+	uint64_t threads; /* 0: not said */
+	struct train_validation validation;
 	bool stopping;                    /* early stopping */
 	const char *monitor;              /* "val_loss" or "loss" */
 	bool balanced;                    /* class_weights: "balanced" */
@@ -37,10 +38,11 @@ struct train_request {
 void train_request_read(
 		const json_t *document, bool stored, struct train_request *request, struct faults *faults);
 
-/* Chooses what was left open, for data of so many rows; threads_max is the most a job may use. Faults: a batch above
- * the training rows, a split that leaves a side without rows, a monitor that is not there. */
-void train_request_resolve(
-		struct train_request *request, uint64_t rows, unsigned threads_max, struct faults *faults);
+/* Chooses what was left open, for data of so many rows; classifies: the model has one target, a category; threads_max is
+ * the most a job may use. Faults: a batch above the training rows, a split that leaves a side without rows, a monitor that
+ * is not there. */
+void train_request_resolve(struct train_request *request, uint64_t rows, bool classifies,
+		unsigned threads_max, struct faults *faults);
 
 /* How many of the rows are trained on. */
 uint64_t train_request_rows(const struct train_request *request, uint64_t rows);

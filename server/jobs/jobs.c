@@ -92,12 +92,10 @@ static int cond_new(pthread_cond_t *cond)
 static int take_memory(struct run *run, struct err *e)
 {
 	struct jobs *jobs = run->worker->jobs;
-	size_t need = training_size(run->training), budget = jobs->config.memory_bytes;
+	size_t need = training_size(run->training)->bytes, budget = jobs->config.memory_bytes;
+	int rc;
 
-	if (need > budget)
-		return err_set(e, ERR_RANGE,
-				"this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
-				(double)need / 1048576, (double)budget / 1048576);
+	if ((rc = training_fits(training_size(run->training), budget, e))) return rc;
 	pthread_mutex_lock(&jobs->lock);
 	while (jobs->memory_taken + need > budget && !atomic_load(&run->worker->stop)) {
 		struct timespec until = after_ms(JOBS_FLUSH_MS);
@@ -397,8 +395,9 @@ static void end_run(struct run *run, int rc, struct err *e)
 static int prepare(struct run *run, struct err *e)
 {
 	struct worker *worker = run->worker;
-	struct training_needs needs = { worker->jobs->config.store, worker->jobs->config.engine,
-		&worker->stop };
+	const struct jobs_config *config = &worker->jobs->config;
+	struct training_needs needs = { config->store, config->engine, &worker->stop, config->memory_bytes,
+		config->database };
 	int rc;
 
 	if ((rc = training_new(&run->training, &needs, &run->job, e))) return rc;

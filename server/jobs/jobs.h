@@ -26,6 +26,7 @@ struct jobs_config { /* borrowed for the life of the jobs */
 	const struct gemm_engine *engine;
 	unsigned workers;
 	size_t memory_bytes; /* of all running jobs together; one that needs more is failed */
+	const char *database; /* the file beside which data larger than that may lie while they are trained on */
 	void (*log)(void *self, const char *sentence);
 	void *log_self;
 };

@@ -20,21 +20,32 @@ struct training_needs { /* borrowed for the life of a training */
 	struct store *store;
 	const struct gemm_engine *engine;
 	const atomic_int *stop; /* not 0: end as soon as may be */
+	size_t memory_bytes;    /* the most that it may take */
+	const char *database;   /* the file beside which it may have a scratch file */
 };
 
-/* What a training of so many rows takes, in bytes, without reading anything; SIZE_MAX when it cannot be had. */
-size_t training_bytes(
-		const struct definition *definition, const struct train_request *request, uint64_t rows);
+/* What a training takes. */
+struct training_size {
+	size_t bytes;         /* of memory; SIZE_MAX: it cannot be had */
+	size_t scratch_bytes; /* of the scratch file that its rows are read from; 0: they are in memory */
+};
+/* Of a training of so many rows, without reading anything: in memory where that is within the budget, else from a
+ * scratch file where that takes less memory. */
+struct training_size training_bytes(const struct definition *definition, const struct train_request *request,
+		uint64_t rows, size_t budget);
+/* ERR_RANGE: it is more than the budget. */
+int training_fits(const struct training_size *size, size_t budget, struct err *e);
 
 /* Reads the job's config and its model's definition. *out is new (training_free). ERR_NOT_FOUND: the model, the
  * version to start from or the data are gone; ERR_INVALID: the data do not fit the model. */
 int training_new(struct training **out, const struct training_needs *needs, const struct store_job *job,
 		struct err *e);
 void training_free(struct training *training);
-size_t training_size(const struct training *training); /* training_bytes of it */
+const struct training_size *training_size(const struct training *training);
 const struct train_request *training_request(const struct training *training);
 
-/* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED. */
+/* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED; ERR_DISK_FULL: no
+ * room for the scratch file. */
 int training_load(struct training *training, struct err *e);
 /* Who is told, on the training thread. Health of the layers (layers of the network) comes right before the epoch it is of, where curve_health_wanted. */
 struct training_watch {
@@ -53,7 +64,7 @@ bool training_validates(const struct training *training);
 const struct train_point *training_point(const struct training *training);
 /* The model as a version keeps it; *bytes is new (free). */
 int training_write(const struct training *training, unsigned char **bytes, size_t *size, struct err *e);
-/* name, revision, sha256 and rows of the data, new. */
+/* name, revision, sha256 and rows of the data, and of those to validate on where there are such; new. */
 json_t *training_dataset(const struct training *training);
 
 /* loss, and accuracy, mae or both, with val_ beside them; new, as the next and the one before: NULL when there is no memory. */

@@ -105,18 +105,26 @@ int weights_put(const struct weights *w, const struct source *source, size_t fro
 	return 0;
 }
 
-int weights_level(real *w, size_t rows, size_t columns, size_t training_rows, struct err *e)
+void weights_add(double *sums, const real *w, size_t rows, size_t columns)
 {
-	for (size_t i = 0; i < columns; i++) {
-		double sum = 0;
+	for (size_t b = 0; b < rows; b++)
+		for (size_t i = 0; i < columns; i++)
+			sums[i] += (double)w[b * columns + i];
+}
 
-		for (size_t b = 0; b < training_rows; b++)
-			sum += (double)w[b * columns + i];
-		if (!(sum > 0))
+int weights_check(const double *sums, size_t columns, struct err *e)
+{
+	for (size_t i = 0; i < columns; i++)
+		if (!(sums[i] > 0))
 			return err_set(e, ERR_RANGE,
 					"no training row counts: the weights of a target are 0 in all of them");
-		for (size_t b = 0; b < rows; b++)
-			w[b * columns + i] = (real)((double)w[b * columns + i] * (double)training_rows / sum);
-	}
 	return 0;
+}
+
+void weights_level(real *w, size_t rows, size_t columns, const double *sums, size_t training_rows)
+{
+	for (size_t b = 0; b < rows; b++)
+		for (size_t i = 0; i < columns; i++)
+			w[b * columns + i] =
+					(real)((double)w[b * columns + i] * (double)training_rows / sums[i]);
 }

@@ -23,8 +23,11 @@ void weights_free(struct weights *weights);
  * weight is missing or below 0. */
 int weights_put(const struct weights *weights, const struct source *source, size_t from, size_t n, real *out,
 		struct err *e);
-/* Makes the mean of each column of w (rows, columns) over the first training_rows of them 1. ERR_RANGE: one has no
- * weight at all. */
-int weights_level(real *w, size_t rows, size_t columns, size_t training_rows, struct err *e);
+/* Adds w (rows, columns) of training rows to sums (columns), in the order of the rows. */
+void weights_add(double *sums, const real *w, size_t rows, size_t columns);
+/* ERR_RANGE: the training rows have no weight at all for a target. */
+int weights_check(const double *sums, size_t columns, struct err *e);
+/* Divides each column of w (rows, columns) by its mean over the training rows. */
+void weights_level(real *w, size_t rows, size_t columns, const double *sums, size_t training_rows);
 
 #endif

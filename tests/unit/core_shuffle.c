@@ -1,6 +1,8 @@
 /* core_shuffle.c - the order of an epoch and the rows that are held out. */
+#include <math.h>
 #include <string.h>
 
+#include "core/rng.h"
 #include "core/train.h"
 #include "tests/unit/engine.h"
 #include "tests/unit/suite.h"
@@ -231,6 +233,62 @@ START_TEST(classes_too_many_or_too_small)
 }
 END_TEST
 
+static size_t held_by_chance(size_t rows, double split)
+{
+	static uint8_t use[1000];
+	struct err e;
+
+	OK(train_split(use, rows, split, NULL, 0, 1, &e), e);
+	return held_out(use, rows);
+}
+
+/* By value, then by row. */
+static const double *sorted_values;
+
+static int by_value(const void *one, const void *other)
+{
+	uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+
+	if (sorted_values[a] != sorted_values[b]) return sorted_values[a] < sorted_values[b] ? -1 : 1;
+	return a < b ? -1 : 1;
+}
+
+/* Held against a sort: values of all sizes and signs, many of them equal, both zeros among them. */
+START_TEST(the_last_rows_in_the_order_of_values)
+{
+	static const double splits[] = { 0.001, 0.1, 0.3, 0.5, 0.99 };
+	const struct rng_key key = { .seed = 4, .stream = RNG_TEST };
+	static double values[1000];
+	static uint32_t order[1000];
+	static uint8_t use[1000];
+	struct err e;
+
+	for (size_t i = 0; i < 1000; i++) {
+		double x = rng_normal(&key, 2 * i);
+
+		values[i] = i % 3 == 0 ? round(2 * x) : x * pow(10, round(20 * rng_normal(&key, 2 * i + 1)));
+	}
+	values[7] = -0.0;
+	values[8] = 0.0;
+	sorted_values = values;
+	for (size_t rows = 2; rows <= 1000; rows = rows * 3 + 1)
+		for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
+			for (size_t i = 0; i < rows; i++)
+				order[i] = (uint32_t)i;
+			qsort(order, rows, sizeof *order, by_value);
+			OK(train_split_last(use, rows, splits[s], values, &e), e);
+			for (size_t i = 0; i < rows; i++)
+				ck_assert_int_eq(use[order[i]], i < rows - held_out(use, rows));
+			ck_assert_uint_ge(held_out(use, rows), 1);
+			ck_assert_uint_eq(held_out(use, rows), held_by_chance(rows, splits[s]));
+		}
+	values[1] = NAN;
+	ck_assert_int_eq(train_split_last(use, 3, 0.5, values, &e), ERR_RANGE);
+	ck_assert_int_eq(train_split_last(use, 1, 0.5, values, &e), ERR_RANGE);
+	ck_assert_int_eq(train_split_last(use, 3, 1, values, &e), ERR_RANGE);
+}
+END_TEST
+
 START_TEST(splits_that_cannot_be)
 {
 	uint32_t classes[3] = { 0, 1, 2 };
@@ -249,8 +307,8 @@ int main(void)
 	const TTest *const tests[] = { every_row_comes_once, orders_follow_seed_and_epoch,
 		small_orders_are_fair, a_window_holds_whole_blocks, blocks_may_be_small,
 		wide_rows_make_small_blocks, a_split_holds_out_its_share, another_seed_is_another_split,
-		classes_are_held_out_in_proportion, classes_too_many_or_too_small, splits_that_cannot_be,
-		NULL };
+		classes_are_held_out_in_proportion, classes_too_many_or_too_small,
+		the_last_rows_in_the_order_of_values, splits_that_cannot_be, NULL };
 
 	return suite_main("core_shuffle", tests, 30);
 }

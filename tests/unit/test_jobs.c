@@ -31,8 +31,8 @@ static void keep_line(void *self, const char *sentence)
 
 static void start(unsigned workers, size_t memory_bytes)
 {
-	const struct jobs_config config = { store, registry, any_engine(), workers, memory_bytes, keep_line,
-		NULL };
+	const struct jobs_config config = { store, registry, any_engine(), workers, memory_bytes,
+		workshop_database(), keep_line, NULL };
 
 	OK(jobs_start(&jobs, &config, &e));
 }
@@ -384,14 +384,14 @@ END_TEST
 static size_t bytes_of_a_job(void)
 {
 	const atomic_int stop = 0;
-	const struct training_needs needs = { store, any_engine(), &stop };
+	const struct training_needs needs = { store, any_engine(), &stop, SIZE_MAX, workshop_database() };
 	struct training *training;
 	struct store_job job = look(put_job(store, "m", "d", LONG, -1000));
 	enum job_state state;
 	size_t bytes;
 
 	OK(training_new(&training, &needs, &job, &e));
-	bytes = training_size(training);
+	bytes = training_size(training)->bytes;
 	training_free(training);
 	OK(store->job_cancel(store, job.id, &state, &e));
 	store_job_clear(&job);

@@ -47,7 +47,7 @@ static struct train_request resolves(const char *fields, uint64_t rows, unsigned
 	snprintf(text, sizeof text, "{\"dataset\":\"d\"%s%s}", *fields ? "," : "", fields);
 	r = reads(text);
 	ck_assert_msg(!faults.count, "%s: %s", text, faults.items[0].detail);
-	train_request_resolve(&r, rows, threads, &faults);
+	train_request_resolve(&r, rows, true, threads, &faults);
 	if (!r.loss) {
 		r.loss = loss_find("mse");
 		params_fallback(r.loss->params, r.loss_params);
@@ -103,7 +103,14 @@ START_TEST(every_field_is_kept)
 				"{\"name\":\"polynomial\",\"warmup\":0,\"power\":1,\"end_factor\":0}" },
 		{ "\"schedule\":{\"name\":\"multistep\",\"milestones\":[30,40.5],\"gamma\":0.25}", "schedule",
 				"{\"name\":\"multistep\",\"warmup\":0,\"gamma\":0.25,\"milestones\":[30,40.5]}" },
-		{ "\"validation\":{\"split\":0.25}", "validation", "{\"split\":0.25}" },
+		{ "\"validation\":{\"split\":0.25}", "validation", "{\"split\":0.25,\"stratify\":true}" },
+		{ "\"validation\":{\"split\":0.25,\"stratify\":false}", "validation",
+				"{\"split\":0.25,\"stratify\":false}" },
+		{ "\"validation\":{\"split\":0.25,\"order_by\":\"day\"}", "validation",
+				"{\"split\":0.25,\"stratify\":false,\"order_by\":\"day\"}" },
+		{ "\"validation\":{\"dataset\":\"later\"}", "validation", "{\"dataset\":\"later\"}" },
+		{ "\"validation\":{\"column\":\"fold\",\"value\":3}", "validation",
+				"{\"column\":\"fold\",\"value\":3}" },
 		{ "\"validation\":null", "validation", "null" },
 		{ "\"from\":\"latest\"", "from", "\"latest\"" },
 		{ "\"from\":\"12\"", "from", "\"12\"" },
@@ -155,7 +162,7 @@ START_TEST(what_is_chosen)
 		/* few rows: all are trained on; many: a tenth says when to stop */
 		{ 20000, "validation", "null" },
 		{ 20000, "early_stopping", "null" },
-		{ 20001, "validation", "{\"split\":0.1}" },
+		{ 20001, "validation", "{\"split\":0.1,\"stratify\":true}" },
 		{ 20001, "early_stopping",
 				"{\"monitor\":\"val_loss\",\"patience\":20,\"min_delta\":0,\"restore_best\":true}" },
 	};
@@ -170,7 +177,7 @@ START_TEST(what_is_chosen)
 	r = resolves("\"validation\":null", 50000, 4); /* off is off */
 	ck_assert_str_eq(shown(&r, "early_stopping"), "null");
 	r = resolves("\"early_stopping\":null", 50000, 4);
-	ck_assert_str_eq(shown(&r, "validation"), "{\"split\":0.1}");
+	ck_assert_str_eq(shown(&r, "validation"), "{\"split\":0.1,\"stratify\":true}");
 	r = resolves("\"early_stopping\":{}", 500, 4); /* nothing held out: looks at the loss */
 	ck_assert_str_eq(r.monitor, "loss");
 	ck_assert(r.core.monitor_training);
@@ -260,6 +267,31 @@ START_TEST(every_fault)
 		{ "{\"dataset\":\"d\",\"validation\":{}}", ERR_MISSING_FIELD, "/validation" },
 		{ "{\"dataset\":\"d\",\"validation\":{\"split\":0}}", ERR_RANGE, "/validation/split" },
 		{ "{\"dataset\":\"d\",\"validation\":{\"split\":0.91}}", ERR_RANGE, "/validation/split" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"fold\":1,\"split\":0.1}}", ERR_UNKNOWN_FIELD,
+				"/validation/fold" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"split\":0.1,\"dataset\":\"e\"}}", ERR_INVALID,
+				"/validation" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"dataset\":\"e\",\"column\":\"f\",\"value\":1}}",
+				ERR_INVALID, "/validation" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"column\":\"f\"}}", ERR_MISSING_FIELD, "/validation" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"value\":1}}", ERR_MISSING_FIELD, "/validation" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"split\":0.1,\"value\":1}}", ERR_INVALID,
+				"/validation/value" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"column\":\"f\",\"value\":null}}", ERR_INVALID,
+				"/validation/value" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"column\":\"f\",\"value\":[1]}}", ERR_INVALID,
+				"/validation/value" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"column\":1,\"value\":1}}", ERR_INVALID,
+				"/validation/column" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"dataset\":\"e\",\"stratify\":true}}", ERR_INVALID,
+				"/validation/stratify" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"dataset\":\"e\",\"order_by\":\"f\"}}", ERR_INVALID,
+				"/validation/order_by" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"split\":0.1,\"stratify\":1}}", ERR_INVALID,
+				"/validation/stratify" },
+		{ "{\"dataset\":\"d\",\"validation\":{\"split\":0.1,\"stratify\":true,\"order_by\":\"f\"}}",
+				ERR_INVALID, "/validation/stratify" },
+		{ "{\"dataset\":\"d\",\"warnings\":[]}", ERR_UNKNOWN_FIELD, "/warnings" },
 		{ "{\"dataset\":\"d\",\"early_stopping\":true}", ERR_INVALID, "/early_stopping" },
 		{ "{\"dataset\":\"d\",\"early_stopping\":{\"patience\":0}}", ERR_RANGE,
 				"/early_stopping/patience" },
@@ -317,6 +349,63 @@ START_TEST(faults_that_the_data_show)
 }
 END_TEST
 
+START_TEST(classes_are_needed_to_stratify)
+{
+	struct train_request r =
+			reads("{\"dataset\":\"d\",\"validation\":{\"split\":0.2,\"stratify\":true}}");
+
+	train_request_resolve(&r, 100, false, 1, &faults);
+	ck_assert_uint_eq(faults.count, 1);
+	ck_assert_str_eq(faults.items[0].pointer, "/validation/stratify");
+	r = reads("{\"dataset\":\"d\",\"validation\":{\"split\":0.2}}");
+	train_request_resolve(&r, 100, false, 1, &faults);
+	ck_assert_uint_eq(faults.count, 0);
+	ck_assert(!r.validation.stratify);
+}
+END_TEST
+
+/* What a value is in a column of each type. */
+START_TEST(values_of_columns)
+{
+	static const struct {
+		const char *json;
+		enum column_type type;
+		double number;    /* NAN: none */
+		const char *text; /* NULL: none */
+	} cases[] = {
+		{ "3", TYPE_NUMBER, 3, NULL },
+		{ "0.5", TYPE_NUMBER, 0.5, NULL },
+		{ "\"3\"", TYPE_NUMBER, NAN, NULL },
+		{ "true", TYPE_NUMBER, NAN, NULL },
+		{ "3", TYPE_CATEGORY, NAN, "3" },
+		{ "0.5", TYPE_CATEGORY, NAN, "0.5" },
+		{ "\"3\"", TYPE_CATEGORY, NAN, "3" },
+		{ "true", TYPE_CATEGORY, NAN, "true" },
+		{ "\"Yes\"", TYPE_BOOLEAN, NAN, "true" },
+		{ "0", TYPE_BOOLEAN, NAN, "false" },
+		{ "false", TYPE_BOOLEAN, NAN, "false" },
+		{ "\"maybe\"", TYPE_BOOLEAN, NAN, NULL },
+		{ "\"1970-01-02\"", TYPE_DATE, 86400, NULL },
+		{ "\"yesterday\"", TYPE_DATE, NAN, NULL },
+		{ "86400", TYPE_DATE, NAN, NULL },
+		{ "1", TYPE_IGNORE, NAN, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *value = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
+		struct train_value found;
+		bool fits = train_value_read(value, cases[i].type, &found);
+
+		ck_assert_msg(fits == (cases[i].text || !isnan(cases[i].number)), "%s", cases[i].json);
+		ck_assert_int_eq(found.numeric, cases[i].type == TYPE_NUMBER || cases[i].type == TYPE_DATE);
+		if (!isnan(cases[i].number)) ck_assert_double_eq(found.number, cases[i].number);
+		if (cases[i].text) ck_assert_uint_eq(found.length, strlen(cases[i].text));
+		if (cases[i].text) ck_assert_mem_eq(found.text, cases[i].text, found.length);
+		json_decref(value);
+	}
+}
+END_TEST
+
 START_TEST(training_rows)
 {
 	static const struct {
@@ -326,7 +415,7 @@ START_TEST(training_rows)
 		{ 0.9, 2, 1 }, { 0.5, 1, 1 }, { 0.1, 4000000000u, 3600000000u } };
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct train_request r = { .split = cases[i].split };
+		struct train_request r = { .validation.split = cases[i].split };
 
 		ck_assert_uint_eq(train_request_rows(&r, cases[i].rows), cases[i].training);
 	}
@@ -348,7 +437,15 @@ static void same_request(const struct train_request *a, const struct train_reque
 	ck_assert_mem_eq(a->core.optimizer_params, b->core.optimizer_params, sizeof a->core.optimizer_params);
 	ck_assert_ptr_eq(a->loss, b->loss);
 	ck_assert_mem_eq(a->loss_params, b->loss_params, sizeof a->loss_params);
-	ck_assert_double_eq(a->split, b->split);
+	ck_assert_double_eq(a->validation.split, b->validation.split);
+	ck_assert_int_eq(a->validation.stratify, b->validation.stratify);
+	ck_assert_str_eq(a->validation.order_by ? a->validation.order_by : "",
+			b->validation.order_by ? b->validation.order_by : "");
+	ck_assert_str_eq(a->validation.dataset ? a->validation.dataset : "",
+			b->validation.dataset ? b->validation.dataset : "");
+	ck_assert_str_eq(a->validation.column ? a->validation.column : "",
+			b->validation.column ? b->validation.column : "");
+	ck_assert(!a->validation.column || json_equal(a->validation.value, b->validation.value));
 	ck_assert_int_eq(a->stopping, b->stopping);
 	ck_assert_uint_eq(a->core.patience, b->core.patience);
 	ck_assert_double_eq(a->core.min_delta, b->core.min_delta);
@@ -365,7 +462,12 @@ START_TEST(the_config_reads_back)
 		/* was stopped by val_loss: the worker did not look at the monitor */
 		"\"validation\":{\"split\":0.1},\"early_stopping\":{\"monitor\":\"loss\",\"patience\":4}",
 		"\"validation\":{\"split\":0.3},\"early_stopping\":{\"min_delta\":0.125,\"restore_best\":false}",
-		"\"early_stopping\":{}", "\"loss\":\"cross_entropy\"",
+		"\"validation\":{\"split\":0.3,\"stratify\":false}",
+		"\"validation\":{\"split\":0.3,\"order_by\":\"day\"}",
+		"\"validation\":{\"dataset\":\"later\"}",
+		"\"validation\":{\"column\":\"fold\",\"value\":\"a b\"}",
+		"\"validation\":{\"column\":\"fold\",\"value\":2.5}", "\"early_stopping\":{}",
+		"\"loss\":\"cross_entropy\"",
 		"\"schedule\":{\"name\":\"multistep\",\"milestones\":[1,2,3,4,5],\"warmup\":0.5}",
 		"\"schedule\":\"reduce_on_plateau\"" };
 	static const uint64_t rows[] = { 4, 100, 100000 };
@@ -391,7 +493,7 @@ START_TEST(the_config_of_inline_data)
 
 	ck_assert_uint_eq(faults.count, 0);
 	ck_assert_ptr_null(r.dataset);
-	train_request_resolve(&r, 4, 1, &faults);
+	train_request_resolve(&r, 4, false, 1, &faults);
 	ck_assert_str_eq(shown(&r, "dataset"), "null");
 	train_request_read(keep(train_request_document(&r)), true, &again, &faults);
 	ck_assert_uint_eq(faults.count, 0);
@@ -402,8 +504,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { every_field_is_kept, what_is_chosen, the_learning_rate, every_fault,
-		faults_that_the_data_show, training_rows, the_config_reads_back, the_config_of_inline_data,
-		NULL };
+		faults_that_the_data_show, training_rows, classes_are_needed_to_stratify, values_of_columns,
+		the_config_reads_back, the_config_of_inline_data, NULL };
 
 	return suite_main("train_request", tests, 10);
 }

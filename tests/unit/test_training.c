@@ -3,63 +3,7 @@
  */
 #include <math.h>
 
-#include "tests/unit/workshop.h"
-
-static struct store *store;
-static atomic_int stop;
-
-/* A training under way and what came of it. */
-struct trained {
-	struct training *training;
-	struct train_result result;
-	uint64_t epochs;
-	unsigned char *bytes; /* of its model */
-	size_t size;
-	struct model *model;
-};
-
-static void count_epoch(void *self, const struct train_point *point)
-{
-	ck_assert_uint_eq(point->epoch, ++((struct trained *)self)->epochs);
-}
-
-static int make(struct trained *t, const char *model, const char *dataset, const char *fields)
-{
-	const struct training_needs needs = { store, any_engine(), &stop };
-	struct store_job job;
-	int rc;
-
-	*t = (struct trained){ 0 };
-	OK(store->job_get(store, put_job(store, model, dataset, fields, 0), &job, &e));
-	rc = training_new(&t->training, &needs, &job, &e);
-	store_job_clear(&job);
-	return rc;
-}
-
-static struct trained train(const char *model, const char *dataset, const char *fields)
-{
-	struct trained t;
-	struct training_watch watch = { .self = &t, .epoch = count_epoch };
-
-	OK(make(&t, model, dataset, fields));
-	OK(training_load(t.training, &e));
-	OK(training_run(t.training, &watch, &t.result, &e));
-	OK(training_write(t.training, &t.bytes, &t.size, &e));
-	OK(model_read(&t.model, t.bytes, t.size, &e));
-	return t;
-}
-
-static void clear(struct trained *t)
-{
-	training_free(t->training);
-	model_free(t->model);
-	free(t->bytes);
-}
-
-static bool same_model(const struct trained *a, const struct trained *b)
-{
-	return a->size == b->size && !memcmp(a->bytes, b->bytes, a->size);
-}
+#include "tests/unit/trained.h"
 
 /* x, z and y of a row: normal numbers, and a plane with a little noise. */
 #define PLANE_ROWS 60
@@ -406,13 +350,13 @@ START_TEST(sizes_before_anything_is_read)
 	definition_read(document, false, &d, &faults);
 	definition_finish(&d, 0, &faults);
 	OK(faults_result(&faults, &e));
-	small = training_bytes(&d, &request, 1000);
-	large = training_bytes(&d, &request, 100000);
+	small = training_bytes(&d, &request, 1000, SIZE_MAX).bytes;
+	large = training_bytes(&d, &request, 100000, SIZE_MAX).bytes;
 	ck_assert_uint_gt(small, 1000 * 101 * sizeof(real));
 	ck_assert_uint_gt(large, 100000 * 101 * sizeof(real));
 	ck_assert_uint_lt(large, 2 * 100000 * 101 * sizeof(real));
-	ck_assert_uint_eq(training_bytes(&d, &request, UINT64_MAX), SIZE_MAX);
-	ck_assert_uint_eq(training_bytes(&d, &request, 1ull << 33), SIZE_MAX);
+	ck_assert_uint_eq(training_bytes(&d, &request, UINT64_MAX, SIZE_MAX).bytes, SIZE_MAX);
+	ck_assert_uint_eq(training_bytes(&d, &request, 1ull << 33, SIZE_MAX).bytes, SIZE_MAX);
 	definition_clear(&d);
 	json_decref(document);
 }

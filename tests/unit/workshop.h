@@ -51,13 +51,19 @@ static inline void remove_folder(void)
 	nftw(workshop_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline struct store *open_store(void)
+static inline const char *workshop_database(void)
 {
-	char path[80];
-	struct store *store;
+	static char path[80];
 
 	snprintf(path, sizeof path, "%s/db", workshop_folder);
-	OK(store_open_sqlite(&store, path, &e));
+	return path;
+}
+
+static inline struct store *open_store(void)
+{
+	struct store *store;
+
+	OK(store_open_sqlite(&store, workshop_database(), &e));
 	return store;
 }
 
@@ -172,8 +178,9 @@ static inline void put_model(struct store *store, const char *name, const char *
 	definition_clear(&d);
 }
 
-/* The loss of a stored model, which a request that names none takes. */
-static inline void take_loss(struct store *store, const char *model, struct train_request *request)
+/* Completes a request as :train does; without a loss it takes that of the stored model. */
+static inline void resolve_request(struct store *store, const char *model, uint64_t rows,
+		struct train_request *request, struct faults *wrong)
 {
 	struct store_model stored;
 	struct definition d;
@@ -183,8 +190,10 @@ static inline void take_loss(struct store *store, const char *model, struct trai
 	OK(store->model_get(store, model, &stored, &e));
 	OK(json_read_stored(stored.definition, &document, &e));
 	definition_read(document, true, &d, &faults);
-	request->loss = d.loss;
-	memcpy(request->loss_params, d.loss_params, sizeof d.loss_params);
+	definition_finish(&d, 0, &faults);
+	if (!request->loss) memcpy(request->loss_params, d.loss_params, sizeof d.loss_params);
+	if (!request->loss) request->loss = d.loss;
+	train_request_resolve(request, rows, definition_classifies(&d), WORKSHOP_THREADS, wrong);
 	definition_clear(&d);
 	json_decref(document);
 	store_model_clear(&stored);
@@ -195,7 +204,7 @@ static inline int64_t put_job(
 		struct store *store, const char *model, const char *dataset, const char *fields, int priority)
 {
 	struct train_request request;
-	struct store_revision revision;
+	struct store_revision revision, held = { 0 };
 	struct faults faults = { 0 };
 	json_t *document, *config;
 	char *text = NULL;
@@ -205,8 +214,8 @@ static inline int64_t put_job(
 	OK(json_read(text, strlen(text), &document, &e));
 	OK(store->dataset_get(store, dataset, &revision, &e));
 	train_request_read(document, false, &request, &faults);
-	if (!request.loss) take_loss(store, model, &request);
-	train_request_resolve(&request, revision.rows, WORKSHOP_THREADS, &faults);
+	if (request.validation.dataset) OK(store->dataset_get(store, request.validation.dataset, &held, &e));
+	resolve_request(store, model, revision.rows, &request, &faults);
 	OK(faults_result(&faults, &e));
 	config = train_request_document(&request);
 	free(text);
@@ -219,12 +228,14 @@ static inline int64_t put_job(
 					.note = "",
 					.priority = priority,
 					.revision = revision.id,
+					.validation_revision = held.id,
 					.epochs = request.core.epochs },
 			&id, &e));
 	free(text);
 	json_decref(config);
 	json_decref(document);
 	store_revision_clear(&revision);
+	store_revision_clear(&held);
 	return id;
 }
 
