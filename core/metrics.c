@@ -2,10 +2,10 @@
  *
  * Ratios are worked out when asked for; while batches come in there are only sums.
  */
-#include "core/metrics.h"
-
 #include <math.h>
 #include <stdlib.h>
+
+#include "core/metrics_classes.h"
 
 #include "core/size.h"
 
@@ -15,8 +15,7 @@ struct confusion {
 	uint64_t counts[]; /* (K,K), then their sums: true of a class (K), taken for it (K) */
 };
 
-/* The first of the largest; a NaN is passed over. */
-static size_t largest(const real *row, size_t n)
+size_t metrics_largest(const real *row, size_t n)
 {
 	size_t best = 0;
 
@@ -49,7 +48,8 @@ void confusion_add(struct confusion *c, const real *scores, const real *targets,
 	size_t k = c->classes;
 
 	for (size_t b = 0; b < rows; b++) {
-		size_t truth = largest(targets + b * k, k), predicted = largest(scores + b * k, k);
+		size_t truth = metrics_largest(targets + b * k, k),
+		       predicted = metrics_largest(scores + b * k, k);
 
 		c->counts[truth * k + predicted]++;
 		c->counts[k * k + truth]++;
@@ -140,6 +140,7 @@ size_t metrics_hits(const real *scores, const real *targets, size_t rows, size_t
 	size_t hits = 0;
 
 	for (size_t b = 0; b < rows; b++)
-		hits += largest(scores + b * classes, classes) == largest(targets + b * classes, classes);
+		hits += metrics_largest(scores + b * classes, classes) ==
+			metrics_largest(targets + b * classes, classes);
 	return hits;
 }

@@ -49,6 +49,23 @@ struct class_counts confusion_counts(const struct confusion *c, size_t k);
 /* How many rows have their largest score where the target has its 1 (the first of equals counts). */
 size_t metrics_hits(const real *scores, const real *targets, size_t rows, size_t classes);
 
+/* ---- is it as often right as it says? ---- */
+
+#define CALIBRATION_BINS 15
+
+/* Rows by the confidence of the class that was taken: bin i has those in (i/15, (i+1)/15]. Zeroed is empty. Guo, Pleiss,
+ * Sun, Weinberger: On calibration of modern neural networks, ICML 2017, section 2. */
+struct calibration {
+	struct calibration_bin {
+		uint64_t rows, right;
+		double confidence_sum;
+	} bins[CALIBRATION_BINS];
+	uint64_t rows;
+};
+void calibration_add(struct calibration *c, double confidence, bool right); /* a NaN is passed over */
+/* The expected calibration error: sum over bins of rows / all rows * |share of right ones - mean confidence|. */
+double calibration_error(const struct calibration *c);
+
 /* ---- everything about one category ---- */
 
 struct classification;
@@ -67,6 +84,11 @@ int classification_add(struct classification *c, const real *scores, const real 
 int classification_end(struct classification *c, struct err *e);
 const struct confusion *classification_confusion(const struct classification *c); /* borrowed */
 size_t classification_top_k(const struct classification *c);
+/* Of the scores as confidences; NULL where they are no probabilities. Borrowed. */
+const struct calibration *classification_calibration(const struct classification *c);
+/* After classification_end: see ranking_curves. */
+bool classification_curves(
+		struct classification *c, size_t k, struct ranking_curve *roc, struct ranking_curve *pr);
 /* By how much roc_auc and pr_auc of any class may be off at most; 0 while they are exact (metrics_rank.h). */
 void classification_slack(const struct classification *c, double *roc, double *pr);
 

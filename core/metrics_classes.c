@@ -88,6 +88,14 @@ static double row_log_loss(const real *scores, size_t classes, size_t truth)
 	return log(sum) - log(probability(scores[truth]));
 }
 
+static void judge_probabilities(struct classification *c, const real *row, size_t truth)
+{
+	size_t taken = metrics_largest(row, c->classes);
+
+	c->log_loss_sum += row_log_loss(row, c->classes, truth);
+	calibration_add(&c->calibration, (double)row[taken], taken == truth);
+}
+
 int classification_add(
 		struct classification *c, const real *scores, const real *targets, size_t rows, struct err *e)
 {
@@ -104,7 +112,7 @@ int classification_add(
 
 			truth[i] = (uint32_t)class_of(targets + (from + i) * c->classes, c->classes);
 			c->top_hits += among_first(c, row, truth[i]);
-			if (c->probabilities) c->log_loss_sum += row_log_loss(row, c->classes, truth[i]);
+			if (c->probabilities) judge_probabilities(c, row, truth[i]);
 		}
 		rc = ranking_add(c->ranking, chunk, truth, n, e);
 	}
@@ -124,6 +132,17 @@ const struct confusion *classification_confusion(const struct classification *c)
 size_t classification_top_k(const struct classification *c)
 {
 	return c->top_k;
+}
+
+const struct calibration *classification_calibration(const struct classification *c)
+{
+	return c->probabilities ? &c->calibration : NULL;
+}
+
+bool classification_curves(
+		struct classification *c, size_t k, struct ranking_curve *roc, struct ranking_curve *pr)
+{
+	return ranking_curves(c->ranking, k, roc, pr);
 }
 
 void classification_slack(const struct classification *c, double *roc, double *pr)

@@ -1,4 +1,4 @@
-/* metrics_classes.h - what a classification holds, for metrics_classes.c and metrics_table.c alone. */
+/* metrics_classes.h - what a classification holds, for core/metrics*.c alone. */
 #ifndef DESCENT_METRICS_CLASSES_H
 #define DESCENT_METRICS_CLASSES_H
 
@@ -12,6 +12,10 @@ struct classification {
 	struct ranking *ranking;
 	uint64_t top_hits; /* rows whose class is among the top_k with the highest scores */
 	double log_loss_sum;
+	struct calibration calibration; /* of probabilities */
 };
+
+/* The first of the largest; a NaN is passed over, and 0 where there is nothing else. */
+size_t metrics_largest(const real *row, size_t n);
 
 #endif

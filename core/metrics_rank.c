@@ -1,4 +1,5 @@
-/* metrics_rank.c - areas under the ROC and the precision-recall curve. See metrics_rank.h.
+/* metrics_rank.c - areas under the ROC and the precision-recall curve. See metrics_rank.h; the curves themselves are
+ * metrics_curve.c's.
  *
  * A score is kept as a key: a whole number in the order of the floats. At the end, for each class, the keys of its own
  * rows and those of the others are sorted apart and walked together from the highest down; equal keys are one step of
@@ -8,43 +9,17 @@
 #include "core/metrics_rank.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/metrics_walk.h"
 #include "core/size.h"
 
-#define KEY_NAN      UINT32_MAX /* above that of infinity */
-#define ROWS_FIRST   1024       /* room for so many rows at first */
-#define SCORES_A_BIN 4          /* scores kept for each bin there may be */
+#define ROWS_FIRST   1024 /* room for so many rows at first */
+#define SCORES_A_BIN 4    /* scores kept for each bin there may be */
 #define BINS_FEWEST  64
 #define DIGIT_BITS   11 /* of a pass of sorting */
 #define DIGITS       (1u << DIGIT_BITS)
-#define SIGN_BIT     (1u << 31)
-
-/* A step of the curve: rows with keys in [low, high]. */
-struct step {
-	uint32_t low, high;
-	uint64_t own, other; /* rows of the class, and not */
-};
-
-struct bins {
-	struct step *steps; /* from the highest down; NULL while scores are kept as they are */
-	size_t count;
-	uint64_t own, other; /* rows in all of them */
-	bool nan;            /* a score was one */
-};
-
-struct ranking {
-	size_t classes, rows_max, bins_max;
-	size_t rows, room;
-	uint32_t *keys;             /* (room, K) */
-	uint32_t *truth;            /* (room) */
-	uint32_t *scratch;          /* (2, room), while a class is walked */
-	struct step *spare;         /* (bins_max), while steps are packed */
-	struct bins *bins;          /* (K) */
-	struct ranking_area *areas; /* (K) */
-};
 
 /* ---- keys ---- */
 
@@ -56,6 +31,15 @@ static uint32_t key_of(real score)
 	if (isnan(value)) return KEY_NAN;
 	memcpy(&bits, &value, sizeof bits);
 	return bits & SIGN_BIT ? ~bits : bits | SIGN_BIT;
+}
+
+real ranking_score(uint32_t key)
+{
+	uint32_t bits = key & SIGN_BIT ? key & ~SIGN_BIT : ~key;
+	float value;
+
+	memcpy(&value, &bits, sizeof value);
+	return (real)value;
 }
 
 /* Radix sort, the lowest digit first (Knuth, The Art of Computer Programming 3, 5.2.5). The three passes end in
@@ -86,14 +70,7 @@ static void sort_keys(uint32_t *keys, uint32_t *other, size_t n)
 
 /* ---- walking ---- */
 
-struct walk {
-	const uint32_t *own, *other; /* ascending; the last of `owns` and `others` comes next */
-	size_t owns, others;         /* still to come */
-	const struct step *bin, *bins_end;
-};
-
-/* Sorts class k's keys and sets out. */
-static struct walk walk_begin(struct ranking *r, size_t k)
+struct walk walk_begin(struct ranking *r, size_t k)
 {
 	const struct bins *bins = &r->bins[k];
 	uint32_t *own = r->scratch, *other, *spare = r->scratch + r->room;
@@ -111,8 +88,7 @@ static struct walk walk_begin(struct ranking *r, size_t k)
 	return (struct walk){ own, other, owns, others, bins->steps, bins->steps + bins->count };
 }
 
-/* The next step down; false at the end. */
-static bool walk_next(struct walk *w, struct step *step)
+bool walk_next(struct walk *w, struct step *step)
 {
 	bool bin = w->bin < w->bins_end;
 	uint32_t top = 0;

@@ -10,6 +10,7 @@
 #ifndef DESCENT_METRICS_RANK_H
 #define DESCENT_METRICS_RANK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,5 +44,27 @@ int ranking_add(struct ranking *r, const real *scores, const uint32_t *truth, si
 int ranking_end(struct ranking *r, struct err *e);
 /* After ranking_end. */
 struct ranking_area ranking_area(const struct ranking *r, size_t k);
+
+/* ---- metrics_curve.c; after ranking_end ---- */
+
+#define RANKING_CURVE_MAX 200 /* points of a curve */
+
+/* What a threshold gives that goes down: rows with a score of at least that are taken for the class. */
+struct ranking_curve {
+	size_t count;
+	double threshold[RANKING_CURVE_MAX], x[RANKING_CURVE_MAX], y[RANKING_CURVE_MAX];
+};
+
+/* Of class k. roc: x is the share of the others that is taken for it, y that of its own; it begins at (0, 0) with an
+ * infinite threshold. pr: x is the recall (y of roc), y the precision. Every threshold is a point where there are few
+ * enough; else roc has points at even distances along itself, pr the first, the last, and the highest and lowest
+ * precision in each of even steps of the recall. False: there is none, as for ranking_area. */
+bool ranking_curves(struct ranking *r, size_t k, struct ranking_curve *roc, struct ranking_curve *pr);
+
+/* Of a ranking with one class, which is a mere collection of numbers: out[i] is what a share shares[i] of them lies below,
+ * between two neighbours in proportion (Hyndman, Fan: Sample quantiles in statistical packages, 1996, definition 7). NaN
+ * without numbers. n <= RANKING_QUANTILES_MAX. */
+#define RANKING_QUANTILES_MAX 16
+void ranking_quantiles(struct ranking *r, const double *shares, size_t n, double *out);
 
 #endif

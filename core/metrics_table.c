@@ -30,6 +30,11 @@ static double log_loss(const struct classification *c)
 	return c->probabilities && rows_of(c) > 0 ? c->log_loss_sum / rows_of(c) : NAN;
 }
 
+static double of_calibration(const struct classification *c)
+{
+	return c->probabilities ? calibration_error(&c->calibration) : NAN;
+}
+
 static double matthews(const struct classification *c)
 {
 	return confusion_matthews(c->confusion);
@@ -186,6 +191,11 @@ static const struct metric metrics[] = {
 			.range = "[0, ∞)",
 			.source = "Good: Rational decisions, Journal of the Royal Statistical Society B 14, 1952",
 			.classes = log_loss },
+	{ .name = "calibration_error",
+			.formula = "sum over 15 bins of the highest score: rows in it / rows · |share of right ones - mean highest score|",
+			.range = "[0, 1]",
+			.source = "Naeini, Cooper, Hauskrecht, AAAI 2015; Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, ICML 2017",
+			.classes = of_calibration },
 	{ .name = "matthews",
 			.formula = "(c s - Σ p_k t_k) / sqrt((s² - Σ p_k²)(s² - Σ t_k²)), s rows, c right ones, p_k predicted and t_k true of class k",
 			.range = "[-1, 1]",

@@ -142,3 +142,16 @@ double rng_normal(const struct rng_key *key, uint64_t index)
 	angle = two_pi * open_unit(word_pair(words + 2));
 	return radius * (index % 2 ? sin(angle) : cos(angle));
 }
+
+void rng_permute(const struct rng_key *key, uint64_t first, uint32_t *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint32_t)i;
+	for (size_t i = n; i-- > 1;) {
+		size_t j = (size_t)rng_below(key, first + i, i + 1);
+		uint32_t turn = out[i];
+
+		out[i] = out[j];
+		out[j] = turn;
+	}
+}

@@ -20,6 +20,7 @@ enum rng_stream {
 	RNG_INPUT_NOISE,
 	RNG_INPUT_DROPOUT,
 	RNG_SAMPLE,
+	RNG_PERMUTE,
 };
 
 struct rng_key {
@@ -41,5 +42,8 @@ uint64_t rng_below(const struct rng_key *key, uint64_t index, uint64_t bound);
 double rng_uniform(const struct rng_key *key, uint64_t index);
 /* Normal with mean 0 and deviation 1 (Box and Muller, 1958). */
 double rng_normal(const struct rng_key *key, uint64_t index);
+
+/* out (n) becomes 0 … n-1 in random order (Fisher, Yates; Durstenfeld, CACM 7, 1964). Takes the indices from `first` on. */
+void rng_permute(const struct rng_key *key, uint64_t first, uint32_t *out, size_t n);
 
 #endif

@@ -3,7 +3,6 @@
  * Rows come in batches from either source, already encoded, and everything about them is summed batch by batch
  * (evaluate_judge.c); what scores must be kept for is bounded, and charged to the memory of documents first.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,11 +12,11 @@
 #include "server/api/inline.h"
 #include "server/api/predict.h"
 #include "server/codec/members.h"
-#include "server/codec/number.h"
 #include "server/jobs/source.h"
 
 #define ROW_BYTES_LEAST 4 /* of a row in a body, with its target more */
 #define MEMORY_SHARE    4 /* of the memory for documents, an evaluation keeps scores in one part of so many */
+#define SEED_MAX        0x1p53
 
 /* ---- rows that are stored ---- */
 
@@ -127,8 +126,8 @@ static int evaluate_inline(struct evaluation *v, struct request *rq, struct scan
 
 /* ---- the request ---- */
 
-enum { MEMBER_DATASET, MEMBER_DATA, MEMBER_TOP_K, MEMBERS };
-static const char *const members[] = { "dataset", "data", "top_k", NULL };
+enum { MEMBER_DATASET, MEMBER_DATA, MEMBER_TOP_K, MEMBER_CURVES, MEMBER_IMPORTANCE, MEMBER_SEED, MEMBERS };
+static const char *const members[] = { "dataset", "data", "top_k", "curves", "importance", "seed", NULL };
 
 static void read_body(struct scan_value body, struct scan_value said[MEMBERS], struct faults *faults)
 {
@@ -156,24 +155,36 @@ static size_t most_classes(const struct encoder *targets)
 	return most;
 }
 
-/* 0 when nothing is said. */
-static size_t read_top_k(struct scan_value said, const struct encoder *targets, struct faults *faults)
+/* What is for categories alone is a fault where there are none. */
+static void read_of_categories(const struct scan_value said[MEMBERS], const struct encoder *targets,
+		struct evaluation_wanted *wanted, struct faults *faults)
 {
+	static const char *const pointers[] = { [MEMBER_TOP_K] = "/top_k", [MEMBER_CURVES] = "/curves" };
 	size_t most = most_classes(targets);
-	double k;
+	uint64_t top_k = 0;
 
-	if (!said.at) return 0;
-	if (scan_kind(said) != '0' || !number_parse_double(said.at, (size_t)(said.end - said.at), &k) ||
-			k != floor(k))
-		faults_add(faults, ERR_INVALID, "/top_k", "must be a whole number");
-	else if (!most)
-		faults_add(faults, ERR_INVALID, "/top_k", "is for categories, and the model answers numbers");
-	else if (k < 1 || k > (double)most)
-		faults_add(faults, ERR_RANGE, "/top_k",
-				"must be at least 1 and at most %zu, the number of classes", most);
-	else
-		return (size_t)k;
-	return 0;
+	for (int i = MEMBER_TOP_K; !most && i <= MEMBER_CURVES; i++)
+		if (said[i].at)
+			faults_add(faults, ERR_INVALID, pointers[i],
+					"is for categories, and the model answers numbers");
+	if (!most) return;
+	member_whole(said[MEMBER_TOP_K], pointers[MEMBER_TOP_K], 1, (double)most, &top_k, faults);
+	wanted->top_k = (size_t)top_k;
+	wanted->curves = member_flag(said[MEMBER_CURVES], pointers[MEMBER_CURVES], faults);
+}
+
+static struct evaluation_wanted read_wanted(
+		const struct scan_value said[MEMBERS], const struct encoder *targets, struct faults *faults)
+{
+	struct evaluation_wanted wanted = { 0 };
+
+	read_of_categories(said, targets, &wanted, faults);
+	wanted.importance = member_flag(said[MEMBER_IMPORTANCE], "/importance", faults);
+	member_whole(said[MEMBER_SEED], "/seed", 0, SEED_MAX, &wanted.seed, faults);
+	if (said[MEMBER_SEED].at && !wanted.importance)
+		faults_add(faults, ERR_INVALID, "/seed",
+				"goes with \"importance\":true, whose permutations it draws");
+	return wanted;
 }
 
 static int evaluate_rows(struct evaluation *v, struct request *rq, const struct scan_value said[MEMBERS],
@@ -198,18 +209,20 @@ int evaluate(struct request *rq, struct reply *rp, struct err *e)
 	struct scan_value said[MEMBERS];
 	struct evaluation v = { 0 };
 	struct version *version = NULL;
+	struct evaluation_wanted wanted;
 	struct rows *reader = NULL;
 	struct scan_value body;
-	size_t top_k;
 	int rc;
 
 	if (!faults) return err_nomem(e);
 	if ((rc = scan_check(rq->body.data, rq->body.size, &body, e))) return rc;
 	if ((rc = predict_version(rq, &version, e))) return rc;
 	read_body(body, said, faults);
-	top_k = read_top_k(said[MEMBER_TOP_K], version_model(version)->targets, faults);
+	wanted = read_wanted(said, version_model(version)->targets, faults);
 	if ((rc = faults_result(faults, e))) goto out;
-	if ((rc = evaluation_begin(&v, version, top_k, app->documents_bytes_max / MEMORY_SHARE, e))) goto out;
+	if ((rc = evaluation_begin(&v, version, &wanted, app->documents_bytes_max / MEMORY_SHARE,
+			     &app->stopping, e)))
+		goto out;
 	if ((rc = evaluate_rows(&v, rq, said, &reader, faults, e))) goto out;
 	rc = evaluation_reply(&v, version_number(version), reader, rp, e);
 out:

@@ -11,8 +11,7 @@
 #include "server/codec/json.h"
 #include "server/codec/number.h"
 
-/* A member behind what an object has so far; `value` is taken over. */
-static void put_member(struct buffer *out, const char *name, json_t *value)
+void evaluation_put_member(struct buffer *out, const char *name, json_t *value)
 {
 	if (!out->size || out->data[out->size - 1] != '{') buffer_text(out, ",");
 	json_escape(out, name, strlen(name));
@@ -98,7 +97,7 @@ static void put_confusion(struct buffer *out, const struct judge *judge)
 	for (size_t i = 0; i < judge->column->values_count; i++)
 		json_append(labels, json_string(judge->column->values[i]));
 	buffer_text(out, ",\"confusion_matrix\":{");
-	put_member(out, "labels", labels);
+	evaluation_put_member(out, "labels", labels);
 	for (size_t i = 0; i < confusion_classes(counts); i++) {
 		buffer_text(out, i ? "," : ",\"counts\":[");
 		put_counts(out, counts, i);
@@ -115,8 +114,16 @@ static void put_classes(struct buffer *out, const struct judge *judge)
 	classes = json_array();
 	for (size_t k = 0; k < judge->column->values_count; k++)
 		json_append(classes, class_document(judge, k));
-	put_member(out, "per_class", classes);
+	evaluation_put_member(out, "per_class", classes);
 	put_confusion(out, judge);
+}
+
+/* What a target has beside its metrics, behind other members. */
+static void put_target(struct buffer *out, const struct evaluation *v, const struct judge *judge)
+{
+	put_classes(out, judge);
+	if (v->wanted.curves) curves_put(out, judge);
+	if (judge->residuals) evaluation_put_member(out, "residual_quantiles", residuals_document(judge));
 }
 
 /* ---- of numbers ---- */
@@ -138,6 +145,7 @@ static json_t *outputs_document(const struct evaluation *v)
 
 		json_put(one, "output", json_string(v->judges[i].column->name));
 		put_number_metrics(one, &v->numbers[i], 1);
+		json_put(one, "residual_quantiles", residuals_document(&v->judges[i]));
 		json_append(out, one);
 	}
 	return out;
@@ -167,8 +175,8 @@ static void put_outputs(struct buffer *out, const struct evaluation *v)
 		if (i) buffer_text(out, ",");
 		json_escape(out, judge->column->name, strlen(judge->column->name));
 		buffer_text(out, ":{");
-		put_member(out, "metrics", metrics_document(v, judge));
-		put_classes(out, judge);
+		evaluation_put_member(out, "metrics", metrics_document(v, judge));
+		put_target(out, v, judge);
 		buffer_text(out, "}");
 	}
 	buffer_text(out, "}");
@@ -201,8 +209,12 @@ static void put_warnings(struct buffer *out, const struct evaluation *v, const s
 						(unsigned long long)v->rows));
 	for (size_t i = 0; i < v->count; i++)
 		warn_slack(warnings, &v->judges[i]);
+	if (v->importance && importance_block(v->importance))
+		json_append(warnings,
+				json_sprintf("for importance, columns were permuted within blocks of %zu rows; if the rows are in an order, it is too low",
+						importance_block(v->importance)));
 	if (json_array_size(warnings))
-		put_member(out, "warnings", warnings);
+		evaluation_put_member(out, "warnings", warnings);
 	else
 		json_decref(warnings);
 }
@@ -223,8 +235,13 @@ int evaluation_reply(struct evaluation *v, uint64_t version, const struct rows *
 	int rc;
 
 	if (!v->rows) return err_set(e, ERR_INVALID, "there are no rows with a target to evaluate");
-	for (size_t i = 0; i < v->count; i++)
-		if (v->judges[i].classes && (rc = classification_end(v->judges[i].classes, e))) return rc;
+	for (size_t i = 0; i < v->count; i++) {
+		struct judge *judge = &v->judges[i];
+
+		if (judge->classes && (rc = classification_end(judge->classes, e))) return rc;
+		if (judge->residuals && (rc = ranking_end(judge->residuals, e))) return rc;
+	}
+	if (v->importance && (rc = importance_end(v, e))) return rc;
 	metrics = json_object();
 	json_put(metrics, "loss", json_number(v->loss_sum / (double)v->rows));
 	if (numbers)
@@ -232,12 +249,13 @@ int evaluation_reply(struct evaluation *v, uint64_t version, const struct rows *
 	else if (single)
 		put_category_metrics(metrics, v->judges[0].classes);
 	buffer_text(out, "{");
-	put_member(out, "metrics", metrics);
-	put_member(out, "rows", json_integer((json_int_t)v->rows));
-	if (single) put_classes(out, &v->judges[0]);
-	if (!single && numbers) put_member(out, "per_output", outputs_document(v));
+	evaluation_put_member(out, "metrics", metrics);
+	evaluation_put_member(out, "rows", json_integer((json_int_t)v->rows));
+	if (single) put_target(out, v, &v->judges[0]);
+	if (!single && numbers) evaluation_put_member(out, "per_output", outputs_document(v));
 	if (!single && !numbers) put_outputs(out, v);
-	put_member(out, "model_version", json_id((int64_t)version));
+	if (v->importance) evaluation_put_member(out, "importance", importance_document(v));
+	evaluation_put_member(out, "model_version", json_id((int64_t)version));
 	put_warnings(out, v, said);
 	buffer_text(out, "}");
 	return buffer_ok(out) ? 0 : err_nomem(e);

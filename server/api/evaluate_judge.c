@@ -12,6 +12,9 @@
 
 #define EVALUATE_CLASSES_MAX 2000 /* of a confusion matrix in an answer */
 
+/* Of two curves of three columns, as text. */
+#define CURVES_BYTES (2 * 3 * RANKING_CURVE_MAX * 14)
+
 /* Output activations whose scores are probabilities. */
 static const char *const probable[] = { "softmax", "sigmoid" };
 
@@ -50,17 +53,17 @@ static size_t scores_for(uint64_t memory_bytes, size_t targets)
 	return scores < RANKING_SCORES_MAX ? (size_t)scores : RANKING_SCORES_MAX;
 }
 
-static int judge_begin(
-		struct judge *judge, const struct evaluation *v, size_t at, size_t top_k, struct err *e)
+static int judge_begin(struct judge *judge, const struct evaluation *v, size_t at, struct err *e)
 {
 	const struct model *model = v->model;
-	size_t classes;
+	size_t classes, top_k = v->wanted.top_k;
 
 	judge->at = at;
 	judge->column = encoder_column(model->targets, at);
 	judge->head = head_of(model->net, judge->column);
 	classes = judge->column->width;
-	if (judge->column->kind == COLUMN_NUMBER) return 0;
+	if (encoder_is_numeric(judge->column->kind))
+		return ranking_new(&judge->residuals, 1, v->scores_max, e);
 	if (classes > EVALUATE_CLASSES_MAX)
 		return err_set(e, ERR_RANGE,
 				"a confusion matrix of %zu classes is more than an answer holds; %d are possible",
@@ -70,15 +73,18 @@ static int judge_begin(
 			has_probabilities(model->net, judge->head), v->scores_max, e);
 }
 
-int evaluation_begin(struct evaluation *v, struct version *version, size_t top_k, uint64_t memory_bytes,
-		struct err *e)
+int evaluation_begin(struct evaluation *v, struct version *version, const struct evaluation_wanted *wanted,
+		uint64_t memory_bytes, const atomic_bool *stopping, struct err *e)
 {
 	const struct model *model = version_model(version);
 	size_t outputs = encoder_width(model->targets),
 	       cut = encoder_columns(model->targets) > 1 ? outputs : 1;
 	int rc;
 
-	*v = (struct evaluation){ .model = model, .count = encoder_columns(model->targets) };
+	*v = (struct evaluation){ .model = model,
+		.wanted = *wanted,
+		.stopping = stopping,
+		.count = encoder_columns(model->targets) };
 	v->scores_max = scores_for(memory_bytes, v->count);
 	if ((rc = version_work(version, &v->work, e))) return rc;
 	v->y = calloc(v->work->rows, outputs * sizeof *v->y);
@@ -90,14 +96,18 @@ int evaluation_begin(struct evaluation *v, struct version *version, size_t top_k
 	if (!v->head_losses || !v->y || !v->own_scores || !v->own_y || !v->judges || !v->numbers)
 		return err_nomem(e);
 	for (size_t i = 0; i < v->count && !rc; i++)
-		rc = judge_begin(&v->judges[i], v, i, top_k, e);
+		rc = judge_begin(&v->judges[i], v, i, e);
+	if (!rc && wanted->importance) rc = importance_new(&v->importance, v, memory_bytes, e);
 	return rc;
 }
 
 void evaluation_end(struct evaluation *v)
 {
-	for (size_t i = 0; v->judges && i < v->count; i++)
+	for (size_t i = 0; v->judges && i < v->count; i++) {
 		classification_free(v->judges[i].classes);
+		ranking_free(v->judges[i].residuals);
+	}
+	importance_free(v->importance);
 	free(v->judges);
 	free(v->numbers);
 	free(v->y);
@@ -108,12 +118,18 @@ void evaluation_end(struct evaluation *v)
 
 size_t evaluation_bytes(const struct evaluation *v, uint64_t rows)
 {
-	size_t bytes = 0;
+	size_t bytes = v->importance ? importance_bytes(v->importance, v->model, rows) : 0;
 
-	for (size_t i = 0; i < v->count; i++)
-		if (v->judges[i].classes)
-			bytes = size_add(bytes, classification_bytes(v->judges[i].column->width,
-								v->scores_max, rows));
+	for (size_t i = 0; i < v->count; i++) {
+		size_t classes = v->judges[i].column->width;
+
+		if (!v->judges[i].classes) {
+			bytes = size_add(bytes, ranking_bytes(1, v->scores_max, rows));
+			continue;
+		}
+		bytes = size_add(bytes, classification_bytes(classes, v->scores_max, rows));
+		if (v->wanted.curves) bytes = size_add(bytes, size_mul(classes, CURVES_BYTES));
+	}
 	return bytes;
 }
 
@@ -143,15 +159,21 @@ static int judge_add(struct evaluation *v, const struct judge *judge, const floa
 {
 	const struct encoder *targets = v->model->targets;
 	size_t stride = encoder_width(targets), at = judge->column->first, width = judge->column->width;
+	int rc = 0;
 
 	if (judge->classes)
 		return classification_add(judge->classes,
 				cut_out(scores, stride, at, width, rows, v->own_scores),
 				cut_out(v->y, stride, at, width, rows, v->own_y), rows, e);
-	for (size_t i = 0; i < rows; i++, at += stride)
-		regression_add(&v->numbers[judge->at], encoder_number(targets, judge->at, (double)scores[at]),
-				number_target(targets, judge, v->y[at]));
-	return 0;
+	for (size_t i = 0; i < rows; i++, at += stride) {
+		double said = encoder_number(targets, judge->at, (double)scores[at]);
+		double truth = number_target(targets, judge, v->y[at]);
+		float residual = (float)(truth - said);
+
+		regression_add(&v->numbers[judge->at], said, truth);
+		if ((rc = ranking_add(judge->residuals, &residual, &(uint32_t){ 0 }, 1, e))) break;
+	}
+	return rc;
 }
 
 /* The loss of one head among several, without its weight: a sum over rows. */
@@ -192,5 +214,6 @@ int evaluation_add(struct evaluation *v, size_t rows, struct err *e)
 		v->nonfinite_rows += !row_is_finite(scores + i * outputs, outputs);
 	for (size_t i = 0; i < v->count && !rc; i++)
 		rc = judge_add(v, &v->judges[i], scores, rows, e);
+	if (!rc && v->importance) rc = importance_add(v, rows, e);
 	return rc;
 }

@@ -54,15 +54,7 @@ static void find_rows(struct asked *asked, struct faults *faults)
 		faults_add(faults, ERR_INVALID, "/signature_name", "must be a string");
 }
 
-static bool read_flag(struct scan_value said, const char *pointer, struct faults *faults)
-{
-	char kind = said.at ? scan_kind(said) : 'f';
-
-	if (kind != 't' && kind != 'f') faults_add(faults, ERR_INVALID, pointer, "must be true or false");
-	return kind == 't';
-}
-
-/* A name that is none of `count`: the fault, with the one that was probably meant. */
+/* A name that is none of names: the fault, with the one that was probably meant. */
 static void unknown_name(const char *pointer, const char *what, const char *name, const char *const *names,
 		struct faults *faults)
 {
@@ -245,7 +237,7 @@ static int answer(struct explaining *ex, struct request *rq, const struct versio
 
 	if (!faults) return err_nomem(e);
 	find_rows(asked, faults);
-	ex->trace = read_flag(asked->said[MEMBER_TRACE], "/trace", faults);
+	ex->trace = member_flag(asked->said[MEMBER_TRACE], "/trace", faults);
 	if ((rc = find_output(ex, asked->said[MEMBER_OUTPUT], faults, e)) ||
 			(rc = find_class(ex, asked->said[MEMBER_CLASS], faults, e)) ||
 			(rc = faults_result(faults, e)) ||

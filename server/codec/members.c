@@ -1,7 +1,10 @@
 /* members.c - the members of an object by name. See members.h. */
 #include "server/codec/members.h"
 
+#include <math.h>
 #include <stdio.h>
+
+#include "server/codec/number.h"
 
 static void unknown_member(
 		struct scan_value key, const char *const *names, const char *pointer, struct faults *faults)
@@ -39,4 +42,27 @@ void members_read(struct scan_value object, const char *const *names, struct sca
 		else
 			out[which] = i.value;
 	}
+}
+
+bool member_flag(struct scan_value said, const char *pointer, struct faults *faults)
+{
+	char kind = said.at ? scan_kind(said) : 'f';
+
+	if (kind != 't' && kind != 'f') faults_add(faults, ERR_INVALID, pointer, "must be true or false");
+	return kind == 't';
+}
+
+void member_whole(struct scan_value said, const char *pointer, double min, double max, uint64_t *out,
+		struct faults *faults)
+{
+	double value;
+
+	if (!said.at) return;
+	if (scan_kind(said) != '0' || !number_parse_double(said.at, (size_t)(said.end - said.at), &value) ||
+			value != floor(value))
+		faults_add(faults, ERR_INVALID, pointer, "must be a whole number");
+	else if (value < min || value > max)
+		faults_add(faults, ERR_RANGE, pointer, "must be at least %.0f and at most %.0f", min, max);
+	else
+		*out = (uint64_t)value;
 }

@@ -59,6 +59,29 @@ def in_first(scores, truth, k):
     return truth in order[:k]
 
 
+def calibration_error(scores, truth):
+    """Guo et al. 2017, equation 5, with 15 bins (a, b]."""
+    bins = {}
+    for row, t in zip(scores, truth):
+        sure = max(row)
+        bins.setdefault(min(14, max(0, math.ceil(sure * 15) - 1)), []).append((row.index(sure) == t, sure))
+    return sum(abs(mean(r for r, _ in b) - mean(s for _, s in b)) * len(b) for b in bins.values()) / len(truth)
+
+
+def quantile(values, share):
+    """Between two neighbours in proportion."""
+    values, place = sorted(values), (len(values) - 1) * share
+    low = math.floor(place)
+    return values[low] + (place - low) * (values[min(low + 1, len(values) - 1)] - values[low])
+
+
+def check_residuals(found, answers, truth):
+    left = [t - a for a, t in zip(answers, truth)]
+    assert list(found) == ["0", "5", "25", "50", "75", "95", "100"]
+    for share, value in found.items():
+        assert value == pytest.approx(quantile(left, int(share) / 100), rel=1e-4, abs=1e-4 * max(map(abs, truth)))
+
+
 def check_category(found, scores, truth, probabilities=True, k=None):
     """found: an answer, or one of its outputs; rows of scores and the true class of each."""
     classes, metrics = range(len(scores[0])), found["metrics"]
@@ -95,8 +118,9 @@ def check_category(found, scores, truth, probabilities=True, k=None):
     if probabilities:
         log_loss = -mean(math.log(max(s[t], 2 ** -52) / sum(s)) for s, t in zip(scores, truth))
         assert metrics["log_loss"] == pytest.approx(log_loss, rel=1e-6)
+        assert metrics["calibration_error"] == pytest.approx(calibration_error(scores, truth), abs=1e-6)
     else:
-        assert metrics["log_loss"] is None
+        assert metrics["log_loss"] is None and metrics["calibration_error"] is None
     varies = len(set(truth)) > 1 and len(set(said)) > 1
     assert metrics["matthews"] == (pytest.approx(matthews(counts)) if varies else None)
 
@@ -194,6 +218,8 @@ def test_regression(c, fresh):
     assert metrics["r2"] == pytest.approx(1 - squares / sum((t - mean) ** 2 for t in truth), rel=1e-4)
     assert "per_class" not in answer and "per_output" not in answer
     check_number(metrics, [t + e for t, e in zip(truth, errors)], truth)
+    check_residuals(answer["residual_quantiles"], [t + e for t, e in zip(truth, errors)], truth)
+    assert answer["residual_quantiles"]["0"] < 0 < answer["residual_quantiles"]["100"]
 
 
 def test_an_error_relative_to_nothing_is_left_out(c, fresh):
@@ -204,6 +230,147 @@ def test_an_error_relative_to_nothing_is_left_out(c, fresh):
     c.train(fresh, {"dataset": fresh, "epochs": 2, "seed": 1, "validation": None})
     answers = [p[0] for p in c.predict(fresh, [[x] for x, _ in rows])["predictions"]]
     check_number(c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh})["metrics"], answers, [y for _, y in rows])
+
+
+# ---- curves ----
+
+def check_curves(found, scores, truth):
+    """Every threshold of a small set is a point; the curves are redrawn here from the scores."""
+    for k, one in enumerate(found["classes"]):
+        own = [s[k] for s, t in zip(scores, truth) if t == k]
+        others = [s[k] for s, t in zip(scores, truth) if t != k]
+        if not own or not others:
+            assert one["roc"] is None and one["pr"] is None
+            continue
+        steps = sorted(set(own + others), reverse=True)
+        assert len(steps) < 200 and one["roc"]["threshold"] == [None] + [pytest.approx(t) for t in steps]
+        assert one["pr"]["threshold"] == one["roc"]["threshold"][1:]
+        right = [sum(s >= t for s in own) for t in steps]
+        wrong = [sum(s >= t for s in others) for t in steps]
+        assert one["roc"]["true_positive_rate"] == pytest.approx([0] + [r / len(own) for r in right])
+        assert one["roc"]["false_positive_rate"] == pytest.approx([0] + [w / len(others) for w in wrong])
+        assert one["pr"]["recall"] == one["roc"]["true_positive_rate"][1:]
+        assert one["pr"]["precision"] == pytest.approx([r / (r + w) for r, w in zip(right, wrong)])
+
+
+@covers("EvaluateRequest.curves")
+def test_curves(c, flowers, fresh):
+    rows = records(example("iris"))
+    scores, truth = asked(c, flowers, rows), [CLASSES.index(r["species"]) for r in rows]
+    plain = c.post(f"/v1/models/{flowers}:evaluate", {"dataset": "iris", "curves": False}).json
+    answer = c.post(f"/v1/models/{flowers}:evaluate", {"dataset": "iris", "curves": True}).json
+    drawn = answer.pop("curves")
+    assert answer == plain
+    assert [one["label"] for one in drawn["classes"]] == CLASSES
+    check_curves(drawn, scores, truth)
+    bins = drawn["reliability"]
+    assert sum(b["count"] for b in bins) == 150 and [b["from"] for b in bins] == pytest.approx([i / 15 for i in range(15)])
+    for b in bins:
+        inside = [(s.index(max(s)) == t, max(s)) for s, t in zip(scores, truth) if b["from"] < max(s) <= b["to"]]
+        assert b["count"] == len(inside)
+        if inside:
+            assert (b["accuracy"], b["confidence"]) == pytest.approx((mean(r for r, _ in inside), mean(s for _, s in inside)))
+        else:
+            assert b["accuracy"] is None and b["confidence"] is None
+    error = sum(b["count"] * abs(b["accuracy"] - b["confidence"]) for b in bins if b["count"]) / 150
+    assert answer["metrics"]["calibration_error"] == pytest.approx(error)
+    c.csv(fresh, "".join(example("iris").decode().splitlines(keepends=True)[:51]))
+    one = c.post(f"/v1/models/{flowers}:evaluate", {"dataset": fresh, "curves": True})["curves"]
+    check_curves(one, scores[:50], [0] * 50)
+
+
+def test_a_long_curve_is_thinned(c, fresh):
+    """800 thresholds become at most 200 points, below which lies nearly the same area."""
+    rows = [(x, "up" if (x * 7919) % 800 < x else "down") for x in range(800)]
+    c.csv(fresh, table(["x", "way"], rows))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "way", "layers": [], "seed": 1})
+    c.train(fresh, {"dataset": fresh, "epochs": 30, "seed": 1, "validation": None})
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh, "curves": True}).json
+    for found, one in zip(answer["per_class"], answer["curves"]["classes"]):
+        for curve, x, y, area, close in (("roc", "false_positive_rate", "true_positive_rate", found["roc_auc"], 1e-3),
+                                         ("pr", "recall", "precision", found["pr_auc"], 0.02)):
+            x, y = one[curve][x], one[curve][y]
+            assert 100 < len(x) == len(y) == len(one[curve]["threshold"]) <= 200
+            below = sum((x[i] - x[i - 1]) * (y[i] + y[i - 1]) / 2 for i in range(1, len(x)))
+            assert below == pytest.approx(area, abs=close) and (x[-1], x == sorted(x)) == (1, True)
+
+
+# ---- importance ----
+
+@covers("EvaluateRequest.importance", "EvaluateRequest.seed")
+def test_importance(c, fresh):
+    """y = 2 a - 3 b, and c is not looked at: permuting a column adds 2 w² times its variance to the mse."""
+    rows = [[(i * 7) % 61, (i * 13) % 29 - 14, (i * 5) % 17] for i in range(1500)]
+    data = {"inputs": rows, "targets": [[2 * a - 3 * b] for a, b, _ in rows]}
+    c.put(f"/v1/models/{fresh}", {"inputs": 3, "outputs": 1, "layers": []})
+    c.post(f"/v1/models/{fresh}/versions", by_hand([[[2, -3, 0]]], [[0]]), status=201)
+    base = f"/v1/models/{fresh}:evaluate"
+    def spread(values):
+        return mean(v * v for v in values) - mean(values) ** 2
+    plain = c.post(base, {"data": data}).json
+    answer = c.post(base, {"data": data, "importance": True}).json
+    found = answer.pop("importance")
+    assert answer == plain and answer["metrics"]["mse"] == 0
+    assert [one["input"] for one in found] == ["x0", "x1", "x2"]
+    for one, weight, column in zip(found, (2, 3, 0), zip(*rows)):
+        assert one["loss"] == pytest.approx(2 * weight ** 2 * spread(column), rel=0.1)
+        assert one["rmse"] == pytest.approx(math.sqrt(one["loss"]), rel=1e-4)
+    assert found[2] == {"input": "x2", "loss": 0, "rmse": 0}
+    seeds = [c.post(base, {"data": data, "importance": True, "seed": seed})["importance"] for seed in (0, 1, 1)]
+    assert seeds[0] == found and seeds[1] == seeds[2] != found
+    assert "importance" not in c.post(base, {"data": data, "importance": False}).json
+
+
+def test_a_permutation_has_every_row_once(c, fresh):
+    """The answer is the column itself and the truth is 0: the mean of the squares does not mind the order."""
+    rows = [[i, 1] for i in range(1000)]
+    c.put(f"/v1/models/{fresh}", {"inputs": 2, "outputs": 1, "layers": []})
+    c.post(f"/v1/models/{fresh}/versions", by_hand([[[1, 0]]], [[0]]), status=201)
+    answer = c.post(f"/v1/models/{fresh}:evaluate",
+                    {"data": {"inputs": rows, "targets": [[0]] * 1000}, "importance": True}).json
+    assert answer["metrics"]["mse"] > 300000
+    assert [one["loss"] for one in answer["importance"]] == pytest.approx([0, 0], abs=0.1)
+
+
+def test_importance_of_a_stored_set(c, flowers):
+    """Of a classification it is the accuracy that falls; the inputs that are worth most come first."""
+    answer = c.post(f"/v1/models/{flowers}:evaluate", {"dataset": "iris", "importance": True}).json
+    found = answer["importance"]
+    assert {one["input"] for one in found} == {"sepal_length", "sepal_width", "petal_length", "petal_width"}
+    assert [one["loss"] for one in found] == sorted((one["loss"] for one in found), reverse=True)
+    assert found[0]["input"].startswith("petal") and found[0]["accuracy"] < -0.1
+    assert all(-1 <= one["accuracy"] <= 0.1 for one in found) and "warnings" not in answer
+
+
+def test_importance_in_blocks(start, fresh):
+    """More rows than memory has room for at once: a permutation keeps to a block, and the answer says so."""
+    c = start("--memory-budget", "64MiB").client()
+    rows = [((i * 7919) % 1009, (i * 104729) % 2003, i % 2) for i in range(150000)]
+    c.csv(fresh, table(["a", "b", "y"], [(a, b, a - 2 * y) for a, b, y in rows]))
+    c.put(f"/v1/models/{fresh}", {"inputs": [{"name": n, "type": "number"} for n in "ab"],
+                                  "outputs": [{"name": "y", "type": "number"}], "layers": []})
+    c.post(f"/v1/models/{fresh}/versions", by_hand([[[1, 0]]], [[-1]]), status=201)
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh, "importance": True}).json
+    spread = mean(a * a for a, _, _ in rows) - mean(a for a, _, _ in rows) ** 2
+    assert answer["metrics"]["mse"] == pytest.approx(1, rel=1e-3)
+    assert [one["input"] for one in answer["importance"]] == ["a", "b"]
+    assert answer["importance"][0]["loss"] == pytest.approx(2 * spread, rel=0.05)
+    assert answer["importance"][1]["loss"] == 0
+    assert "blocks of" in answer["warnings"][0]
+
+
+def test_importance_with_several_targets(c, fresh):
+    rows = [(x, y, 2 * x, "odd" if y % 2 else "even") for x in range(9) for y in range(6)]
+    c.csv(fresh, table(["x", "y", "size", "parity"], rows))
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": ["size", "parity"], "layers": [8], "seed": 2})
+    c.train(fresh, {"dataset": fresh, "epochs": 50, "seed": 1, "validation": None})
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh, "importance": True, "curves": True}).json
+    assert [set(one) for one in answer["importance"]] == [{"input", "loss"}] * 2
+    assert answer["importance"][0]["input"] == "x" and answer["importance"][0]["loss"] > 0.5
+    assert "curves" in answer["outputs"]["parity"] and "curves" not in answer["outputs"]["size"]
+    said = c.predict(fresh, [list(row[:2]) for row in rows])["predictions"]
+    check_curves(answer["outputs"]["parity"]["curves"], [row["parity"] for row in said],
+                 [["even", "odd"].index(row[3]) for row in rows])
 
 
 # ---- data with the request ----
@@ -218,6 +385,7 @@ def test_several_numbers(c, fresh):
     assert [row["output"] for row in answer["per_output"]] == ["y0", "y1"]
     for i, row in enumerate(answer["per_output"]):
         check_number(row, said[i], [t[i] for t in targets])
+        check_residuals(row["residual_quantiles"], said[i], [t[i] for t in targets])
     for name in ("mse", "mae", "mape", "r2", "explained_variance"):
         assert answer["metrics"][name] == pytest.approx(mean(row[name] for row in answer["per_output"]))
     assert answer["metrics"]["rmse"] == pytest.approx(math.sqrt(answer["metrics"]["mse"]))
@@ -244,6 +412,7 @@ def test_several_targets(c, fresh):
     check_category(found["letter"], [row["letter"] for row in said], ["abc".index(row[3]) for row in rows])
     check_category(found["parity"], [row["parity"] for row in said], [row[0] % 2 for row in rows], False)
     check_number(found["size"]["metrics"], [row["size"][0] for row in said], [row[2] for row in rows])
+    check_residuals(found["size"]["residual_quantiles"], [row["size"][0] for row in said], [row[2] for row in rows])
     losses = {name: one["metrics"]["loss"] for name, one in found.items()}
     assert losses["letter"] == pytest.approx(found["letter"]["metrics"]["log_loss"], rel=1e-4)
     margins = [1 - (2 * (row[0] % 2 == k) - 1) * one["parity"][k] for row, one in zip(rows, said) for k in (0, 1)]
@@ -292,3 +461,9 @@ def test_what_cannot_be_evaluated(c, flowers, fresh):
     assert "tulip" in c.post(base, {"dataset": fresh}, status=400).sentence()
     for body in ({}, {"dataset": "iris", "data": XOR}, {"dataset": 5}, {"rows": []}, {"data": {"inputs": []}}):
         c.post(base, body, status=400)
+    for more, pointer in (({"curves": 1}, "/curves"), ({"importance": "yes"}, "/importance"), ({"seed": 1}, "/seed"),
+                          ({"importance": True, "seed": -1}, "/seed"), ({"importance": True, "seed": 0.5}, "/seed")):
+        assert c.post(base, {"dataset": "iris", **more}, status=400).pointers() == [pointer]
+    c.put(f"/v1/models/{fresh}", {"inputs": 2, "outputs": 1, "layers": []})
+    c.post(f"/v1/models/{fresh}/versions", by_hand([[[1, 1]]], [[0]]), status=201)
+    assert c.post(f"/v1/models/{fresh}:evaluate", {"data": XOR, "curves": True}, status=400).pointers() == ["/curves"]

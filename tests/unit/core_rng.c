@@ -194,6 +194,31 @@ START_TEST(below_is_even_at_huge_bounds)
 }
 END_TEST
 
+/* Each of the 24 orders of four is as likely as any other. */
+START_TEST(permutations_are_even)
+{
+	enum { PERMUTATIONS = 240000 };
+	struct rng_key key = { .seed = 5, .stream = RNG_PERMUTE };
+	double seen[256] = { 0 };
+	size_t orders = 0;
+
+	for (uint64_t i = 0; i < PERMUTATIONS; i++) {
+		uint32_t order[4], all = 0;
+
+		rng_permute(&key, 4 * i, order, 4);
+		for (size_t j = 0; j < 4; j++)
+			all |= 1u << order[j];
+		ck_assert_uint_eq(all, 15);
+		seen[order[0] | order[1] << 2 | order[2] << 4 | order[3] << 6]++;
+	}
+	for (size_t i = 0; i < 256; i++) {
+		orders += seen[i] > 0;
+		if (seen[i] > 0) ck_assert_double_eq_tol(seen[i], PERMUTATIONS / 24.0, 6 * 100);
+	}
+	ck_assert_uint_eq(orders, 24);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -205,6 +230,7 @@ int main(void)
 		normal_has_its_moments,
 		below_is_even,
 		below_is_even_at_huge_bounds,
+		permutations_are_even,
 		NULL,
 	};
 

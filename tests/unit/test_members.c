@@ -84,9 +84,37 @@ START_TEST(long_names)
 }
 END_TEST
 
+START_TEST(flags_and_whole_numbers)
+{
+	uint64_t number = 7;
+
+	reads("{\"instances\":true,\"inputs\":12,\"signature_name\":1.5}");
+	ck_assert(member_flag(found[0], "/a", &faults));
+	ck_assert(!member_flag((struct scan_value){ 0 }, "/a", &faults));
+	member_whole((struct scan_value){ 0 }, "/b", 1, 20, &number, &faults);
+	ck_assert_uint_eq(number, 7);
+	member_whole(found[1], "/b", 1, 20, &number, &faults);
+	ck_assert_uint_eq(number, 12);
+	ck_assert_uint_eq(faults.count, 0);
+	member_flag(found[1], "/a", &faults);
+	member_whole(found[0], "/b", 1, 20, &number, &faults);
+	member_whole(found[1], "/b", 1, 11, &number, &faults);
+	member_whole(found[1], "/b", 13, 20, &number, &faults);
+	member_whole(found[2], "/b", 0, 20, &number, &faults);
+	ck_assert_uint_eq(number, 12);
+	ck_assert_uint_eq(faults.count, 5);
+	is_fault(0, ERR_INVALID, "/a", "must be true or false");
+	is_fault(1, ERR_INVALID, "/b", "must be a whole number");
+	is_fault(2, ERR_RANGE, "/b", "must be at least 1 and at most 11");
+	is_fault(3, ERR_RANGE, "/b", "must be at least 13 and at most 20");
+	is_fault(4, ERR_INVALID, "/b", "must be a whole number");
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = { what_is_there, what_is_wrong, long_names, NULL };
+	const TTest *const tests[] = { what_is_there, what_is_wrong, long_names, flags_and_whole_numbers,
+		NULL };
 
 	return suite_main("members", tests, 10);
 }
