@@ -89,7 +89,7 @@ $(BUILD)/f64/core/%.o: core/%.c | found-compiler
 # ---- the library: libdescent.a, libdescent.so and what a program needs to use them ----
 
 # The headers that are installed, as <descent/net.h>. What they do not declare is nobody's business but core's.
-LIB_HEADERS := activation date encoder err explain gemm init loss metrics metrics_rank model net optim param real schedule team train
+LIB_HEADERS := activation date drift encoder err explain gemm init loss metrics metrics_rank model net optim param real schedule team train
 LIB_SONAME  := libdescent.so.$(firstword $(subst ., ,$(VERSION)))
 LIB_SO      := libdescent.so.$(VERSION)
 LIB_FILES   := $(LIB_HEADERS:%=core/%.h)

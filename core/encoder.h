@@ -115,7 +115,8 @@ void encoder_fit_numbers(struct encoder *encoder, size_t i, const double *x, con
 void encoder_fit_slots(
 		struct encoder *encoder, size_t i, const uint32_t *slots, const uint8_t *use, size_t n);
 void encoder_fit_end(struct encoder *encoder);
-/* After encoder_fit_end: counts the training rows of a numeric column into the bins of its profile. Any number of calls. */
+/* After encoder_fit_end: counts the rows whose use is 1 (NULL: all) of a numeric column into the bins of its profile. Any
+ * number of calls. */
 void encoder_profile(struct encoder *encoder, size_t i, const double *x, const uint8_t *use, size_t n);
 /* The bin of a profile that x, which is not NaN, belongs to. */
 size_t encoder_bin(const struct encoder_profile *profile, double x);

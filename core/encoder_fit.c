@@ -227,7 +227,7 @@ void encoder_profile(struct encoder *encoder, size_t i, const double *x, const u
 	struct encoder_profile *profile = encoder->columns[i].shown.profile;
 
 	for (size_t r = 0; profile && r < n; r++)
-		if ((!use || use[r]) && !isnan(x[r])) profile->counts[encoder_bin(profile, x[r])]++;
+		if ((!use || use[r] == 1) && !isnan(x[r])) profile->counts[encoder_bin(profile, x[r])]++;
 }
 
 void encoder_restore(struct encoder *encoder, size_t i, const struct encoder_column *learnt)

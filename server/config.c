@@ -127,6 +127,7 @@ static int take_flag(struct reading *reading, char **argv, int *i, struct err *e
 	if (!option || !(option->places & OPTION_FLAG)) return unknown_flag(name, e);
 	snprintf(place, sizeof place, "--%s", name);
 	if (value) return take(reading, option, WEIGHT_FLAG, value + 1, place, e);
+	if (option->type == OPTION_SWITCH) return take(reading, option, WEIGHT_FLAG, "true", place, e);
 	value = argv[*i + 1];
 	if (!value || !strncmp(value, "--", 2))
 		return err_set(e, ERR_INVALID, "--%s needs a value: --%s %s", name, name, option->argument);
@@ -326,7 +327,8 @@ static void help_option(FILE *to, const struct option *option)
 	char name[PLACE_BYTES];
 
 	if (option->places & OPTION_FLAG)
-		snprintf(name, sizeof name, "--%s %s", option->name, option->argument);
+		snprintf(name, sizeof name, "--%s%s%s", option->name, *option->argument ? " " : "",
+				option->argument);
 	else
 		variable_name(option->name, name);
 	fprintf(to, "  %-*s %s", HELP_NAME_SIZE, name, option->meaning);

@@ -7,6 +7,7 @@
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	unsigned workers, threads, loops, max_connections;
 	unsigned log_format; /* enum log_format */
 	unsigned log_level;  /* enum log_level */
+	bool no_drift;
 	uint64_t memory_budget_bytes, max_body_bytes, max_upload_bytes;
 };
 

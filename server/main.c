@@ -93,13 +93,15 @@ static int start_work(struct daemon *d, struct err *e)
 	const struct config *config = d->config;
 	struct app *app = &d->app;
 	struct jobs_config jobs = { .workers = config->workers, .log = jobs_say, .log_self = app->log };
+	struct registry_config registry = { .budget_bytes = app->memory_bytes / REGISTRY_SHARE,
+		.counts = !config->no_drift };
 	int rc;
 
 	if ((rc = gemm_choose(&app->engine, config->engine, e))) return rc;
 	if ((rc = store_open_sqlite(&app->store, config->db, e))) return rc;
-	if ((rc = registry_new(
-			     &app->registry, app->store, app->engine, app->memory_bytes / REGISTRY_SHARE, e)))
-		return rc;
+	registry.store = app->store;
+	registry.engine = app->engine;
+	if ((rc = registry_new(&app->registry, &registry, e))) return rc;
 	jobs.store = app->store;
 	jobs.registry = app->registry;
 	jobs.engine = app->engine;

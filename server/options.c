@@ -60,11 +60,12 @@ static const char *const log_levels[] = {
 	NULL,
 };
 
-#define TEXT(field)  .type = OPTION_TEXT, .offset = offsetof(struct config, field)
-#define WORD(field)  .type = OPTION_WORD, .offset = offsetof(struct config, field)
-#define COUNT(field) .type = OPTION_COUNT, .offset = offsetof(struct config, field)
-#define SIZE(field)  .type = OPTION_SIZE, .offset = offsetof(struct config, field)
-#define CPUS         .fallback = "the CPUs it may use", .computed = cpus, .min = 1, .max = THREADS_MAX
+#define TEXT(field)   .type = OPTION_TEXT, .offset = offsetof(struct config, field)
+#define WORD(field)   .type = OPTION_WORD, .offset = offsetof(struct config, field)
+#define COUNT(field)  .type = OPTION_COUNT, .offset = offsetof(struct config, field)
+#define SIZE(field)   .type = OPTION_SIZE, .offset = offsetof(struct config, field)
+#define SWITCH(field) .type = OPTION_SWITCH, .offset = offsetof(struct config, field)
+#define CPUS          .fallback = "the CPUs it may use", .computed = cpus, .min = 1, .max = THREADS_MAX
 
 /* clang-format off */
 const struct option options[] = {
@@ -100,6 +101,8 @@ const struct option options[] = {
 	{ "memory-budget", "SIZE", SIZE(memory_budget_bytes), .places = OPTION_ANYWHERE,
 	  .fallback = "half of the memory", .computed = half_of_memory, .min = BUDGET_MIN, .max = BUDGET_MAX,
 	  .meaning = "what models, data and bodies may take together" },
+	{ "no-drift", "", SWITCH(no_drift), .places = OPTION_ANYWHERE,
+	  .meaning = "do not count what models are asked" },
 	{ "engine", "ENGINE", .also = "gemm", TEXT(engine), .places = OPTION_ANYWHERE, .fallback = "auto", .words = engines,
 	  .meaning = "or gemm; matrix products: auto, naive, portable, avx2, avx512" },
 	{ "log-format", "FORMAT", WORD(log_format), .places = OPTION_ANYWHERE, .fallback = "text",
@@ -227,6 +230,17 @@ static int set_word(
 	return find_word(option, value, place, to, e);
 }
 
+static int set_switch(
+		const struct option *option, const char *value, const char *place, void *to, struct err *e)
+{
+	bool on = !strcmp(value, "true");
+
+	(void)option;
+	*(bool *)to = on;
+	if (on || !strcmp(value, "false")) return 0;
+	return err_set(e, ERR_INVALID, "%s: \"%.60s\" is not true or false", place, value);
+}
+
 static int set_text(
 		const struct option *option, const char *value, const char *place, void *to, struct err *e)
 {
@@ -252,6 +266,7 @@ int option_set(const struct option *option, const char *value, const char *place
 		[OPTION_WORD] = set_word,
 		[OPTION_COUNT] = set_count,
 		[OPTION_SIZE] = set_size,
+		[OPTION_SWITCH] = set_switch,
 	};
 
 	if (!*value) return err_set(e, ERR_INVALID, "%s has no value: give it one or leave it out", place);

@@ -14,17 +14,18 @@
 #define OPTIONS_MAX 32 /* rows of the table, at most */
 
 enum option_type {
-	OPTION_TEXT,  /* char *, owned */
-	OPTION_WORD,  /* unsigned, the word's place in words */
-	OPTION_COUNT, /* unsigned */
-	OPTION_SIZE,  /* uint64_t, bytes */
+	OPTION_TEXT,   /* char *, owned */
+	OPTION_WORD,   /* unsigned, the word's place in words */
+	OPTION_COUNT,  /* unsigned */
+	OPTION_SIZE,   /* uint64_t, bytes */
+	OPTION_SWITCH, /* bool; a flag without a value is true */
 };
 
 enum option_places { OPTION_FLAG = 1, OPTION_ENVIRONMENT = 2, OPTION_FILE = 4, OPTION_ANYWHERE = 7 };
 
 struct option {
 	const char *name;     /* "max-body"; the variable is DESCENTD_MAX_BODY */
-	const char *argument; /* what stands for its value in --help */
+	const char *argument; /* what stands for its value in --help; "" for a switch */
 	const char *also;     /* another name that works wherever this one does; NULL: none */
 	enum option_type type;
 	unsigned places;            /* enum option_places */

@@ -9,6 +9,7 @@
 route_handler model_put, model_list, model_get, model_patch, model_delete; /* models.c */
 route_handler version_post, version_list, version_get, version_delete;     /* versions.c */
 route_handler label_put, label_delete;                                     /* versions.c */
+route_handler drift_get;                                                   /* drift.c */
 route_handler layer_list, layer_get, neuron_get;                           /* layers.c */
 
 /* A stored definition as a struct; definition_clear it in every case. ERR_CORRUPT. *document is new and must live as

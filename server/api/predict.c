@@ -156,6 +156,7 @@ static int answer(struct scratch *scratch, struct version *version, const struct
 	if ((rc = version_work(version, &work, e))) return rc;
 	if ((rc = rows_begin(scratch->rows, model->inputs, asked->rows, asked->pointer, &scratch->faults, e)))
 		return rc;
+	rows_tally(scratch->rows, version_drift(version), work->asked);
 	answers_begin(scratch->answers, asked->form, model->targets, out);
 	for (;;) {
 		if ((rc = rows_next(scratch->rows, work->rows, work->x, &n, e))) return rc;

@@ -49,6 +49,10 @@ static const struct route routes[] = {
 	{ "GET",    "/v1/models/{model}/versions/{version}/layers/{layer}/neurons/{neuron}",
 	                                                                        ROLE_READ,  0,             0,            .handler = neuron_get },
 
+	{ "GET",    "/v1/models/{model}/drift",                                 ROLE_READ,  0,             0,            .handler = drift_get },
+	{ "GET",    "/v1/models/{model}/versions/{version}/drift",              ROLE_READ,  0,             0,            .handler = drift_get },
+	{ "GET",    "/v1/models/{model}/labels/{label}/drift",                  ROLE_READ,  0,             0,            .handler = drift_get },
+
 	{ "POST",   "/v1/models/{model}:train",                                 ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_train },
 	{ "POST",   "/v1/models/{model}:estimate",                              ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_estimate },
 	{ "GET",    "/v1/jobs",                                                 ROLE_READ,  0,             0,            .handler = job_list, .query = "model state " PAGE },

@@ -12,8 +12,9 @@
 #include "server/utf8.h"
 
 #define LISTED_MAX     256 /* values of an input that have an input each; with more it is hashed */
-#define BUCKETS        256 /* that it is hashed into */
-#define CLASS_HINT_MAX 20  /* an integer target with at most this many values may be meant as classes */
+#define BUCKETS_LEAST  512 /* that it is hashed into: as many as values where that is not too many inputs */
+#define BUCKETS_USUAL  1024
+#define CLASS_HINT_MAX 20 /* an integer target with at most this many values may be meant as classes */
 
 /* Default network: one hidden layer of relu, held down by l2. Its width matters little (16 and 64 units at least did
  * equally well wherever it was tried), l2 does. l2 is the precision of a Gaussian prior on the weights (MacKay, 1992,
@@ -96,7 +97,9 @@ static void hash_column(const struct definition *d, const struct definition_sour
 {
 	char text[256];
 
-	to->buckets = d->buckets ? d->buckets : BUCKETS;
+	to->buckets = d->buckets ? d->buckets : BUCKETS_LEAST;
+	while (!d->buckets && to->buckets < BUCKETS_USUAL && to->buckets < from->distinct)
+		to->buckets *= 2;
 	snprintf(text, sizeof text,
 			"the column \"%.64s\" has %llu distinct values, which are hashed into %zu buckets; \"buckets\" "
 			"chooses another number",

@@ -295,6 +295,7 @@ static int prepare(struct rows *rows, const struct encoder *encoder, struct scan
 	rows->refuse_missing =
 			encoder_role(encoder) == ENCODER_TARGETS || encoder_missing(encoder) == MISSING_ERROR;
 	rows->no_memory = false;
+	rows->drift = NULL;
 	rows->columns = columns;
 	rows->room = room < 1 ? 1 : room > ROWS_BLOCK_ROWS ? ROWS_BLOCK_ROWS : room;
 	for (size_t c = 0; c < columns; c++)
@@ -362,6 +363,22 @@ static void encode_column(struct rows *rows, size_t column, size_t n, float *x, 
 	}
 }
 
+void rows_tally(struct rows *rows, const struct drift *drift, uint64_t *counts)
+{
+	rows->drift = counts ? drift : NULL;
+	rows->counts = counts;
+}
+
+/* A block of n rows without a fault so far. */
+static void tally(struct rows *rows, size_t n)
+{
+	for (size_t column = 0; column < rows->columns; column++)
+		if (encoder_is_numeric(rows->kinds[column]))
+			drift_numbers(rows->drift, column, rows_numbers(rows, column), n, rows->counts);
+		else
+			drift_slots(rows->drift, column, rows_slots(rows, column), n, rows->counts);
+}
+
 int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e)
 {
 	size_t width = encoder_width(rows->encoder);
@@ -373,6 +390,7 @@ int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e)
 		if (!got) return 0;
 		for (size_t column = 0; column < rows->columns; column++)
 			encode_column(rows, column, got, x + *n * width, width);
+		if (rows->drift && !rows->faults->count) tally(rows, got);
 		rows->count += got;
 		*n += got;
 	}

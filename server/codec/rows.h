@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/drift.h"
 #include "core/encoder.h"
 #include "core/err.h"
 #include "server/codec/faults.h"
@@ -48,6 +49,8 @@ int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e)
  * of a number column is TABLE_NUMBER, one of a category TABLE_TEXT with the value as the encoder writes it where it
  * knows it, else TABLE_MISSING. Numbers that float32 cannot hold pass here. No memory is a fault (ERR_NOMEM). */
 bool rows_next_cells(struct rows *rows, const struct table_cell **cells);
+/* After rows_begin: the cells of every row go into counts too, which are drift's; NULL: no more. */
+void rows_tally(struct rows *rows, const struct drift *drift, uint64_t *counts);
 uint64_t rows_count(const struct rows *rows); /* so far */
 
 /* Values that took the "other" slot, each once and at most ROWS_UNKNOWN_MAX of them, as sentences

@@ -29,6 +29,8 @@ struct rows {
 	const struct encoder *encoder;
 	struct faults *faults;
 	const char *pointer;
+	const struct drift *drift; /* NULL: nothing is counted */
+	uint64_t *counts;
 	const char *at, *end; /* the next row, NULL when there is none; where the value ends */
 	size_t value_bytes;
 	bool by_columns;

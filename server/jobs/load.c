@@ -186,6 +186,8 @@ static int encode_group(
 	struct encoding *to = arg;
 	int rc;
 
+	/* The profile of a version that is gone on from is that of what it was trained on first, as its encoders are. */
+	if (!t->goes_on) source_profile(part->source, t->model.inputs, part->use + first);
 	for (size_t i = 0, n; i < rows; i += n) {
 		const uint8_t *use = part->use + first + i;
 

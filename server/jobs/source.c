@@ -308,6 +308,14 @@ void source_fit(const struct source *s, struct encoder *inputs, struct encoder *
 	}
 }
 
+void source_profile(const struct source *s, struct encoder *inputs, const uint8_t *use)
+{
+	for (size_t i = 0; i < s->inputs; i++)
+		if (encoder_is_numeric(s->feeds[i].column->kind))
+			encoder_profile(inputs, s->feeds[i].encoder_column, s->feeds[i].numbers, use,
+					s->rows);
+}
+
 /* Rows [from, from + n) of a feed into its place in `to`; *row is the one at fault. */
 static int encode_feed(const struct feed *feed, size_t from, size_t n, real *to, size_t *row, struct err *e)
 {

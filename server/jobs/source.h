@@ -43,6 +43,8 @@ const uint32_t *source_target_slots(const struct source *source, size_t target);
  * rows to learn from. */
 void source_fit(const struct source *source, struct encoder *inputs, struct encoder *targets,
 		const uint8_t *use);
+/* Counts those of the group's rows whose use is 1 into the profiles of fitted inputs. */
+void source_profile(const struct source *source, struct encoder *inputs, const uint8_t *use);
 /* Encodes rows [from, from + n) of the group: x (n, inputs), y (n, targets). ERR_RANGE names the row. */
 int source_encode(const struct source *source, size_t from, size_t n, real *x, real *y, struct err *e);
 

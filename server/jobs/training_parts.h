@@ -13,7 +13,7 @@
 #include "server/jobs/spill.h"
 #include "server/jobs/training.h"
 
-enum use { USE_VALIDATION, USE_TRAINING, USE_NOT };
+enum use { USE_VALIDATION, USE_TRAINING /* 1, as source_profile wants it */, USE_NOT };
 
 /* A revision and what its rows are for. */
 struct part {

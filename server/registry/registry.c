@@ -10,13 +10,15 @@
  */
 #include "server/registry/registry.h"
 
+#include "server/registry/asked.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_MAX         512
+#define SLOTS_MAX         ASKED_SLOTS_MAX
 #define BUCKETS           1024
 #define REMEMBERED        4
 #define TEXT_BYTES        72 /* a name or a version's digits, with the NUL */
@@ -31,6 +33,9 @@ struct version {
 	struct model *model;
 	const struct gemm_engine *engine;
 	size_t bytes;
+	struct drift *drift;
+	struct asked *all_asked;
+	struct asked_record *asked; /* NULL: nothing is counted */
 	struct version_work works[SLOTS_MAX];
 };
 
@@ -58,9 +63,8 @@ struct slot {
 };
 
 struct registry {
-	struct store *store;
-	const struct gemm_engine *engine;
-	size_t budget;
+	struct registry_config config;
+	struct asked *asked; /* NULL: nothing is counted */
 	_Atomic uint64_t generation;
 	pthread_mutex_t lock; /* everything below */
 	struct entry *buckets[BUCKETS];
@@ -105,6 +109,8 @@ void version_put(struct version *version)
 		net_work_free(version->works[i].net);
 		free(version->works[i].x);
 	}
+	asked_put(version->asked);
+	drift_free(version->drift);
 	model_free(version->model);
 	free(version);
 }
@@ -133,9 +139,22 @@ int version_work(struct version *version, const struct version_work **work, stru
 
 	if (slot >= SLOTS_MAX)
 		return err_set(e, ERR_BUSY, "more than %d threads ask for predictions", SLOTS_MAX);
-	if (!version->works[slot].net) rc = make_work(version, &version->works[slot], e);
+	if (!version->works[slot].net) {
+		rc = make_work(version, &version->works[slot], e);
+		if (!rc && version->asked) version->works[slot].asked = asked_counts(version->asked, slot);
+	}
 	*work = &version->works[slot];
 	return rc;
+}
+
+const struct drift *version_drift(const struct version *version)
+{
+	return version->asked ? version->drift : NULL;
+}
+
+int version_asked(struct version *version, uint64_t *out, struct err *e)
+{
+	return asked_sum(version->all_asked, version->asked, out, e);
 }
 
 /* ---- the table ---- */
@@ -201,7 +220,7 @@ static void enter(struct registry *r, const struct key *key, struct version **ve
 	};
 	*bucket = entry;
 	r->entries++;
-	while (r->entries > 1 && held_bytes(r) > r->budget)
+	while (r->entries > 1 && held_bytes(r) > r->config.budget_bytes)
 		drop_oldest(r);
 }
 
@@ -256,8 +275,21 @@ static int pick_number(
 			key->model);
 }
 
+/* From now on what it is asked is counted. */
+static int begin_counting(struct registry *r, struct version *version, struct err *e)
+{
+	int rc;
+
+	if (!r->asked || (rc = drift_new(&version->drift, version->model->inputs, e)) || !version->drift)
+		return r->asked ? rc : 0;
+	version->all_asked = r->asked;
+	return asked_get(r->asked, version->name, version->number, drift_counts(version->drift),
+			&version->asked, e);
+}
+
 static int load(struct registry *r, const struct key *key, struct version **out, struct err *e)
 {
+	struct store *store = r->config.store;
 	struct store_model model = { 0 };
 	struct store_version stored = { 0 };
 	struct store_bytes blob = { 0 };
@@ -265,10 +297,10 @@ static int load(struct registry *r, const struct key *key, struct version **out,
 	uint64_t number;
 	int rc;
 
-	if ((rc = r->store->model_get(r->store, key->model, &model, e))) goto out;
+	if ((rc = store->model_get(store, key->model, &model, e))) goto out;
 	if ((rc = pick_number(&model, key, &number, e))) goto out;
-	if ((rc = r->store->version_get(r->store, key->model, number, &stored, e))) goto out;
-	if ((rc = r->store->blob_read(r->store, stored.blob, &blob, e))) goto out;
+	if ((rc = store->version_get(store, key->model, number, &stored, e))) goto out;
+	if ((rc = store->blob_read(store, stored.blob, &blob, e))) goto out;
 	if (!(version = calloc(1, sizeof *version))) {
 		rc = err_nomem(e);
 		goto out;
@@ -276,9 +308,9 @@ static int load(struct registry *r, const struct key *key, struct version **out,
 	atomic_init(&version->references, 1);
 	snprintf(version->name, sizeof version->name, "%s", key->model);
 	version->number = number;
-	version->engine = r->engine;
+	version->engine = r->config.engine;
 	version->bytes = sizeof *version + 2 * blob.size;
-	rc = model_read(&version->model, blob.data, blob.size, e);
+	if (!(rc = model_read(&version->model, blob.data, blob.size, e))) rc = begin_counting(r, version, e);
 out:
 	if (rc)
 		version_put(version);
@@ -364,17 +396,20 @@ int registry_get(struct registry *r, const char *model, enum version_pick pick, 
 
 /* ---- life ---- */
 
-int registry_new(struct registry **out, struct store *store, const struct gemm_engine *engine,
-		size_t budget_bytes, struct err *e)
+int registry_new(struct registry **out, const struct registry_config *config, struct err *e)
 {
 	struct registry *r = calloc(1, sizeof *r);
+	int rc;
 
-	*out = r;
+	*out = NULL;
 	if (!r) return err_nomem(e);
-	r->store = store;
-	r->engine = engine;
-	r->budget = budget_bytes;
+	r->config = *config;
+	if (config->counts && (rc = asked_start(&r->asked, config->store, e))) {
+		free(r);
+		return rc;
+	}
 	pthread_mutex_init(&r->lock, NULL);
+	*out = r;
 	return 0;
 }
 
@@ -389,6 +424,7 @@ void registry_free(struct registry *r)
 			version_put(r->slots[i]->items[j].version);
 		free(r->slots[i]);
 	}
+	asked_stop(r->asked);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/drift.h"
 #include "core/err.h"
 #include "core/gemm.h"
 #include "core/model.h"
@@ -19,10 +20,15 @@
 struct registry;
 struct version; /* shared; version_put gives it back */
 
-/* *out is new (registry_free). store and engine are borrowed. Versions above budget_bytes in all are dropped from
- * memory, the longest unused first. */
-int registry_new(struct registry **out, struct store *store, const struct gemm_engine *engine,
-		size_t budget_bytes, struct err *e);
+struct registry_config { /* borrowed for the registry's life */
+	struct store *store;
+	const struct gemm_engine *engine;
+	size_t budget_bytes;
+	bool counts; /* what versions are asked, for drift */
+};
+/* *out is new (registry_free). Versions above budget_bytes in all are dropped from
+ * memory, the longest unused first. ERR_NOMEM. */
+int registry_new(struct registry **out, const struct registry_config *config, struct err *e);
 void registry_free(struct registry *registry);
 
 /* Which version of a model. */
@@ -47,10 +53,16 @@ uint64_t version_number(const struct version *version);
 /* What a thread needs to predict with a version; borrowed for as long as the thread holds the version. */
 struct version_work {
 	struct net_work *net;
-	float *x;    /* (rows, inputs) */
-	size_t rows; /* the most at a time */
+	float *x;        /* (rows, inputs) */
+	size_t rows;     /* the most at a time */
+	uint64_t *asked; /* counts of version_drift; NULL: nothing is counted */
 };
 /* This thread's. Allocates the first time only. */
 int version_work(struct version *version, const struct version_work **work, struct err *e);
+
+/* Where the counts of what is asked lie; NULL: it is not counted, as there are too many inputs or it is not wished. */
+const struct drift *version_drift(const struct version *version);
+/* What was asked of it, by all threads and before: out (drift_counts). Waits for the store. */
+int version_asked(struct version *version, uint64_t *out, struct err *e);
 
 #endif

@@ -340,7 +340,9 @@ START_TEST(the_man_page_has_every_option)
 		char item[128];
 
 		if (option->places & OPTION_FLAG) {
-			snprintf(item, sizeof item, "\n.It Fl Fl %s Ar %s\n", option->name, option->argument);
+			snprintf(item, sizeof item,
+					*option->argument ? "\n.It Fl Fl %s Ar %s\n" : "\n.It Fl Fl %s%s\n",
+					option->name, option->argument);
 			flags++;
 		} else {
 			snprintf(item, sizeof item, "\n.It Ev DESCENTD_TOKEN\n");

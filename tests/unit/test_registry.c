@@ -52,7 +52,7 @@ static void publish(const char *model, uint64_t number, size_t inputs)
 static void begin(size_t budget)
 {
 	store = fresh_store();
-	OK(registry_new(&registry, store, any_engine(), budget, &e));
+	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), budget, false }, &e));
 }
 
 static void finish(void)
@@ -287,8 +287,8 @@ START_TEST(the_longest_unused_gives_way)
 		picks(names[first], PICK_NUMBER, "1", 1);
 	ck_assert(!in_memory("a"));
 	registry_free(registry);
-	OK(registry_new(&registry, store, any_engine(), 5 * size,
-			&e)); /* two of them, twice their file each */
+	/* two of them, twice their file each */
+	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), 5 * size, false }, &e));
 	picks("a", PICK_NUMBER, "1", 1);
 	picks("b", PICK_NUMBER, "1", 1);
 	ck_assert(in_memory("b"));
