@@ -13,8 +13,6 @@
  */
 #include "server/codec/number.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +25,6 @@
 #define DIGITS_DECIDE 770 /* 767 digits hold every tie between doubles; the rest is one more digit */
 #define EXPONENT_MAX  1000000000000000 /* beyond any text's length, far from overflow */
 #define HIGH_EXACT    27               /* 5^27 < 2^64: up to here the high half of a power is all of it */
-#define FLOAT_WHOLE   16777216.0       /* 2^24: whole numbers up to here are float32s */
 
 enum grammar { GRAMMAR_JSON, GRAMMAR_CSV };
 
@@ -339,12 +336,4 @@ enum cell_kind number_read_cell(const char *s, size_t n, double *value, int *dig
 	*value = to_double(&d);
 	*digits = count_significant(&d);
 	return CELL_NUMBER;
-}
-
-bool number_fits_float(double value, int digits)
-{
-	double size = fabs(value);
-
-	if (size <= FLOAT_WHOLE && size == floor(size)) return true;
-	return digits <= FLT_DIG && size >= (double)FLT_MIN && size <= (double)FLT_MAX;
 }

@@ -40,11 +40,6 @@ enum cell_kind {
  * for that many or more. Both are untouched for a word. */
 enum cell_kind number_read_cell(const char *s, size_t n, double *value, int *digits);
 
-/* May a number with that value and that many significant digits be kept as a float32, so that printing the
- * float32 gives the same number again? True for a whole number up to 2^24 and for up to 6 digits in the range
- * of normal float32s (FLT_DIG: no two such decimals share a float32). */
-bool number_fits_float(double value, int digits);
-
 /* The fewest digits that read back to the same x, the nearest to x among those. Plain ("0.00012", "150000")
  * while the first digit stands for 1e-5 to 1e15, else as in "1.5e-7"; always a JSON number: whole numbers
  * have no ".0", -0 is "-0", and what is not finite, which JSON cannot say, is "null". out has

@@ -2,30 +2,15 @@
  *
  * A dictionary is a header like a segment's (kind, zeros, count as u32), then the length of each value (u32), then
  * their texts one after another.
- *
- * A number that was stored as float32 reads back as the double it was: number_fits_float let it pass, so it is a
- * whole number that the float holds, or the one decimal of up to FLT_DIG digits that is nearest to the float. That
- * decimal is an integer of few digits over or times a power of ten; where both are exact doubles, one division or
- * product rounds once, as reading the text does.
  */
-#include "server/codec/segment.h"
-
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/size.h"
 #include "server/codec/little.h"
-#include "server/codec/number.h"
+#include "server/codec/segment_parts.h"
 
-#define ROWS_AT      4          /* of the header */
-#define LENGTH_BYTES 4          /* of one value of a dictionary */
-#define FLOAT_WHOLE  16777216.0 /* 2^24: whole numbers up to here are float32s */
-#define POWERS       23         /* 10^22 is the last power of ten that is a double */
-#define LOG10_2      0.30102999566398120
-
-enum kind { KIND_FLOAT = 1, KIND_DOUBLE, KIND_CODE8, KIND_CODE16, KIND_CODE32, KIND_DICTIONARY, KINDS };
+#define LENGTH_BYTES 4 /* of one value of a dictionary */
 
 static const size_t widths[KINDS] = {
 	[KIND_FLOAT] = 4,
@@ -33,16 +18,15 @@ static const size_t widths[KINDS] = {
 	[KIND_CODE8] = 1,
 	[KIND_CODE16] = 2,
 	[KIND_CODE32] = 4,
+	[KIND_SCALED8] = 1,
+	[KIND_SCALED16] = 2,
+	[KIND_SCALED32] = 4,
 };
-
-static const double powers[POWERS] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
-	1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
 /* ---- writing ---- */
 
-/* Makes *bytes with its header and room for body_bytes behind it. */
-static int begin(enum kind kind, size_t count, size_t body_bytes, unsigned char **bytes, size_t *size,
-		struct err *e)
+int segment_begin(enum segment_kind kind, size_t count, size_t body_bytes, unsigned char **bytes,
+		size_t *size, struct err *e)
 {
 	size_t total = size_add(SEGMENT_HEADER_BYTES, body_bytes);
 
@@ -53,36 +37,12 @@ static int begin(enum kind kind, size_t count, size_t body_bytes, unsigned char 
 	}
 	memset(*bytes, 0, SEGMENT_HEADER_BYTES);
 	(*bytes)[0] = (unsigned char)kind;
-	put32(*bytes + ROWS_AT, (uint32_t)count);
+	put32(*bytes + SEGMENT_ROWS_AT, (uint32_t)count);
 	*size = total;
 	return 0;
 }
 
-int segment_write_numbers(const double *x, size_t rows, bool as_float, unsigned char **bytes, size_t *size,
-		struct err *e)
-{
-	enum kind kind = as_float ? KIND_FLOAT : KIND_DOUBLE;
-	int rc = begin(kind, rows, size_mul(rows, widths[kind]), bytes, size, e);
-	unsigned char *to;
-
-	if (rc) return rc;
-	to = *bytes + SEGMENT_HEADER_BYTES;
-	for (size_t i = 0; i < rows; i++) {
-		float narrow = (float)x[i];
-		uint32_t narrow_bits;
-		uint64_t bits;
-
-		memcpy(&narrow_bits, &narrow, sizeof narrow_bits);
-		memcpy(&bits, &x[i], sizeof bits);
-		if (as_float)
-			put32(to + 4 * i, narrow_bits);
-		else
-			put64(to + 8 * i, bits);
-	}
-	return 0;
-}
-
-static enum kind code_kind(uint32_t codes_count)
+static enum segment_kind code_kind(uint32_t codes_count)
 {
 	if (codes_count <= UINT8_MAX) return KIND_CODE8;
 	return codes_count <= UINT16_MAX ? KIND_CODE16 : KIND_CODE32;
@@ -91,8 +51,8 @@ static enum kind code_kind(uint32_t codes_count)
 int segment_write_codes(const uint32_t *codes, size_t rows, uint32_t codes_count, unsigned char **bytes,
 		size_t *size, struct err *e)
 {
-	enum kind kind = code_kind(codes_count);
-	int rc = begin(kind, rows, size_mul(rows, widths[kind]), bytes, size, e);
+	enum segment_kind kind = code_kind(codes_count);
+	int rc = segment_begin(kind, rows, size_mul(rows, widths[kind]), bytes, size, e);
 	unsigned char *to;
 
 	if (rc) return rc;
@@ -113,7 +73,7 @@ int segment_write_codes(const uint32_t *codes, size_t rows, uint32_t codes_count
 
 /* ---- reading ---- */
 
-static int corrupt(struct err *e, const char *what)
+int segment_corrupt(struct err *e, const char *what)
 {
 	return err_set(e, ERR_CORRUPT, "a stored %s is damaged; send the data set again", what);
 }
@@ -121,76 +81,27 @@ static int corrupt(struct err *e, const char *what)
 int segment_rows_said(const unsigned char head[SEGMENT_HEADER_BYTES], size_t *rows, struct err *e)
 {
 	size_t kind = head[0];
+	unsigned char places_max = kind >= KIND_SCALED8 ? SEGMENT_PLACES_MAX : 0;
 
 	*rows = 0;
-	if (kind >= KINDS || !widths[kind] || head[1] || head[2] || head[3]) return corrupt(e, "column");
-	if (get32(head + ROWS_AT) > SEGMENT_ROWS_MAX) return corrupt(e, "column");
-	*rows = get32(head + ROWS_AT);
+	if (kind >= KINDS || !widths[kind] || head[SEGMENT_PLACES_AT] > places_max || head[2] || head[3])
+		return segment_corrupt(e, "column");
+	if (get32(head + SEGMENT_ROWS_AT) > SEGMENT_ROWS_MAX) return segment_corrupt(e, "column");
+	*rows = get32(head + SEGMENT_ROWS_AT);
 	return 0;
 }
 
 int segment_rows(const unsigned char *bytes, size_t size, size_t *rows, struct err *e)
 {
-	size_t said;
+	size_t said, before = SEGMENT_HEADER_BYTES;
 	int rc;
 
 	*rows = 0;
-	if (size < SEGMENT_HEADER_BYTES) return corrupt(e, "column");
+	if (size < before) return segment_corrupt(e, "column");
 	if ((rc = segment_rows_said(bytes, &said, e))) return rc;
-	if (size - SEGMENT_HEADER_BYTES != said * widths[bytes[0]]) return corrupt(e, "column");
+	if (bytes[0] >= KIND_SCALED8) before += SEGMENT_BASE_BYTES;
+	if (size < before || size - before != said * widths[bytes[0]]) return segment_corrupt(e, "column");
 	*rows = said;
-	return 0;
-}
-
-/* The double of the same text, where that is too far from 1 for exact powers of ten. */
-static double widen_by_text(float x)
-{
-	char text[NUMBER_PRINT_MAX];
-	double wide = (double)x;
-
-	number_parse_double(text, number_print_float(x, text), &wide);
-	return wide;
-}
-
-/* The decimal that became this float (see above), as a double. NaN stays NaN, -0 stays -0. */
-static double widen(float narrow)
-{
-	double x = (double)narrow, size = fabs(x);
-	int exponent, shift;
-
-	if (isnan(x) || (size <= FLOAT_WHOLE && x == rint(x))) return x;
-	frexp(size, &exponent); /* 2^(exponent-1) <= size < 2^exponent */
-	/* 10^shift makes FLT_DIG digits before the point, or one more and then less than 2 * 10^FLT_DIG: the float's
-	 * error of 2^-24 stays well below the half that rint forgives. */
-	shift = FLT_DIG - 1 - (int)floor((exponent - 1) * LOG10_2);
-	if (shift >= POWERS || shift <= -POWERS) return widen_by_text(narrow);
-	return shift > 0 ? rint(x * powers[shift]) / powers[shift]
-			 : rint(x / powers[-shift]) * powers[-shift];
-}
-
-int segment_read_numbers(const unsigned char *bytes, size_t size, double *x, struct err *e)
-{
-	const unsigned char *from = bytes + SEGMENT_HEADER_BYTES;
-	size_t rows;
-	int rc = segment_rows(bytes, size, &rows, e);
-
-	if (rc) return rc;
-	if (bytes[0] != KIND_FLOAT && bytes[0] != KIND_DOUBLE) return corrupt(e, "number column");
-	for (size_t i = 0; i < rows; i++) {
-		uint32_t narrow_bits;
-		uint64_t bits;
-		float narrow;
-
-		if (bytes[0] == KIND_FLOAT) {
-			narrow_bits = get32(from + 4 * i);
-			memcpy(&narrow, &narrow_bits, sizeof narrow);
-			x[i] = widen(narrow);
-		} else {
-			bits = get64(from + 8 * i);
-			memcpy(&x[i], &bits, sizeof bits);
-		}
-		if (isinf(x[i])) return corrupt(e, "number column");
-	}
 	return 0;
 }
 
@@ -203,7 +114,7 @@ int segment_read_codes(
 	int rc = segment_rows(bytes, size, &rows, e);
 
 	if (rc) return rc;
-	if (bytes[0] < KIND_CODE8) return corrupt(e, "category column");
+	if (bytes[0] < KIND_CODE8 || bytes[0] > KIND_CODE32) return segment_corrupt(e, "category column");
 	missing = bytes[0] == KIND_CODE8    ? UINT8_MAX
 		  : bytes[0] == KIND_CODE16 ? UINT16_MAX
 					    : SEGMENT_CODE_MISSING;
@@ -212,7 +123,7 @@ int segment_read_codes(
 				: bytes[0] == KIND_CODE16 ? get16(from + 2 * i)
 							  : get32(from + 4 * i);
 
-		if (code != missing && code >= codes_count) return corrupt(e, "category column");
+		if (code != missing && code >= codes_count) return segment_corrupt(e, "category column");
 		codes[i] = code == missing ? SEGMENT_CODE_MISSING : code;
 	}
 	return 0;
@@ -234,7 +145,7 @@ int dictionary_write(const char *const *values, const size_t *lengths, size_t co
 			return err_set(e, ERR_TOO_LARGE, "a category value is longer than 4 GiB");
 		body = size_add(body, lengths[i]);
 	}
-	if ((rc = begin(KIND_DICTIONARY, count, body, bytes, size, e))) return rc;
+	if ((rc = segment_begin(KIND_DICTIONARY, count, body, bytes, size, e))) return rc;
 	to = *bytes + SEGMENT_HEADER_BYTES;
 	for (size_t i = 0; i < count; i++, to += LENGTH_BYTES)
 		put32(to, (uint32_t)lengths[i]);
@@ -250,7 +161,7 @@ static bool dictionary_fits(const unsigned char *bytes, size_t size, size_t *cou
 
 	if (size < SEGMENT_HEADER_BYTES || bytes[0] != KIND_DICTIONARY || bytes[1] || bytes[2] || bytes[3])
 		return false;
-	*count = get32(bytes + ROWS_AT);
+	*count = get32(bytes + SEGMENT_ROWS_AT);
 	rest = size - SEGMENT_HEADER_BYTES;
 	if (*count > rest / LENGTH_BYTES) return false;
 	*text_bytes = rest - *count * LENGTH_BYTES;
@@ -266,7 +177,7 @@ int dictionary_read(const unsigned char *bytes, size_t size, struct dictionary *
 	char *text;
 
 	memset(out, 0, sizeof *out);
-	if (!dictionary_fits(bytes, size, &count, &text_bytes)) return corrupt(e, "list of values");
+	if (!dictionary_fits(bytes, size, &count, &text_bytes)) return segment_corrupt(e, "list of values");
 	/* One block: pointers, lengths, texts with their NULs; one byte more, so that none is empty. */
 	total = size_add(size_add(size_mul(count, each), text_bytes), 1);
 	if (total == SIZE_MAX || !(out->memory = malloc(total))) return err_nomem(e);
@@ -283,7 +194,7 @@ int dictionary_read(const unsigned char *bytes, size_t size, struct dictionary *
 		out->lengths[out->count] = length;
 		if (memchr(text, 0, length)) {
 			dictionary_clear(out);
-			return corrupt(e, "list of values");
+			return segment_corrupt(e, "list of values");
 		}
 		text += length + 1;
 		from += length;

@@ -1,9 +1,10 @@
 /* segment.h - how the cells of one column lie in one row group, and a column's values beside them.
  *
- * A segment is SEGMENT_HEADER_BYTES (kind, zeros, rows as u32), then one little-endian element a row: a number as
- * float32 where every one survives it, else as float64, NaN for a missing cell; a category as an index into the
- * column's dictionary, one, two or four bytes wide, all bits set for a missing cell. What is stored is read
- * without trust: sizes and indices are checked.
+ * A segment is SEGMENT_HEADER_BYTES (kind, decimal places, zeros, rows as u32), then one little-endian element a row.
+ * Numbers are whole numbers over a power of ten where all of them are, their least first (i64), then what each is above
+ * it, one, two or four bytes wide, all bits set for a missing cell; else float32s where every one survives it, else
+ * float64s, NaN for a missing cell. A category is an index into the column's dictionary, one, two or four bytes wide,
+ * all bits set for a missing cell. What is stored is read without trust: sizes and indices are checked.
  */
 #ifndef SERVER_CODEC_SEGMENT_H
 #define SERVER_CODEC_SEGMENT_H
@@ -18,10 +19,9 @@
 #define SEGMENT_CODE_MISSING UINT32_MAX
 #define SEGMENT_ROWS_MAX     (1u << 22)
 
-/* *bytes is new (free). as_float: number_fits_float (number.h) let every number pass; reading then gives back the
- * same doubles, bit for bit. No number is infinite. ERR_NOMEM. */
-int segment_write_numbers(const double *x, size_t rows, bool as_float, unsigned char **bytes, size_t *size,
-		struct err *e);
+/* *bytes is new (free). NaN is a missing cell; no number is infinite. Reading gives the same doubles, bit for bit.
+ * ERR_NOMEM. */
+int segment_write_numbers(const double *x, size_t rows, unsigned char **bytes, size_t *size, struct err *e);
 /* codes_count: all codes but the missing one are below it; gives the width. */
 int segment_write_codes(const uint32_t *codes, size_t rows, uint32_t codes_count, unsigned char **bytes,
 		size_t *size, struct err *e);

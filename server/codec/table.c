@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/size.h"
+#include "server/codec/number_short.h"
 #include "server/codec/segment.h"
 #include "server/codec/table_parts.h"
 
@@ -73,7 +74,7 @@ int table_make_columns(struct table *table, size_t count, struct err *e)
 		struct column *column = &table->columns[i];
 
 		column->cells = table->cells + i * rows;
-		column->fits_float = column->integers = true;
+		column->integers = true;
 		column->stats.min = INFINITY;
 		column->stats.max = -INFINITY;
 	}
@@ -149,6 +150,9 @@ static int take_record(void *user, const struct csv_cell *cells, size_t count, u
 		const struct csv_cell *from = &cells[table->places ? table->places[i] : i];
 		struct table_cell cell;
 
+		if (column->type == TYPE_NUMBER && keep &&
+				number_read_short(from->text, from->size, &column->cells[table->row]))
+			continue;
 		if (!column_judge(table, column, from->text, from->size, line, &cell))
 			keep = false;
 		else if (keep)

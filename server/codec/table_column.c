@@ -133,7 +133,6 @@ static int put_in_number(
 
 	if (cell->kind == TABLE_NUMBER) {
 		column->cells[table->row] = cell->number;
-		if (column->fits_float) column->fits_float = number_fits_float(cell->number, cell->digits);
 		return 0;
 	}
 	if (column->declared) return cell_refuse(column, cell, e);
@@ -153,7 +152,6 @@ static int put_in_date(
 
 	if (!cell_as_date(cell, &seconds)) return cell_refuse(column, cell, e);
 	column->cells[table->row] = seconds;
-	if (column->fits_float) column->fits_float = number_fits_float(seconds, NUMBER_DIGITS_MANY);
 	return 0;
 }
 
@@ -191,17 +189,15 @@ int column_write(struct table *table, struct column *column, unsigned char **byt
 		struct err *e)
 {
 	size_t rows = table->row;
-	bool fits_float = column->fits_float;
 	int rc;
 
-	column->fits_float = true;
 	if (column_type_has_codes(column->type)) {
 		for (size_t i = 0; i < rows; i++)
 			column->missing += isnan(column->cells[i]) != 0;
 		return write_codes(table, column, rows, bytes, size, e);
 	}
 	if ((rc = stats_take(table, column, column->cells, rows, table->dense, e))) return rc;
-	return segment_write_numbers(column->cells, rows, fits_float, bytes, size, e);
+	return segment_write_numbers(column->cells, rows, bytes, size, e);
 }
 
 static int take_codes(struct column *column, const unsigned char *bytes, size_t size, uint32_t *codes,

@@ -101,7 +101,6 @@ struct column {
 	char *name;
 	enum column_type type;
 	bool declared;        /* the type was said; else a number becomes a category with its first word */
-	bool fits_float;      /* the numbers of the present group do */
 	bool integers;        /* all numbers so far are whole */
 	double *cells;        /* (group_rows), borrowed from the table */
 	uint64_t late_groups; /* of codes: so many groups, from the first, were stored as numbers */

@@ -488,29 +488,6 @@ START_TEST(cells)
 }
 END_TEST
 
-START_TEST(what_fits_a_float)
-{
-	ck_assert(number_fits_float(0, 0) && number_fits_float(-0.0, 0) && number_fits_float(16777216, 8));
-	ck_assert(number_fits_float(-16777215, 8) && number_fits_float(0.1, 1) && number_fits_float(1e30, 1));
-	ck_assert(!number_fits_float(16777217, 8) && !number_fits_float(0.1234567, 7));
-	ck_assert(!number_fits_float(1e39, 1) && !number_fits_float(1e-40, 1) &&
-			!number_fits_float(INFINITY, 1));
-	for (int i = 0; i < 100000; i++) { /* the promise: printing the float32 gives the number again */
-		char text[64], again[NUMBER_PRINT_MAX];
-		double value, back;
-		int digits;
-		size_t n;
-
-		make_decimal(text, below(6), below(7), (int)below(60) - 30);
-		expect(number_read_cell(text, strlen(text), &value, &digits) == CELL_NUMBER, "%s", text);
-		if (!number_fits_float(value, digits)) continue;
-		n = number_print_float((float)value, again);
-		expect(number_parse_double(again, n, &back), "%s", text);
-		expect(double_bits(back) == double_bits(value), "%s came back as %.*s", text, (int)n, again);
-	}
-}
-END_TEST
-
 /* ---- printing ---- */
 
 static size_t count_digits(const char *text, size_t n)
@@ -669,7 +646,6 @@ int main(void)
 		refusals,
 		only_cells_may,
 		cells,
-		what_fits_a_float,
 		prints_floats,
 		prints_doubles,
 		printed_forms,

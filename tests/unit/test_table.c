@@ -61,7 +61,7 @@ START_TEST(late_words)
 			2);
 	ck_assert_uint_eq(r.sink.segments[1].size,
 			8 + 2 * 8); /* b's first group needs doubles, its second does not */
-	ck_assert_uint_eq(r.sink.segments[3].size, 8 + 2 * 4);
+	ck_assert_uint_eq(r.sink.segments[3].size, 8 + 8 + 2 * 1);
 	clear(&r);
 }
 END_TEST
