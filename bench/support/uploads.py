@@ -73,6 +73,17 @@ def make_wide(out, megabytes=400):
     write_blocks(out, header, block_of(megabytes * 1_000_000 // BLOCKS, row))
 
 
+def make_long(out, rows=10_000_000):
+    """19 numbers and what a few of them make."""
+    draw = random.Random(4)
+
+    def row():
+        x = [round(draw.gauss(0, 1), 3) for _ in range(19)]
+        return ",".join([*map(str, x), f"{x[0] * x[1] + x[2] - abs(x[3]) + draw.gauss(0, 0.1):.3f}"])
+
+    write_blocks(out, ",".join([*(f"x{i}" for i in range(19)), "y"]), [row() for _ in range(rows // BLOCKS)])
+
+
 # ---- an upload ----
 
 def send(daemon, path, name, query=""):
