@@ -392,6 +392,15 @@ static void end_run(struct run *run, int rc, struct err *e)
 
 /* ---- workers ---- */
 
+static void say_scratch(const struct run *run)
+{
+	size_t bytes = training_size(run->training)->scratch_bytes;
+	char text[48];
+
+	snprintf(text, sizeof text, "%.0f MiB", (double)bytes / 1048576);
+	if (bytes) say(run->worker->jobs, run->job.id, "reads its rows from a scratch file", text);
+}
+
 static int prepare(struct run *run, struct err *e)
 {
 	struct worker *worker = run->worker;
@@ -402,6 +411,7 @@ static int prepare(struct run *run, struct err *e)
 
 	if ((rc = training_new(&run->training, &needs, &run->job, e))) return rc;
 	if ((rc = take_memory(run, e))) return rc;
+	say_scratch(run);
 	return training_load(run->training, e);
 }
 

@@ -247,7 +247,8 @@ static int encode_parts(struct training *t, struct encoding *to, struct err *e)
 
 static int encode(struct training *t, struct err *e)
 {
-	struct encoding to = { .shape = { encoder_width(t->model.inputs), encoder_width(t->model.targets) } };
+	struct encoding to = { .shape = { .inputs = encoder_width(t->model.inputs),
+					       .outputs = encoder_width(t->model.targets) } };
 	int rc;
 
 	t->weighted = weights_wanted(&t->request, t->model.targets);

@@ -195,13 +195,21 @@ def test_data_sets_that_cannot_be_validated_on(c, fresh, data):
 
 
 def test_a_value_that_no_row_with_a_target_has(c, fresh, data):
-    """Only the worker can see it: the job fails and says so."""
-    rows = [{**row, "size": "" if row["fold"] == 3 else row["size"]} for row in data]
+    """Or that all of them have: only the worker can see it, the job fails and says so."""
+    rows = [{**row, "size": "" if row["fold"] == 3 else row["size"], "told": row["fold"] != 3} for row in data]
     put(c, f"{fresh}-untold", rows)
     c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "size", "features": ["a"], "layers": [2]})
-    for column, value, word in (("fold", 3, "nothing to validate on"),):
+    for column, value, word in (("fold", 3, "nothing to validate on"), ("told", "True", "nothing left to train on")):
         job = c.train(fresh, {**PLAIN, "dataset": f"{fresh}-untold", "validation": {"column": column, "value": value}}, "failed")
         assert word in job["error"]["detail"] and column in job["error"]["detail"]
+
+
+def test_data_of_the_request_by_a_data_set(c, fresh, data):
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "size", "features": ["a", "b"], "layers": [2]})
+    sent = {"inputs": [[row["a"], row["b"]] for row in data[:40]], "targets": [[row["size"]] for row in data[:40]]}
+    job = c.train(fresh, {**PLAIN, "data": sent, "validation": {"dataset": fresh}})
+    found = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh})["metrics"]
+    assert job["metrics"]["val_mae"] == pytest.approx(found["mae"], rel=1e-4)
 
 
 # ---- what is said, and not refused ----
@@ -357,6 +365,7 @@ def test_the_same_from_a_scratch_file(start, body):
         files = set(daemon.folder.iterdir())
         job = c.train("m", body, seconds=120)
         assert set(daemon.folder.iterdir()) == files
+        assert ("scratch file" in daemon.log()) is (budget == "64M")
         found.append((c.layers("m", 1), job["metrics"], c.get("/v1/models/m/versions/1")["encoders"]))
         refused = c.post("/v1/models/m:train", {**body, "batch_size": "full"}, status=(202, 422))
         assert (refused.status == 422) is (budget == "64M"), "all rows at once are in memory at once"
