@@ -89,6 +89,24 @@ def test_types_stay(c, fresh):
     assert column(found, "yes")["values"] == [{"value": "false", "count": 2}, {"value": "true", "count": 1}]
 
 
+def test_ignored_columns_are_named_too(c, fresh):
+    """They are columns of the data set, whose cells are dropped."""
+    c.csv(fresh, "a,id\n1,x\n", status=201, query="?types=id:ignore")
+    assert "id" in append(c, fresh, "a\n2\n", status=422).sentence()
+    found = append(c, fresh, "id,a\nanything,2\n").json
+    assert found["rows"] == 2 and column(found, "id") == {"name": "id", "type": "ignore"}
+    assert c.get(f"/v1/datasets/{fresh}/rows")["rows"] == [[1, None], [2, None]]
+
+
+def test_many_columns(c, fresh):
+    """A row of 785 columns, in another order."""
+    names = [f"p{i}" for i in range(785)]
+    rows = [[(i * j) % 256 for j in range(785)] for i in range(40)]
+    c.csv(fresh, table(names, rows[:30]), status=201)
+    append(c, fresh, table(names[::-1], [row[::-1] for row in rows[30:]]))
+    assert c.get(f"/v1/datasets/{fresh}/rows")["rows"] == rows
+
+
 def test_many_small_appends(c, daemon, fresh):
     """They leave one revision and one row group."""
     c.csv(fresh, "a,b\n0,x\n", status=201)
@@ -143,6 +161,24 @@ def test_a_job_keeps_the_rows_it_was_accepted_with(c, fresh):
     for job, revision, rows in ((old, before, 150), (new, after, 151)):
         said = train_rows(c, fresh, job)
         assert said == {"name": fresh, "revision": revision["revision"], "sha256": revision["sha256"], "rows": rows}
+
+
+def test_training_does_not_see_the_pieces(c, fresh):
+    """Row groups of any sizes: the same rows, the same job."""
+    r = random.Random(3)
+    rows = [(a, b, r.choice("xyz"), round(2 * a - b, 3)) for a, b in ((r.random(), r.random()) for _ in range(260_000))]
+    header = ["a", "b", "word", "y"]
+    c.csv(fresh, table(header, rows), status=201)
+    c.csv(f"{fresh}-p", table(header, rows[:100_000]), status=201)
+    append(c, f"{fresh}-p", table(header, rows[100_000:255_000]))
+    append(c, f"{fresh}-p", table(header, rows[255_000:]))
+    losses = []
+    for name in (fresh, f"{fresh}-p"):
+        c.put(f"/v1/models/{name}", {"dataset": name, "target": "y", "layers": [4], "seed": 1})
+        job = c.train(name, {"dataset": name, "epochs": 2, "seed": 1, "batch_size": 512, "validation": {"split": 0.2}})
+        losses.append((job["metrics"]["loss"], job["metrics"]["val_loss"]))
+    for one, other in zip(*losses):
+        assert math.isclose(one, other, rel_tol=1e-3), losses
 
 
 def test_if_match_guards_an_append(c, fresh):
