@@ -1,7 +1,7 @@
 /* load.c - from stored rows to what a network is shown. See training_load in training.h.
  *
- * The row groups are read three times: which rows have a target, and which of these are held out (holdout.c); what the
- * encoders learn, from the training rows alone; and all rows encoded. Training rows come first, then validation rows,
+ * The row groups are read three times: which rows have a target, for which the targets are enough, and which of these
+ * are held out (holdout.c); what the encoders learn, from the training rows alone; and all rows encoded. Training rows come first, then validation rows,
  * in the order of their data; they lie in memory, or in a scratch file when they do not fit (training_size.c). Rows
  * without a target are left out.
  */
@@ -67,7 +67,9 @@ static int use_rows(struct training *t, struct part *part, enum use use, struct 
 
 	if (!(part->use = calloc(part->revision.rows + 1, 1))) return err_nomem(e);
 	usable->class_count = encoder_width(t->model.targets);
+	if (part->source) source_targets_only(part->source, true);
 	if ((rc = each_group(t, part, find_usable, usable, e))) return rc;
+	if (part->source) source_targets_only(part->source, false);
 	for (uint64_t i = 0; i < part->revision.rows; i++)
 		part->use[i] = part->use[i] ? (uint8_t)use : USE_NOT;
 	return 0;

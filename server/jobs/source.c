@@ -30,6 +30,7 @@ struct source {
 	size_t count, inputs;
 	struct feed weights;               /* column NULL: not read */
 	bool gaps;                         /* a row may miss some of its targets */
+	bool targets_only;                 /* inputs and weights are not read */
 	size_t room;                       /* rows that the feeds' memory holds */
 	uint64_t first, next_first, group; /* first row of the group that is read, of the one after it */
 	size_t rows;
@@ -148,6 +149,12 @@ void source_allow_gaps(struct source *s)
 	s->gaps = true;
 }
 
+void source_targets_only(struct source *s, bool only)
+{
+	s->targets_only = only;
+	s->group = UINT64_MAX;
+}
+
 void source_free(struct source *s)
 {
 	if (!s) return;
@@ -219,7 +226,7 @@ static int read_feed(struct source *s, struct feed *feed, uint64_t group, size_t
 	int rc = s->store->segment_read(s->store, s->revision->id, group, feed->stored_column, &s->bytes, e);
 
 	if (rc || (rc = segment_rows(s->bytes.data, s->bytes.size, &found, e))) return rc;
-	if (feed == s->feeds) {
+	if (feed == s->feeds + (s->targets_only ? s->inputs : 0)) { /* the first */
 		*rows = found;
 		if ((rc = make_room(s, found, e))) return rc;
 	}
@@ -244,9 +251,11 @@ int source_read(struct source *s, uint64_t group, uint64_t *first, size_t *rows,
 	if (group == 0) s->next_first = 0;
 	if (group != s->group || group == 0) {
 		s->group = UINT64_MAX;
-		for (size_t i = 0; i < s->count; i++)
+		for (size_t i = s->targets_only ? s->inputs : 0; i < s->count; i++)
 			if ((rc = read_feed(s, &s->feeds[i], group, &s->rows, e))) return rc;
-		if (s->weights.column && (rc = read_feed(s, &s->weights, group, &s->rows, e))) return rc;
+		if (s->weights.column && !s->targets_only &&
+				(rc = read_feed(s, &s->weights, group, &s->rows, e)))
+			return rc;
 		s->first = s->next_first;
 		s->next_first += s->rows;
 		s->group = group;

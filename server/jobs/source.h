@@ -25,6 +25,9 @@ void source_free(struct source *source);
 int source_read_weights(struct source *source, const char *column, struct err *e);
 /* Before the first group: rows that miss some of several targets are usable; what is missing is encoded as 0. */
 void source_allow_gaps(struct source *source);
+/* Of the groups that are read from now on only the targets are, or everything again: enough for source_usable and
+ * source_target_slots. */
+void source_targets_only(struct source *source, bool only);
 
 uint64_t source_groups(const struct source *source);
 /* Reads a group; *first is its first row's number in the data set, *rows how many it has. */

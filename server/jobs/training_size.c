@@ -9,7 +9,7 @@
 #define PER_ROW_SPLIT   (sizeof(uint32_t) + sizeof(uint8_t)) /* class, and which side it falls on */
 #define PER_ROW_ORDER   (sizeof(double) + sizeof(uint8_t))   /* likewise, of the value that orders rows */
 #define PER_ROW_ALWAYS  sizeof(uint8_t)                      /* enum use */
-#define READING_BYTES   ((size_t)4 * STORE_CHUNK_BYTES)      /* a row group of codes of a byte as slots */
+#define READING_BYTES   ((size_t)2 * STORE_CHUNK_BYTES)      /* a row group as doubles and slots */
 #define VALIDATION_ROWS 256                                  /* a piece of the validation, at least */
 
 /* Bytes of a row: inputs, targets and what each target counts. */

@@ -47,6 +47,7 @@ static void finish(void)
 	definition_clear(&definition);
 	encoder_free(inputs);
 	encoder_free(targets);
+	inputs = targets = NULL;
 	store_revision_clear(&revision);
 	store->close(store);
 }
@@ -124,6 +125,43 @@ START_TEST(rows_with_a_target)
 	ck_assert_mem_eq(use, of_code, sizeof use);
 	source_free(source);
 	finish();
+}
+END_TEST
+
+/* The targets alone, and then everything: of the same group, and of groups of any size. */
+START_TEST(targets_alone)
+{
+	static const uint8_t wanted[ROWS] = { 1, 1, 0, 1, 1, 1 };
+	static const uint32_t classes[ROWS] = { 0, 1, SLOT_MISSING, 0, 1, 0 };
+	static const real wanted_x[] = { 1, 0, 1, 0, 0 };
+	real x[5], y[2];
+	uint8_t use[ROWS];
+	struct source *source;
+	uint64_t first;
+	size_t rows;
+
+	for (size_t group_bytes = 0; group_bytes < 200; group_bytes += 90) {
+		begin(group_bytes);
+		encoders("{" SIZE_COLOR "," SPECIES ",\"normalize\":\"none\"}");
+		source = source_of();
+		for (int again = 0; again < 2; again++) {
+			source_targets_only(source, true);
+			for (uint64_t group = 0; group < source_groups(source); group++) {
+				OK(source_read(source, group, &first, &rows, &e));
+				source_usable(source, use + first);
+				ck_assert_mem_eq(source_target_slots(source, 0), classes + first,
+						rows * sizeof *classes);
+			}
+			ck_assert_uint_eq(first + rows, ROWS);
+			ck_assert_mem_eq(use, wanted, sizeof use);
+			source_targets_only(source, false);
+			OK(source_read(source, 0, &first, &rows, &e));
+			OK(source_encode(source, 0, 1, x, y, &e));
+			rows_are(x, 1, 5, wanted_x);
+		}
+		source_free(source);
+		finish();
+	}
 }
 END_TEST
 
@@ -240,7 +278,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { cells_to_inputs, rows_with_a_target, numbers_as_classes,
+	const TTest *const tests[] = { cells_to_inputs, rows_with_a_target, targets_alone, numbers_as_classes,
 		fitting_on_some_rows, columns_that_do_not_fit, group_by_group, NULL };
 
 	return suite_main("source", tests, 30);
