@@ -148,25 +148,34 @@ static const char *read_bare(struct rows *rows, size_t row, const char *p)
 	return value.end;
 }
 
+/* Returns where the row ends. */
+static const char *read_row(struct rows *rows, size_t row, const char *p)
+{
+	enum row_shape shape = *p == '[' ? ROW_ARRAY : *p == '{' ? ROW_RECORD : ROW_BARE;
+
+	rows->shapes[row] = (uint8_t)shape;
+	if (shape == ROW_ARRAY) return read_array(rows, row, p);
+	return shape == ROW_RECORD ? read_record(rows, row, p) : read_bare(rows, row, p);
+}
+
 /* Up to max rows of the array; returns how many. */
 static size_t read_rows(struct rows *rows, size_t max)
 {
 	const char *p = rows->at;
 	size_t row = 0;
 
-	for (; row < max && *p != ']'; row++, p = to_next(p)) {
-		enum row_shape shape = *p == '[' ? ROW_ARRAY : *p == '{' ? ROW_RECORD : ROW_BARE;
-
-		rows->shapes[row] = (uint8_t)shape;
-		if (shape == ROW_ARRAY)
-			p = read_array(rows, row, p);
-		else if (shape == ROW_RECORD)
-			p = read_record(rows, row, p);
-		else
-			p = read_bare(rows, row, p);
-	}
+	for (; row < max && *p != ']'; row++)
+		p = to_next(read_row(rows, row, p));
 	rows->at = p;
 	return row;
+}
+
+/* The value that is one row, behind which there may be nothing. */
+static size_t read_single(struct rows *rows)
+{
+	read_row(rows, 0, rows->at);
+	rows->at = NULL;
+	return 1;
 }
 
 /* ---- columns ---- */
@@ -335,10 +344,12 @@ static size_t read_block(struct rows *rows, size_t max)
 {
 	size_t n = 0;
 
-	if (rows->at)
-		n = rows->by_columns ? read_columns(rows, max) : read_rows(rows, rows->single ? 1 : max);
+	if (rows->at && rows->single)
+		n = read_single(rows);
+	else if (rows->at)
+		n = rows->by_columns ? read_columns(rows, max) : read_rows(rows, max);
 	if (rows->no_memory) n = 0;
-	if (!n || rows->single) rows->at = NULL;
+	if (!n) rows->at = NULL;
 	return n;
 }
 

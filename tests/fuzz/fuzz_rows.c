@@ -2,7 +2,7 @@
  *
  * The first byte chooses the columns, the second how many rows are read at a time; the rest is the text. It is read in
  * those steps and all at once, with a reader that has read all inputs before: numbers and warnings must be the same,
- * and if one reading has faults so must the other. Then it is read as cells. Build with clang
+ * and if one reading has faults so must the other. Then it is read as cells, and as one row. Build with clang
  * -fsanitize=fuzzer,address,undefined; the seeds lie in tests/fuzz/corpus/rows.
  */
 #include <stdint.h>
@@ -89,6 +89,19 @@ static void read_cells(struct rows *rows, const struct encoder *encoder, struct 
 	require(faulty || (!faults.count && rows_count(rows) == count));
 }
 
+/* As one row: there is one, whatever it is, unless memory ran out. */
+static void read_single(struct rows *rows, const struct encoder *encoder, struct scan_value value)
+{
+	static struct faults faults;
+	float x[WIDTH_MAX];
+	size_t n;
+
+	memset(&faults, 0, sizeof faults);
+	require(!rows_begin_one(rows, encoder, value, "/baseline", &faults, NULL));
+	require(!rows_next(rows, 1, x, &n, NULL) && n == 1);
+	require(!rows_next(rows, 1, x, &n, NULL) && n == 0);
+}
+
 static void read_text(const char *text, size_t size, size_t model, size_t step)
 {
 	static struct encoder *encoders[MODELS];
@@ -106,6 +119,7 @@ static void read_text(const char *text, size_t size, size_t model, size_t step)
 	require(!small.faults.count == !whole.faults.count);
 	if (!small.faults.count) require(small.hash == whole.hash && small.count == whole.count);
 	read_cells(rows, encoders[model], value, small.faults.count, small.count);
+	read_single(rows, encoders[model], value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

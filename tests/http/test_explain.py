@@ -31,6 +31,11 @@ def hand_made(c, name, weights, biases, **definition):
     return name
 
 
+def mean_of(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
 def check_sum(found):
     """Output minus baseline is what the contributions sum up to, within 1 % or the rounding of float32."""
     difference = found["output"] - found["baseline"]
@@ -129,6 +134,28 @@ def test_shortcuts_maxout_normalization_and_words(c, fresh):
     for one in found:
         check_sum(one)
     assert max(abs(one["contributions"]["x"]) for one in found) > 20
+
+
+def test_dates_booleans_and_hashed_categories(c, fresh):
+    """Whatever a column is inside the network, it is one name outside."""
+    rows = [(f"2024-{1 + i % 12:02}-{1 + i % 28:02}", "yes" if i % 3 else "no", f"shop {i % 400}",
+             100 * (i % 12) + 50 * (i % 3 > 0)) for i in range(1200)]
+    c.csv(fresh, table(["day", "open", "shop", "y"], rows), query="?types=day:date,open:boolean")
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "y", "layers": [16], "seed": 1})
+    c.train(fresh, {"dataset": fresh, "epochs": 60, "seed": 1})
+    found = explained(c, fresh, [[day, open, shop] for day, open, shop, _ in rows[:40]])["explanations"]
+    for one in found:
+        assert list(one["contributions"]) == ["day", "open", "shop"]
+        check_sum(one)
+    late, early = (mean_of(one["contributions"]["day"] for one, row in zip(found, rows) if row[0][5:7] == month)
+                   for month in ("11", "02"))
+    assert late - early > 500
+    opened, closed = (mean_of(one["contributions"]["open"] for one, row in zip(found, rows) if row[1] == said)
+                      for said in ("yes", "no"))
+    assert opened > closed
+    record = {"day": "2024-06-15", "open": True, "shop": "shop 7"}
+    one = explained(c, fresh, [record], baseline=record)["explanations"][0]
+    assert one["contributions"] == {"day": 0, "open": 0, "shop": 0}
 
 
 @covers("ExplainRequest.class")

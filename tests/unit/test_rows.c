@@ -215,10 +215,60 @@ START_TEST(warnings_bounded)
 }
 END_TEST
 
+/* A row by itself, in a block of exactly its size. Wanted: its numbers, or the first fault's pointer. */
+START_TEST(one_row_by_itself)
+{
+	static const struct reading readings[] = {
+		{ MIXED, "[180,\"brown\"]", "180 0 1 0 0 0 0" },
+		{ MIXED, "{\"hair\":\"brown\"}", "-7 0 1 0 0 0 0" },
+		{ MIXED, "{}", "-7 0 0 0 0 0 1" },
+		{ ONE, "5", "5" },
+		{ ONE, "\"5\"", "5" },
+		{ ONE, "[5]", "5" },
+		{ MIXED, "5", "/baseline" },
+		{ MIXED, "[180]", "/baseline" },
+		{ MIXED, "[\"tall\",\"brown\"]", "/baseline/0" },
+		{ MIXED, "{\"height\":\"tall\"}", "/baseline/height" },
+		{ MIXED, "{\"hieght\":1}", "/baseline/hieght" },
+		{ STRICT, "{\"height\":1}", "/baseline/hair" },
+		{ MIXED, "[[180,\"brown\"],\"brown\"]", "/baseline/0" },
+	};
+	struct rows *rows;
+
+	ck_assert_int_eq(rows_new(&rows, NULL), 0);
+	for (size_t i = 0; i < COUNT(readings); i++) {
+		const struct reading *r = &readings[i];
+		struct encoder *encoder = make_encoder(r->model);
+		size_t size = strlen(r->text), n;
+		static struct faults faults;
+		char *block = malloc(size);
+		struct log log = { 0 };
+		float x[16];
+
+		memcpy(block, r->text, size);
+		memset(&faults, 0, sizeof faults);
+		ck_assert_int_eq(rows_begin_one(rows, encoder, checked(block, size), "/baseline", &faults,
+						 NULL),
+				0);
+		ck_assert_int_eq(rows_next(rows, 2, x, &n, NULL), 0);
+		ck_assert_uint_eq(n, 1);
+		for (size_t j = 0; j < encoder_width(encoder) && !faults.count; j++)
+			note(&log, j ? " %g" : "%g", (double)x[j]);
+		if (faults.count) note(&log, "%s", faults.items[0].pointer);
+		ck_assert_str_eq(log.text, r->wanted);
+		ck_assert_int_eq(rows_next(rows, 2, x, &n, NULL), 0);
+		ck_assert_uint_eq(n, 0);
+		free(block);
+		encoder_free(encoder);
+	}
+	rows_free(rows);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { forms, cells_of_numbers, cells_of_categories, kept_cells, kept_texts,
-		many_rows, warnings_bounded, NULL };
+		many_rows, warnings_bounded, one_row_by_itself, NULL };
 
 	return suite_main("rows", tests, 60);
 }
