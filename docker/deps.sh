@@ -22,6 +22,7 @@ build  library   libmicrohttpd     libmicrohttpd-dev
 build  library   jansson           libjansson-dev
 build  library   sqlite3           libsqlite3-dev
 build  library   nettle            nettle-dev
+build  library   zlib              zlib1g-dev
 build  library   yaml-0.1          libyaml-dev
 test   library   check             check
 test   command   /usr/bin/python3  python3

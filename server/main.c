@@ -98,6 +98,7 @@ static int start_work(struct daemon *d, struct err *e)
 	int rc;
 
 	if ((rc = gemm_choose(&app->engine, config->engine, e))) return rc;
+	app->database = config->db;
 	if ((rc = store_open_sqlite(&app->store, config->db, e))) return rc;
 	registry.store = app->store;
 	registry.engine = app->engine;

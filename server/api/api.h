@@ -27,6 +27,7 @@ struct app { /* borrows everything; request.app */
 	uint64_t memory_bytes, jobs_memory_bytes, body_bytes, upload_bytes;
 	uint64_t documents_bytes_max;     /* of the trees of all JSON bodies together */
 	_Atomic uint64_t documents_bytes; /* that they take now */
+	const char *database;             /* its path */
 	int64_t started_ms;
 	atomic_bool stopping;
 };

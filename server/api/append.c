@@ -9,7 +9,7 @@
  * that ends later gets 409, as does one whose data set was replaced, and nothing of it stays.
  *
  * The digest of an appended revision is SHA-256 over the hex digest of the revision before and that of the bytes that
- * were sent: who has both can say it, and who has the file as one piece sees that this is another.
+ * were sent (without gzip): who has both can say it, and who has the file as one piece sees that this is another.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +19,12 @@
 #include "server/api/columns.h"
 #include "server/api/datasets.h"
 #include "server/api/document.h"
-#include "server/api/upload.h"
+#include "server/api/incoming.h"
 #include "server/codec/json.h"
-#include "server/codec/segment.h"
 
 struct append {
-	struct upload upload;
-	struct table *table;
-	struct sha256_ctx hash;
-	uint64_t bytes;
+	struct incoming in;
+	struct table *table; /* of in.body */
 	struct store_revision base;
 	json_t *columns;              /* of base, as they are stored */
 	struct cells *last;           /* the last group of base, when it is taken over */
@@ -41,8 +38,7 @@ static void append_free(struct append *a)
 		store_bytes_clear(&a->segments[i]);
 	free(a->segments);
 	cells_free(a->last);
-	table_free(a->table);
-	upload_abort(&a->upload);
+	incoming_clear(&a->in);
 	json_decref(a->columns);
 	store_revision_clear(&a->base);
 	free(a);
@@ -60,18 +56,19 @@ static void append_abandon(struct request *rq)
 static int look_at_last(
 		struct append *a, struct store *store, const json_t *kept, uint64_t *groups, struct err *e)
 {
-	unsigned char head[SEGMENT_HEADER_BYTES];
-	size_t rows;
 	int rc;
 
 	*groups = a->base.groups;
 	if (!*groups) return 0;
-	rc = store->segment_head(store, a->base.id, *groups - 1, 0, head, sizeof head, e);
-	if (rc || (rc = segment_rows_said(head, &rows, e))) return rc;
-	if (rows >= table_group_rows(a->table) / 2) return 0;
-	--*groups;
 	rc = cells_new(&a->last, store, a->base.id, a->base.id, kept, e);
-	return rc ? rc : cells_read(a->last, *groups, e);
+	if (rc || (rc = cells_read_column(a->last, *groups - 1, 0, e))) return rc;
+	if (cells_rows(a->last) < table_group_rows(a->table) / 2) {
+		--*groups;
+		return cells_read(a->last, *groups, e);
+	}
+	cells_free(a->last);
+	a->last = NULL;
+	return 0;
 }
 
 static int read_dictionaries(struct append *a, struct store *store, const json_t *kept, struct err *e)
@@ -98,7 +95,7 @@ static int take_group(struct append *a, struct store *store, uint64_t group, con
 	int rc = 0;
 
 	for (uint64_t i = 0; i < a->base.columns_count && !rc; i++) {
-		rc = store->segment_read(store, a->upload.revision, group, i, &a->segments[i], e);
+		rc = store->segment_read(store, a->in.upload.revision, group, i, &a->segments[i], e);
 		data[i] = a->segments[i].data;
 		sizes[i] = a->segments[i].size;
 	}
@@ -143,19 +140,20 @@ static int put_again(struct append *a, struct err *e)
 	return rc;
 }
 
-static int go_on(struct append *a, struct app *app, struct faults *faults, struct err *e)
+static int go_on(struct append *a, const struct request *rq, struct faults *faults, struct err *e)
 {
-	struct table_sink sink = upload_sink(&a->upload);
+	struct app *app = rq->app;
 	json_t *kept = NULL;
 	uint64_t groups;
 	int rc;
 
 	if ((rc = json_read_stored(a->base.columns, &a->columns, e))) return rc;
 	if (!(kept = columns_kept(a->columns))) return err_nomem(e);
-	if ((rc = table_new_csv(&a->table, NULL, &sink, faults, e))) goto out;
+	if ((rc = incoming_open(&a->in, rq, true, faults, e))) goto out;
+	a->table = body_table(a->in.body);
 	if ((rc = table_like(a->table, kept, e))) goto out;
 	if ((rc = look_at_last(a, app->store, kept, &groups, e))) goto out;
-	if ((rc = upload_begin_change(&a->upload, app->store, &a->base, groups, e))) goto out;
+	if ((rc = upload_begin_change(&a->in.upload, app->store, &a->base, groups, e))) goto out;
 	if ((rc = read_dictionaries(a, app->store, kept, e))) goto out;
 	if ((rc = take_groups(a, app->store, groups, e))) goto out;
 	rc = put_again(a, e);
@@ -181,9 +179,8 @@ static int append_begin(struct request *rq, struct reply *rp, struct err *e)
 		rc = err_nomem(e);
 		goto out;
 	}
-	sha256_init(&a->hash);
 	rc = app->store->dataset_get(app->store, request_param(rq, "dataset"), &a->base, e);
-	if (!rc) rc = go_on(a, app, faults, e);
+	if (!rc) rc = go_on(a, rq, faults, e);
 out:
 	if (rc) append_abandon(rq);
 	return rc;
@@ -193,9 +190,7 @@ static int append_data(struct request *rq, const char *bytes, size_t n, struct e
 {
 	struct append *a = rq->state;
 
-	sha256_update(&a->hash, n, (const uint8_t *)bytes);
-	a->bytes += n;
-	return table_feed(a->table, bytes, n, e);
+	return incoming_data(&a->in, bytes, n, e);
 }
 
 /* The digest of base and of what was sent becomes that of both. */
@@ -211,18 +206,17 @@ static void chain_digest(const struct append *a, char sha256[2 * SHA256_DIGEST_S
 
 static int append_end(struct append *a, struct store_revision *out, struct err *e)
 {
-	struct store_revision now = { .size_bytes = a->base.size_bytes + a->bytes };
-	int rc = table_end(a->table, e);
+	struct store_revision now = { 0 };
+	int rc = incoming_end(&a->in, now.sha256, e);
 
 	if (rc) return rc;
+	now.size_bytes = a->base.size_bytes + a->in.bytes;
 	now.rows = table_rows(a->table);
 	now.groups = table_groups(a->table);
 	if (now.rows == a->base.rows)
-		return err_set(e, ERR_INVALID,
-				"there are no rows to append; send at least one below the header line");
-	upload_digest(&a->hash, now.sha256);
+		return err_set(e, ERR_INVALID, "there are no rows to append; send at least one");
 	chain_digest(a, now.sha256);
-	return upload_commit_change(&a->upload, &a->base, &now,
+	return upload_commit_change(&a->in.upload, &a->base, &now,
 			columns_ignore_again(table_describe(a->table), a->columns), out, e);
 }
 

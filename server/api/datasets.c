@@ -1,7 +1,7 @@
 /* datasets.c - /v1/datasets.
  *
- * A PUT streams: bytes are hashed and go through the table's state machine into an upload of the store, which
- * nobody sees before its last commit. Where the name is taken and neither `replace` nor `types` is said, the bytes
+ * A PUT streams: bytes are hashed and become the rows of an upload of the store, which nobody sees before its last
+ * commit (incoming.h). Where the name is taken and neither `replace` nor another way to read the bytes is said, they
  * are only hashed: they are the same or they are refused.
  */
 #include "server/api/datasets.h"
@@ -13,15 +13,12 @@
 #include "server/api/api.h"
 #include "server/api/columns.h"
 #include "server/api/document.h"
-#include "server/api/upload.h"
+#include "server/api/incoming.h"
 #include "server/codec/definition.h"
 #include "server/codec/json.h"
 
-struct incoming {
-	struct upload upload;
-	struct table *table; /* NULL: the bytes are only hashed */
-	struct sha256_ctx hash;
-	uint64_t bytes;
+struct put {
+	struct incoming in;
 	bool replace;
 	struct store_revision there; /* the data set of that name, when there is one */
 };
@@ -42,51 +39,41 @@ json_t *dataset_document(const struct store_revision *revision)
 
 /* ---- PUT ---- */
 
-static void incoming_free(struct incoming *in)
-{
-	if (!in) return;
-	upload_abort(&in->upload);
-	table_free(in->table);
-	store_revision_clear(&in->there);
-	free(in);
-}
-
 static void put_abandon(struct request *rq)
 {
-	incoming_free(rq->state);
+	struct put *put = rq->state;
+
 	rq->state = NULL;
-}
-
-static int begin_table(
-		struct incoming *in, struct app *app, const char *types, struct faults *faults, struct err *e)
-{
-	struct table_sink sink = upload_sink(&in->upload);
-	int rc = upload_begin(&in->upload, app->store, e);
-
-	return rc ? rc : table_new_csv(&in->table, types, &sink, faults, e);
+	if (!put) return;
+	incoming_clear(&put->in);
+	store_revision_clear(&put->there);
+	free(put);
 }
 
 static int put_begin(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
 	struct faults *faults = request_faults(rq);
-	struct incoming *in = calloc(1, sizeof *in);
-	const char *name = request_param(rq, "dataset"), *types = request_query(rq, "types");
+	struct put *put = calloc(1, sizeof *put);
+	const char *name = request_param(rq, "dataset");
+	bool reads, keep; /* the bytes in a way that the request says; them at all */
 	int rc;
 
 	(void)rp;
-	rq->state = in;
-	if (!in || !faults) {
+	rq->state = put;
+	if (!put || !faults) {
 		rc = err_nomem(e);
 		goto out;
 	}
-	sha256_init(&in->hash);
 	if ((rc = name_check(name, "a data set's name", e))) goto out;
-	in->replace = query_flag(rq, "replace", faults);
+	put->replace = query_flag(rq, "replace", faults);
 	if ((rc = faults_result(faults, e))) goto out;
-	rc = app->store->dataset_get(app->store, name, &in->there, e);
+	rc = app->store->dataset_get(app->store, name, &put->there, e);
 	if (rc && rc != ERR_NOT_FOUND) goto out;
-	rc = rc == ERR_NOT_FOUND || in->replace || types ? begin_table(in, app, types, faults, e) : 0;
+	reads = request_query(rq, "types") || request_query(rq, "decimal");
+	keep = rc == ERR_NOT_FOUND || put->replace || reads;
+	if ((rc = incoming_open(&put->in, rq, keep, faults, e))) goto out;
+	if (keep) rc = upload_begin(&put->in.upload, app->store, e);
 out:
 	if (rc) put_abandon(rq);
 	return rc;
@@ -94,45 +81,42 @@ out:
 
 static int put_data(struct request *rq, const char *bytes, size_t n, struct err *e)
 {
-	struct incoming *in = rq->state;
+	struct put *put = rq->state;
 
-	sha256_update(&in->hash, n, (const uint8_t *)bytes);
-	in->bytes += n;
-	return in->table ? table_feed(in->table, bytes, n, e) : 0;
+	return incoming_data(&put->in, bytes, n, e);
 }
 
-static int finish_put(struct request *rq, struct incoming *in, enum store_outcome *outcome,
+static int finish_put(struct request *rq, struct put *put, enum store_outcome *outcome,
 		struct store_revision *now, struct err *e)
 {
 	const char *name = request_param(rq, "dataset");
-	char sha256[65];
+	struct incoming *in = &put->in;
+	char sha256[2 * SHA256_DIGEST_SIZE + 1];
 	int rc;
 
-	upload_digest(&in->hash, sha256);
-	if (in->table) {
-		if ((rc = table_end(in->table, e))) return rc;
-		return upload_commit(&in->upload, in->table, name, in->replace, sha256, in->bytes, outcome,
-				now, e);
-	}
+	if ((rc = incoming_end(in, sha256, e))) return rc;
+	if (in->body)
+		return upload_commit(&in->upload, body_table(in->body), name, put->replace, sha256, in->bytes,
+				outcome, now, e);
 	*outcome = STORE_SAME;
-	if (strcmp(sha256, in->there.sha256))
+	if (strcmp(sha256, put->there.sha256))
 		return err_set(e, ERR_CONFLICT,
 				"the data set %s is there with other bytes; ?replace=true puts these in their "
 				"place",
 				name);
-	*now = in->there;
-	in->there = (struct store_revision){ 0 };
+	*now = put->there;
+	put->there = (struct store_revision){ 0 };
 	return 0;
 }
 
 int dataset_put(struct request *rq, struct reply *rp, struct err *e)
 {
-	struct incoming *in = rq->state;
+	struct put *put = rq->state;
 	struct store_revision now = { 0 };
 	enum store_outcome outcome;
 	int rc;
 
-	if (!(rc = finish_put(rq, in, &outcome, &now, e))) {
+	if (!(rc = finish_put(rq, put, &outcome, &now, e))) {
 		if (outcome == STORE_CREATED) {
 			rp->status = 201;
 			reply_header(rp, "Location", "/v1/datasets/%s", now.dataset);

@@ -1,4 +1,4 @@
-/* datasets.h - /v1/datasets: CSV in, descriptions out. */
+/* datasets.h - /v1/datasets: tables in, descriptions out. */
 #ifndef SERVER_API_DATASETS_H
 #define SERVER_API_DATASETS_H
 
@@ -9,8 +9,7 @@
 struct store_revision;
 
 extern const struct route_stream dataset_stream, append_stream;
-route_handler dataset_put, dataset_patch, dataset_list, dataset_get, dataset_delete, dataset_rows,
-		dataset_column_put;
+route_handler dataset_put, dataset_patch, dataset_list, dataset_get, dataset_delete, dataset_rows;
 
 /* The document of a revision, new; NULL: no memory. */
 json_t *dataset_document(const struct store_revision *revision);

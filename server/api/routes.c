@@ -9,12 +9,14 @@
 #include "server/api/models.h"
 #include "server/api/predict.h"
 #include "server/api/system.h"
+#include "server/codec/body.h"
 
 /* Stand for limits that the configuration gives. */
 enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
 
 #define PREDICTION (ROUTE_INLINE | ROUTE_ANY_TYPE | ROUTE_DIALECT)
 #define EVALUATION (ROUTE_ANY_TYPE | ROUTE_DIALECT)
+#define UPLOAD     (ROUTE_CHANGE | ROUTE_GZIP)
 #define PROBE      (ROUTE_INLINE | ROUTE_ANY_HOST)
 #define PAGE       "limit cursor"
 #define CSV        "application/json text/csv"
@@ -22,14 +24,13 @@ enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
 /* clang-format off */
 static const struct route routes[] = {
 	/* method  path                                                         role        body           flags         handler */
-	{ "PUT",    "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   ROUTE_CHANGE, .handler = dataset_put,
-	  .consumes = "text/csv", .query = "types replace", .stream = &dataset_stream },
-	{ "PATCH",  "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   ROUTE_CHANGE, .handler = dataset_patch,
-	  .consumes = "text/csv", .stream = &append_stream },
+	{ "PUT",    "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   UPLOAD,       .handler = dataset_put,
+	  .consumes = BODY_MEDIA_TYPES, .query = "types decimal replace", .stream = &dataset_stream },
+	{ "PATCH",  "/v1/datasets/{dataset}",                                   ROLE_TRAIN, BODY_UPLOAD,   UPLOAD,       .handler = dataset_patch,
+	  .consumes = BODY_MEDIA_TYPES, .query = "decimal", .stream = &append_stream },
 	{ "GET",    "/v1/datasets/{dataset}",                                   ROLE_READ,  0,             0,            .handler = dataset_get },
 	{ "GET",    "/v1/datasets/{dataset}/rows",                              ROLE_READ,  0,             0,            .handler = dataset_rows,
 	  .produces = CSV, .query = "offset limit" },
-	{ "PUT",    "/v1/datasets/{dataset}/columns/{column}",                  ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = dataset_column_put },
 	{ "DELETE", "/v1/datasets/{dataset}",                                   ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = dataset_delete },
 	{ "GET",    "/v1/datasets",                                             ROLE_READ,  0,             0,            .handler = dataset_list, .query = PAGE },
 

@@ -193,6 +193,11 @@ void csv_free(struct csv *csv)
 	free(csv);
 }
 
+void csv_decimal_comma(struct csv *csv)
+{
+	csv->sniffer.no_comma = true;
+}
+
 /* Remembers what ended the reading, and says it to the caller. */
 static int conclude(struct csv *csv, int rc, struct err *e)
 {

@@ -62,6 +62,8 @@ struct csv_fault {
 int csv_new(struct csv **out, const struct csv_options *options, const struct csv_callbacks *callbacks,
 		struct err *e);
 void csv_free(struct csv *csv); /* NULL is fine */
+/* A comma is the decimal mark, so the delimiter is a semicolon or a tab. Before the first byte. */
+void csv_decimal_comma(struct csv *csv);
 
 /* Reads on. bytes are borrowed for the call. 0 means "go on", also when there are faults to read on after.
  * ERR_CSV: a fault that ends the reading; ERR_TOO_LARGE: a record beyond the limit, or too many columns (both

@@ -77,9 +77,9 @@ size_t csv_sniff(struct csv_sniffer *sniffer, const char *bytes, size_t n, bool 
 
 char csv_sniffed(const struct csv_sniffer *sniffer)
 {
-	size_t best = 0;
+	size_t best = sniffer->no_comma ? 1 : 0;
 
-	for (size_t i = 1; i < sizeof delimiters; i++)
+	for (size_t i = best + 1; i < sizeof delimiters; i++)
 		if (sniffer->counts[i] > sniffer->counts[best]) best = i;
 	return delimiters[best];
 }

@@ -19,6 +19,7 @@ uint64_t csv_text_specials(const char *p, char delimiter, bool *high);
  * the start. */
 struct csv_sniffer {
 	uint64_t counts[3]; /* of comma, semicolon, tab outside quotes */
+	bool no_comma;      /* the comma is none of them */
 	bool quoted, some;  /* inside quotes; a byte was seen */
 	char before;        /* the byte before, when some */
 };
@@ -26,7 +27,7 @@ struct csv_sniffer {
 /* Reads up to and with the LF that ends the line; returns how many bytes that took, and *ended tells whether
  * the LF was among them. */
 size_t csv_sniff(struct csv_sniffer *sniffer, const char *bytes, size_t n, bool *ended);
-/* The most frequent of the three, the comma when none is there. */
+/* The most frequent of those it may be, the first of them when none is there. */
 char csv_sniffed(const struct csv_sniffer *sniffer);
 
 #endif

@@ -282,20 +282,112 @@ static int say_where(const struct check *check, struct err *e)
 	return err_set(e, ERR_JSON, "line %zu, column %zu: %s", line, column, check->why);
 }
 
+static void check_text(struct check *check, struct scan_value *value)
+{
+	const char *text = check->text, *at = check_space(check, text), *end;
+	size_t size = (size_t)(check->end - text), valid = utf8_valid(text, size);
+
+	end = valid < size ? fail(check, text + valid, "the text is not UTF-8 here") : check_value(check, at);
+	if (end && check_space(check, end) != check->end)
+		fail(check, check_space(check, end), "nothing may follow the JSON value");
+	*value = (struct scan_value){ at, end };
+}
+
 int scan_check(const char *text, size_t size, struct scan_value *value, struct err *e)
 {
 	struct check check = { .text = text, .end = text + size };
-	const char *at = check_space(&check, text), *end;
-	size_t valid = utf8_valid(text, size);
 
-	if (at == check.end) return err_set(e, ERR_JSON, "the body is empty; JSON is needed");
-	end = valid < size ? fail(&check, text + valid, "the text is not UTF-8 here")
-			   : check_value(&check, at);
-	if (end && check_space(&check, end) != check.end)
-		fail(&check, check_space(&check, end), "nothing may follow the JSON value");
-	if (check.why) return say_where(&check, e);
-	*value = (struct scan_value){ at, end };
-	return 0;
+	if (check_space(&check, text) == check.end)
+		return err_set(e, ERR_JSON, "the body is empty; JSON is needed");
+	check_text(&check, value);
+	return check.why ? say_where(&check, e) : 0;
+}
+
+bool scan_look(const char *text, size_t size, struct scan_value *value, const char **at, const char **why)
+{
+	struct check check = { .text = text, .end = text + size };
+
+	check_text(&check, value);
+	*at = check.at;
+	*why = check.why;
+	return !check.why;
+}
+
+/* ---- where a value ends that still arrives ---- */
+
+static inline const char *pass_plain(const char *at, const char *end)
+{
+	while (end - at >= 8) {
+		uint64_t word = get64(at), marks = mark_equal(word, '"') | mark_equal(word, '\\');
+
+		if (marks) return at + first_mark(marks);
+		at += 8;
+	}
+	while (at < end && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
+static inline const char *pass_flat(const char *at, const char *end)
+{
+	while (end - at >= 8) {
+		uint64_t marks = mark_structure(get64(at));
+
+		if (marks) return at + first_mark(marks);
+		at += 8;
+	}
+	return at;
+}
+
+static bool ends_word(char c)
+{
+	return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* One step outside of strings; true: the value ends before the new *at. */
+static inline bool step_outside(struct scan_frame *frame, const char **at, const char *text, const char *end)
+{
+	if (frame->depth && (*at = pass_flat(*at, end)) == end) return false;
+	switch (**at) {
+	case '"': frame->string = true; break;
+	case '[':
+	case '{': frame->depth++; break;
+	case ']':
+	case '}':
+		if (frame->depth && !--frame->depth) {
+			++*at;
+			return true;
+		}
+		break;
+	default: break;
+	}
+	if (!frame->depth && !frame->string && *at > text && ends_word(**at)) return true;
+	++*at;
+	return false;
+}
+
+bool scan_frame_next(struct scan_frame *frame, const char *text, size_t size)
+{
+	const char *at = text + frame->at, *end = text + size;
+	bool whole = false;
+
+	while (at < end && !whole) {
+		if (!frame->string) {
+			whole = step_outside(frame, &at, text, end);
+			continue;
+		}
+		if ((at = pass_plain(at, end)) == end) break;
+		if (*at == '\\') {
+			if (end - at < 2) break;
+			at += 2;
+			continue;
+		}
+		at++;
+		frame->string = false;
+		whole = !frame->depth;
+	}
+	frame->at = (size_t)(at - text);
+	return whole;
 }
 
 /* ---- walking a checked text ---- */

@@ -21,6 +21,20 @@ struct scan_value { /* a piece of a checked text: from its first character to be
  * half of a surrogate pair: every one can be decoded. */
 int scan_check(const char *text, size_t size, struct scan_value *value, struct err *e);
 
+/* The same, but a text that is none of that is answered with false, *at, where it goes wrong, and *why, static. */
+bool scan_look(const char *text, size_t size, struct scan_value *value, const char **at, const char **why);
+
+/* Where a value ends of which the text still arrives. Zeroed at its first byte; the same bytes, and more, are shown
+ * again in each call, and may lie elsewhere then. */
+struct scan_frame {
+	size_t at;    /* so many bytes were looked at */
+	size_t depth; /* open brackets */
+	bool string;  /* within one */
+};
+/* Does text[0..size), which begins with a value, have all of it? frame->at is its length then. A number or a word ends
+ * with the byte behind it. Nothing is checked: what is not JSON gets some end, and scan_look the last word. */
+bool scan_frame_next(struct scan_frame *frame, const char *text, size_t size);
+
 /* Of a checked text: the members of an object and the items of an array, one after another.
  *	for (struct scan_iter i = scan_begin(v); scan_next(&i);) … i.key … i.value */
 struct scan_iter {

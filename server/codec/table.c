@@ -118,6 +118,39 @@ static int end_row(struct table *table, struct err *e)
 	return ++table->row < table->group_rows ? 0 : flush(table, e);
 }
 
+/* ---- rows of other formats ---- */
+
+int table_header(struct table *table, const struct csv_cell *names, size_t count, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = table_take_names(table, names, count, &why);
+
+	if (!rc) return 0;
+	end_with(table, rc, &why);
+	return err_set(e, (enum err_code)rc, "%s", why.text);
+}
+
+int table_row(struct table *table, struct table_cell *cells, uint64_t line, struct err *e)
+{
+	struct err why = { 0 };
+	bool keep = !table->faults->count;
+	int rc = 0;
+
+	if (table->over) return ended_before(table, e);
+	for (size_t i = 0; i < table->count && !rc; i++) {
+		struct table_cell *cell = &cells[table->places ? table->places[i] : i];
+
+		if (!column_receive(table, &table->columns[i], cell, line))
+			keep = false;
+		else if (keep)
+			rc = column_put(table, &table->columns[i], cell, &why);
+	}
+	if (!rc && keep) rc = end_row(table, &why);
+	if (!rc) return 0;
+	end_with(table, rc, &why);
+	return err_set(e, (enum err_code)rc, "%s", why.text);
+}
+
 /* ---- CSV ---- */
 
 int table_take_names(struct table *table, const struct csv_cell *names, size_t count, struct err *e)
@@ -150,7 +183,7 @@ static int take_record(void *user, const struct csv_cell *cells, size_t count, u
 		const struct csv_cell *from = &cells[table->places ? table->places[i] : i];
 		struct table_cell cell;
 
-		if (column->type == TYPE_NUMBER && keep &&
+		if (column->type == TYPE_NUMBER && keep && !table->decimal_comma &&
 				number_read_short(from->text, from->size, &column->cells[table->row]))
 			continue;
 		if (!column_judge(table, column, from->text, from->size, line, &cell))
@@ -167,30 +200,44 @@ static bool comes_before(const struct fault *a, const struct fault *b)
 	return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
-/* The faults that the CSV reader found join those of the cells, in the order of the body. code is the last one's. */
-static void join_faults(struct table *table, int code)
+/* What the CSV reader found, as faults. code is that of the last one. */
+static void take_csv_faults(const struct table *table, int code, struct faults *out)
 {
-	struct faults *faults = table->faults;
 	size_t count, more;
 	const struct csv_fault *found = csv_faults(table->csv, &count, &more);
 
 	for (size_t i = 0; i < count; i++) {
 		bool last = i + 1 == count && !more && code == ERR_TOO_LARGE;
 		struct fault *fault =
-				faults_add(faults, last ? ERR_TOO_LARGE : ERR_CSV, "", "%s", found[i].text);
+				faults_add(out, last ? ERR_TOO_LARGE : ERR_CSV, "", "%s", found[i].text);
 
 		if (!fault) continue;
 		fault->line = found[i].line;
 		fault->column = found[i].column;
 	}
-	faults->more += more;
-	for (size_t i = 1; i < faults->count; i++)
-		for (size_t k = i; k && comes_before(&faults->items[k], &faults->items[k - 1]); k--) {
-			struct fault other = faults->items[k];
+	out->more += more;
+}
 
-			faults->items[k] = faults->items[k - 1];
-			faults->items[k - 1] = other;
+/* The faults that the CSV reader found join those of the cells, in the order of the body. Both have their first ones, so
+ * that the first of all are there. */
+static void join_faults(struct table *table, int code)
+{
+	struct faults *faults = table->faults, cells = *faults, csv = { 0 };
+	size_t i = 0, k = 0;
+
+	take_csv_faults(table, code, &csv);
+	faults->count = 0;
+	faults->more = cells.more + csv.more;
+	while (i < cells.count || k < csv.count) {
+		bool first = i < cells.count &&
+			     (k == csv.count || !comes_before(&csv.items[k], &cells.items[i]));
+
+		if (faults->count == FAULTS_MAX) {
+			faults->more += cells.count - i + csv.count - k;
+			return;
 		}
+		faults->items[faults->count++] = first ? cells.items[i++] : csv.items[k++];
+	}
 }
 
 /* What the CSV reader ended with. */
@@ -218,6 +265,23 @@ static int make(struct table **out, const struct table_sink *sink, struct faults
 	return 0;
 }
 
+int table_new_rows(struct table **out, const char *types, const struct table_sink *sink,
+		struct faults *faults, struct err *e)
+{
+	struct table *table;
+	int rc;
+
+	*out = NULL;
+	if ((rc = make(&table, sink, faults, e))) return rc;
+	if (types) rc = types_read(table, types, e);
+	if (!rc) rc = faults_result(faults, e);
+	if (rc)
+		table_free(table);
+	else
+		*out = table;
+	return rc;
+}
+
 int table_new_csv(struct table **out, const char *types, const struct table_sink *sink, struct faults *faults,
 		struct err *e)
 {
@@ -227,15 +291,19 @@ int table_new_csv(struct table **out, const char *types, const struct table_sink
 	int rc;
 
 	*out = NULL;
-	if ((rc = make(&table, sink, faults, e))) return rc;
+	if ((rc = table_new_rows(&table, types, sink, faults, e))) return rc;
 	callbacks.user = table;
-	if (types && (rc = types_read(table, types, e))) goto out;
-	if ((rc = faults_result(faults, e))) goto out;
-	if ((rc = csv_new(&table->csv, &options, &callbacks, e))) goto out;
-	*out = table;
-out:
-	if (rc) table_free(table);
+	if ((rc = csv_new(&table->csv, &options, &callbacks, e)))
+		table_free(table);
+	else
+		*out = table;
 	return rc;
+}
+
+void table_decimal_comma(struct table *table)
+{
+	table->decimal_comma = true;
+	csv_decimal_comma(table->csv);
 }
 
 int table_new(struct table **out, const char *const *names, const enum column_type *types, size_t count,
@@ -340,7 +408,8 @@ static int settle(struct table *table, struct err *e)
 	if ((rc = faults_result(table->faults, e))) return rc;
 	if (!table->rows)
 		return err_set(e, ERR_INVALID,
-				"there are no rows; a data set needs at least one below its header line");
+				table->csv ? "there are no rows; a data set needs at least one below its header line"
+					   : "there are no rows; a data set needs at least one");
 	if ((rc = flush(table, e))) return rc;
 	for (size_t i = 0; i < table->count; i++) {
 		if (!column_type_has_codes(table->columns[i].type)) continue;

@@ -65,6 +65,11 @@ struct table_cell {
  * when there were faults before); a name in it that is no column, found with the header. */
 int table_new_csv(struct table **out, const char *types, const struct table_sink *sink, struct faults *faults,
 		struct err *e);
+/* Numbers have a decimal comma ("3,5"; a point makes a word then), so the delimiter is ; or a tab. Before the first byte. */
+void table_decimal_comma(struct table *table);
+/* From rows of another format, whose reader calls table_header once and then table_row. Else as table_new_csv. */
+int table_new_rows(struct table **out, const char *types, const struct table_sink *sink,
+		struct faults *faults, struct err *e);
 /* Of columns that are known, for table_add: 1 to CSV_COLUMNS_MAX (else ERR_RANGE) with distinct names. Names and cells
  * are UTF-8 without NUL. */
 int table_new(struct table **out, const char *const *names, const enum column_type *types, size_t count,
@@ -106,6 +111,14 @@ int table_add_texts(struct table *table, const struct csv_cell *cells, uint64_t 
 /* Ends the present row group, where one must have the rows of another one (a column that gets another type, in a
  * table of its own): at most so many as a table of more columns has in a group. Only with declared columns. */
 int table_cut(struct table *table, struct err *e);
+/* The columns' names: 1 to CSV_COLUMNS_MAX, distinct, UTF-8 without NUL, not empty; borrowed for the call. Names in
+ * ?types that are no column become faults. Codes as table_feed. */
+int table_header(struct table *table, const struct csv_cell *names, size_t count, struct err *e);
+/* One row of a body after its header: cells are judged as those of CSV are, and faults get the line and the cell's
+ * place. A cell of a column that was not declared stays of its kind, so a text is a word even where it reads as a
+ * number; in a declared one its text is read as a CSV cell is. A boolean has "true" or "false" as its text, and is 1 or
+ * 0 in a column that was declared a number. A number without a text is finite. The kinds may be changed. */
+int table_row(struct table *table, struct table_cell *cells, uint64_t line, struct err *e);
 /* After the last row: the last group, the columns to be rewritten, the dictionaries (of every category). ERR_INVALID:
  * there are no rows. A table with faults never ends well: they then stand in the order of the body, and the code is
  * that of the first one. */

@@ -12,9 +12,10 @@
 #include "server/codec/table_parts.h"
 #include "server/utf8.h"
 
-#define SHOWN      64               /* bytes of a name or a cell in a sentence */
-#define DATE_FIRST (-62135596800.0) /* 0001-01-01 */
-#define DATE_END   253402300800.0   /* 10000-01-01 */
+#define SHOWN            64               /* bytes of a name or a cell in a sentence */
+#define COMMA_NUMBER_MAX 1024             /* bytes; what is longer is a word (no double takes 800 digits) */
+#define DATE_FIRST       (-62135596800.0) /* 0001-01-01 */
+#define DATE_END         253402300800.0   /* 10000-01-01 */
 
 int table_excerpt(const char *text, size_t n, size_t max)
 {
@@ -47,6 +48,22 @@ static bool read_number(struct table_cell *cell)
 		return read_missing(cell);
 	cell->kind = TABLE_NUMBER;
 	return true;
+}
+
+/* As read_number where a comma is the decimal mark; else the cell is a text. */
+static bool read_comma(struct table_cell *cell)
+{
+	char text[COMMA_NUMBER_MAX], *comma;
+	enum cell_kind kind = CELL_WORD;
+
+	if (cell->size <= sizeof text && !memchr(cell->text, '.', cell->size)) {
+		memcpy(text, cell->text, cell->size);
+		if ((comma = memchr(text, ',', cell->size))) *comma = '.';
+		kind = number_read_cell(text, cell->size, &cell->number, &cell->digits);
+	}
+	if (kind != CELL_NUMBER && read_missing(cell)) return true;
+	cell->kind = kind == CELL_NUMBER ? TABLE_NUMBER : TABLE_TEXT;
+	return kind == CELL_NUMBER;
 }
 
 static bool read_category(struct table_cell *cell)
@@ -122,16 +139,50 @@ static void add_fault(struct table *table, const struct column *column, const st
 bool column_judge(struct table *table, const struct column *column, const char *text, size_t n, uint64_t line,
 		struct table_cell *cell)
 {
+	bool taken;
+
 	cell->text = text;
 	cell->size = n;
-	if ((column->declared ? rules[column->type].read : read_undeclared)(cell) &&
-			(cell->kind != TABLE_NUMBER || isfinite(cell->number)))
-		return true;
+	if (table->decimal_comma && (!column->declared || column->type == TYPE_NUMBER))
+		taken = read_comma(cell) || !column->declared;
+	else
+		taken = (column->declared ? rules[column->type].read : read_undeclared)(cell);
+	if (taken && (cell->kind != TABLE_NUMBER || isfinite(cell->number))) return true;
 	add_fault(table, column, cell, line);
 	return false;
 }
 
 /* ---- cells that have a kind ---- */
+
+/* A number of an array, which nobody wrote out. */
+static bool receive_bare(
+		struct table *table, const struct column *column, struct table_cell *cell, uint64_t line)
+{
+	struct table_cell judged;
+	char text[NUMBER_PRINT_MAX];
+
+	if (!column->declared || column->type == TYPE_NUMBER || column->type == TYPE_CATEGORY) return true;
+	if (!column_judge(table, column, text, number_print_double(cell->number, text), line, &judged))
+		return false;
+	cell->kind = judged.kind;
+	cell->number = judged.number;
+	return true;
+}
+
+bool column_receive(struct table *table, const struct column *column, struct table_cell *cell, uint64_t line)
+{
+	if (cell->kind == TABLE_MISSING) return true;
+	if (cell->kind == TABLE_BOOLEAN && column->declared && column->type == TYPE_NUMBER) {
+		cell->kind = TABLE_NUMBER;
+		cell->digits = 1;
+		return true;
+	}
+	if (!cell->text) return receive_bare(table, column, cell, line);
+	if (column->declared || (cell->kind == TABLE_NUMBER && !isfinite(cell->number)))
+		return column_judge(table, column, cell->text, cell->size, line, cell);
+	if (cell->kind == TABLE_TEXT && says_missing(cell->text, cell->size)) cell->kind = TABLE_MISSING;
+	return true;
+}
 
 int cell_refuse(const struct column *column, const struct table_cell *cell, struct err *e)
 {

@@ -134,6 +134,7 @@ struct table {
 	unsigned char **data; /* (count), segments on their way to the sink */
 	size_t *sizes;        /* (count) */
 
+	bool decimal_comma;             /* of CSV */
 	size_t group_bytes, group_rows; /* a group's limit; tests make it smaller before the header comes */
 	struct budget values, tallies;
 	size_t row; /* of the present group */
@@ -153,6 +154,8 @@ bool table_spoiled(const struct table *table);
  * is of its record. */
 bool column_judge(struct table *table, const struct column *column, const char *text, size_t n, uint64_t line,
 		struct table_cell *cell);
+/* The same of a cell that has a kind (table_row). */
+bool column_receive(struct table *table, const struct column *column, struct table_cell *cell, uint64_t line);
 /* Says that the column's type does not take the cell; returns ERR_INVALID. */
 int cell_refuse(const struct column *column, const struct table_cell *cell, struct err *e);
 /* What a cell that is not missing is as a boolean and as a date; false: it is none. */

@@ -156,10 +156,10 @@ static int check_media(const struct request *rq, const struct route *route, stru
 	size_t n;
 
 	if (route->max_body && has_body(rq)) {
-		if (coding && strcasecmp(coding, "identity"))
+		if (coding && strcasecmp(coding, "identity") && !request_is_gzip(rq))
 			return err_set(e, ERR_UNSUPPORTED,
-					"Content-Encoding %.64s is not read here; send the bytes as they are",
-					coding);
+					"Content-Encoding %.64s is not read here; send the bytes as they are%s",
+					coding, route->flags & ROUTE_GZIP ? " or packed with gzip" : "");
 		if (type && !(route->flags & ROUTE_ANY_TYPE) && !media_in(type, consumes))
 			return err_set(e, ERR_UNSUPPORTED,
 					"%.128s is not read here; say what the body is with: curl -H 'Content-Type: %.*s'",

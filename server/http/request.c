@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/http/media.h"
 
@@ -67,6 +68,14 @@ bool request_accepts(const struct request *rq, const char *media_type)
 bool request_is(const struct request *rq, const char *media_type)
 {
 	return media_is(request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE), media_type);
+}
+
+bool request_is_gzip(const struct request *rq)
+{
+	const char *coding = request_header(rq, MHD_HTTP_HEADER_CONTENT_ENCODING);
+
+	return coding && (rq->match.route->flags & ROUTE_GZIP) &&
+	       (!strcasecmp(coding, "gzip") || !strcasecmp(coding, "x-gzip")); /* RFC 9110, section 8.4.1.3 */
 }
 
 void reply_header(struct reply *rp, const char *name, const char *format, ...)

@@ -63,6 +63,8 @@ const char *request_header(const struct request *rq, const char *name);
 bool request_accepts(const struct request *rq, const char *media_type);
 /* Is this the body's media type (parameters left out)? */
 bool request_is(const struct request *rq, const char *media_type);
+/* Is the body packed? Never true where the route does not say ROUTE_GZIP. */
+bool request_is_gzip(const struct request *rq);
 
 void reply_header(struct reply *rp, const char *name, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));

@@ -1,0 +1,32 @@
+/* incoming.h - the body of an upload on its way: unpacked, hashed, read as what its media type says, stored where nobody
+ * sees it before the last commit.
+ */
+#ifndef SERVER_API_INCOMING_H
+#define SERVER_API_INCOMING_H
+
+#include <stdbool.h>
+
+#include "server/api/upload.h"
+#include "server/codec/body.h"
+#include "server/codec/gunzip.h"
+#include "server/http/request.h"
+
+struct incoming { /* its address must not change */
+	struct upload upload;
+	struct body *body;     /* NULL: the bytes are only hashed */
+	struct gunzip *gunzip; /* NULL: they come as they are */
+	struct sha256_ctx hash;
+	uint64_t bytes; /* plain ones */
+};
+
+/* Takes a zeroed struct. keep: rows will go into in->upload, which the caller begins before the first byte; else bytes
+ * are only counted and hashed. Media type, coding, ?types and ?decimal are the request's. On error incoming_clear is
+ * still due. */
+int incoming_open(struct incoming *in, const struct request *rq, bool keep, struct faults *faults,
+		struct err *e);
+int incoming_data(struct incoming *in, const char *bytes, size_t n, struct err *e);
+/* The body is complete: of the plain bytes, sha256 is the digest in hex. */
+int incoming_end(struct incoming *in, char sha256[2 * SHA256_DIGEST_SIZE + 1], struct err *e);
+void incoming_clear(struct incoming *in); /* what was not committed is swept */
+
+#endif
