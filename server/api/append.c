@@ -21,6 +21,7 @@
 #include "server/api/document.h"
 #include "server/api/incoming.h"
 #include "server/codec/json.h"
+#include "server/codec/segment.h"
 
 struct append {
 	struct incoming in;
@@ -56,19 +57,18 @@ static void append_abandon(struct request *rq)
 static int look_at_last(
 		struct append *a, struct store *store, const json_t *kept, uint64_t *groups, struct err *e)
 {
+	unsigned char head[SEGMENT_HEADER_BYTES];
+	size_t rows;
 	int rc;
 
 	*groups = a->base.groups;
 	if (!*groups) return 0;
+	rc = store->segment_head(store, a->base.id, *groups - 1, 0, head, sizeof head, e);
+	if (rc || (rc = segment_rows_said(head, &rows, e))) return rc;
+	if (rows >= table_group_rows(a->table) / 2) return 0;
+	--*groups;
 	rc = cells_new(&a->last, store, a->base.id, a->base.id, kept, e);
-	if (rc || (rc = cells_read_column(a->last, *groups - 1, 0, e))) return rc;
-	if (cells_rows(a->last) < table_group_rows(a->table) / 2) {
-		--*groups;
-		return cells_read(a->last, *groups, e);
-	}
-	cells_free(a->last);
-	a->last = NULL;
-	return 0;
+	return rc ? rc : cells_read(a->last, *groups, e);
 }
 
 static int read_dictionaries(struct append *a, struct store *store, const json_t *kept, struct err *e)

@@ -163,8 +163,9 @@ const char *cells_text(
 	*n = cell.size;
 	if (cell.kind == TABLE_MISSING) return NULL;
 	if (cell.text) return cell.text;
-	*n = cells->columns[column].type == TYPE_DATE ? date_print(cell.number, room)
-						      : number_print_double(cell.number, room);
+	*n = cells->columns[column].type == TYPE_DATE
+			     ? date_print(cell.number, room)
+			     : number_print_double(cell.number + 0.0, room); /* -0 is 0 */
 	return room;
 }
 

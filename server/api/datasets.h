@@ -9,7 +9,8 @@
 struct store_revision;
 
 extern const struct route_stream dataset_stream, append_stream;
-route_handler dataset_put, dataset_patch, dataset_list, dataset_get, dataset_delete, dataset_rows;
+route_handler dataset_put, dataset_patch, dataset_list, dataset_get, dataset_delete, dataset_rows,
+		dataset_column_put;
 
 /* The document of a revision, new; NULL: no memory. */
 json_t *dataset_document(const struct store_revision *revision);

@@ -31,6 +31,7 @@ static const struct route routes[] = {
 	{ "GET",    "/v1/datasets/{dataset}",                                   ROLE_READ,  0,             0,            .handler = dataset_get },
 	{ "GET",    "/v1/datasets/{dataset}/rows",                              ROLE_READ,  0,             0,            .handler = dataset_rows,
 	  .produces = CSV, .query = "offset limit" },
+	{ "PUT",    "/v1/datasets/{dataset}/columns/{column}",                  ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = dataset_column_put },
 	{ "DELETE", "/v1/datasets/{dataset}",                                   ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = dataset_delete },
 	{ "GET",    "/v1/datasets",                                             ROLE_READ,  0,             0,            .handler = dataset_list, .query = PAGE },
 

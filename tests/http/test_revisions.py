@@ -1,11 +1,11 @@
-"""Revisions of data sets: rows that are appended, and rows that are read."""
+"""Revisions of data sets: rows that are appended, columns that get another type, rows that are read."""
 import hashlib
 import math
 import random
 import socket
 import sqlite3
 import threading
-import time
+from collections import Counter
 
 import pytest
 
@@ -415,3 +415,143 @@ def test_queries_of_rows_are_checked(c, iris, query, pointer):
 
 def test_rows_of_nothing(c, fresh):
     c.get(f"/v1/datasets/{fresh}/rows?limit=0", status=404)
+
+
+# ---- columns that get another type ----
+
+def retype(c, name, column, type_, status=200, **more):
+    return c.request("PUT", f"/v1/datasets/{name}/columns/{column}", document={"type": type_}, status=status, **more)
+
+
+def cells(c, name, column):
+    answer = c.get(f"/v1/datasets/{name}/rows?limit=10000").json
+    at = answer["columns"].index(column)
+    return [row[at] for row in answer["rows"]]
+
+
+@covers("ColumnType.type")
+def test_a_number_becomes_a_category_and_a_number_again(c, fresh):
+    first = c.csv(fresh, "zip,n\n1.50,1\n,2\n1e3,3\n1.5,4\n", status=201).json
+    second = retype(c, fresh, "zip", "category").json
+    assert (second["revision"], second["rows"], second["sha256"]) == ("2", 4, first["sha256"])
+    assert column(second, "zip") == {"name": "zip", "type": "category", "missing": 1, "distinct": 2,
+                                     "values": [{"value": "1.5", "count": 2}, {"value": "1000", "count": 1}]}
+    assert column(second, "n") == column(first, "n")
+    assert cells(c, fresh, "zip") == ["1.5", None, "1000", "1.5"] and cells(c, fresh, "n") == [1, 2, 3, 4]
+    assert retype(c, fresh, "zip", "category").json == second == c.get(f"/v1/datasets/{fresh}").json
+    third = retype(c, fresh, "zip", "number").json
+    assert third["revision"] == "3" and third["columns"] == first["columns"]
+    assert cells(c, fresh, "zip") == [1.5, None, 1000, 1.5]
+
+
+@pytest.mark.parametrize("sent,type_,read", [
+    (["2024-02-29", "", "2024-03-01 12:00"], "date", ["2024-02-29", None, "2024-03-01T12:00:00Z"]),
+    (["yes", "no", "T"], "boolean", [True, False, True]), (["1", "0", ""], "boolean", [True, False, None]),
+    (["x", "1", "2.50"], "category", ["x", "1", "2.5"]), (["20240229", "20250101", "x"], "category", None),
+])
+def test_what_cells_become(c, fresh, sent, type_, read):
+    c.csv(fresh, table(["a", "b"], [(a, "-") for a in sent]), status=201)
+    found = retype(c, fresh, "a", type_).json
+    assert column(found, "a")["type"] == type_
+    assert cells(c, fresh, "a") == (read or sent)
+
+
+def test_booleans_and_dates_become_numbers_and_words(c, fresh):
+    c.csv(fresh, "yes,day\nyes,1970-01-02\nno,1970-01-01T00:00:01Z\n,\n", status=201, query="?types=yes:boolean,day:date")
+    for type_, yes, day in (("number", [1, 0, None], [86400, 1, None]), ):
+        retype(c, fresh, "yes", type_), retype(c, fresh, "day", type_)
+        assert cells(c, fresh, "yes") == yes and cells(c, fresh, "day") == day
+    assert retype(c, fresh, "yes", "boolean") and cells(c, fresh, "yes") == [True, False, None]
+    c.csv(fresh, "yes,day\nyes,1970-01-02\nno,1970-01-01T00:00:01Z\n,\n", query="?types=yes:boolean,day:date&replace=true")
+    retype(c, fresh, "yes", "category"), retype(c, fresh, "day", "category")
+    assert cells(c, fresh, "yes") == ["true", "false", None]
+    assert cells(c, fresh, "day") == ["1970-01-02", "1970-01-01T00:00:01Z", None]
+
+
+def test_a_retyped_column_of_many_groups(c, daemon, fresh):
+    """Only its segments are written anew; appended rows and a second change find their places."""
+    rows = some_rows(300_000)
+    c.csv(fresh, table(HEADER, rows), status=201)
+    append(c, fresh, table(HEADER, rows[:9]))
+    whole = c.csv(f"{fresh}-1", table(HEADER, rows + rows[:9]), status=201).json
+    found = retype(c, fresh, "short", "category").json
+    wanted = Counter(f"{short + 0:g}" for _, short, _, _ in rows + rows[:9] if short != "")
+    short = column(found, "short")
+    assert short["distinct"] == len(wanted) and short["missing"] == 300_009 - wanted.total()
+    assert {v["value"]: v["count"] for v in short["values"]}.items() <= wanted.items()
+    same_columns([col for col in found["columns"] if col["name"] != "short"],
+                 [col for col in whole["columns"] if col["name"] != "short"])
+    with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as store:
+        own = store.execute("SELECT count(DISTINCT column_index), count(*) FROM segment WHERE revision ="
+                            " (SELECT revision FROM dataset WHERE name = ?)", (fresh,)).fetchone()
+        assert own[0] == 1 and own[1] >= 3
+    found = append(c, fresh, table(HEADER, [(1, "1.50", 2, "red")])).json
+    assert found["rows"] == 300_010 and not [v for v in column(found, "short")["values"] if v["value"] == "1.50"]
+    retype(c, fresh, "colour", "ignore")
+    retype(c, fresh, "short", "number")
+    wanted = [[i, short if short != "" else None, long, None if colour == "?" else colour]
+              for i, short, long, colour in rows + rows[:9] + [(1, 1.5, 2, "red")]]
+    for offset in (0, 131_068, 262_140, 299_995, 300_005):
+        assert c.get(f"/v1/datasets/{fresh}/rows?offset={offset}&limit=8")["rows"] == wanted[offset:offset + 8]
+
+
+def test_ignoring_loses_nothing(c, fresh):
+    first = c.csv(fresh, "a,b,word\n1,2,x\n3,4,y\n", status=201).json
+    found = retype(c, fresh, "word", "ignore").json
+    assert column(found, "word") == {"name": "word", "type": "ignore"} and found["revision"] == "2"
+    assert retype(c, fresh, "word", "ignore").json == found
+    answer = c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "b", "features": ["word"]}, status=422)
+    assert "ignored" in answer.sentence()
+    model = c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "b", "task": "regression"}, status=201)
+    assert [i["name"] for i in model["inputs"]] == ["a"]
+    found = append(c, fresh, "word,b,a\nz,6,5\n").json
+    assert column(found, "word") == {"name": "word", "type": "ignore"}
+    back = retype(c, fresh, "word", "category").json
+    assert (back["rows"], back["revision"]) == (3, "4") and column(back, "word")["distinct"] == 3
+    assert cells(c, fresh, "word") == ["x", "y", "z"]
+    assert column(back, "a")["max"] == 5 and column(first, "a")["max"] == 3
+    retype(c, fresh, "a", "ignore")
+    assert column(retype(c, fresh, "a", "category").json, "a")["values"][0] == {"value": "1", "count": 1}
+
+
+def test_a_job_keeps_the_types_it_was_accepted_with(c, iris, fresh):
+    c.csv(fresh, example("iris"), status=201)
+    c.put(f"/v1/models/{fresh}", {"dataset": fresh, "target": "species", "layers": [4]})
+    c.put(f"/v1/models/{fresh}-busy", iris_model())
+    busy = [c.start(f"{fresh}-busy", ENDLESS) for _ in range(2)]
+    for job in busy:
+        c.running(job["id"])
+    job = c.start(fresh, {"dataset": fresh, "epochs": 2})
+    retype(c, fresh, "petal_width", "category")
+    for other in busy:
+        c.cancel(other["id"])
+    assert train_rows(c, fresh, job)["revision"] == "1"
+    assert "petal_width" in c.post(f"/v1/models/{fresh}:train", {"dataset": fresh}, status=422).sentence()
+
+
+def test_cells_that_do_not_read_so_are_named(c, fresh):
+    rows = [(f"{i}", i) for i in range(50)]
+    rows[3] = rows[7] = ("three", 0)
+    first = c.csv(fresh, table(["a", "b"], rows + [("x", 1)] * 30), status=201).json
+    answer = retype(c, fresh, "a", "number", status=422)
+    assert len(answer["errors"]) == 20
+    assert [e["detail"].split(" has ")[0] for e in answer["errors"]][:3] == ["row 4", "row 8", "row 51"]
+    assert "three" in answer["errors"][0]["detail"] and answer.pointers() == ["/type"] * 20
+    for type_, row in (("date", "row 1 "), ("boolean", "row 3 ")):
+        assert row in retype(c, fresh, "a", type_, status=422).sentence()
+    assert c.get(f"/v1/datasets/{fresh}").json == first
+
+
+def test_columns_and_types_that_are_not_there(c, fresh):
+    c.csv(fresh, "word,n,gone\nx,1,2\n", status=201, query="?types=gone:ignore")
+    assert 'did you mean "word"' in retype(c, fresh, "wrod", "category", status=404).sentence()
+    retype(c, f"{fresh}-no", "word", "category", status=404)
+    answer = retype(c, fresh, "word", "catgory", status=422)
+    assert 'did you mean "category"' in answer.sentence() and answer.pointers() == ["/type"]
+    assert "number, category, boolean, date or ignore" in retype(c, fresh, "word", "text", status=422).sentence()
+    assert "?types=gone:number" in retype(c, fresh, "gone", "number", status=422).sentence()
+    path = f"/v1/datasets/{fresh}/columns/word"
+    assert c.put(path, {}, status=422).code == "missing-field"
+    assert c.put(path, {"type": "number", "typ": 1}, status=422).code == "unknown-field"
+    assert c.put(path, {"type": 3}, status=422).pointers() == ["/type"]
+    assert c.get(f"/v1/datasets/{fresh}")["revision"] == "1"
