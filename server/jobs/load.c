@@ -39,6 +39,14 @@ static int each_group(struct training *t, struct part *part, each_rows *each, vo
 
 /* ---- which rows ---- */
 
+/* Rows are those of the data that are trained on, unless it is said. */
+static int tell(const struct training *t, const struct part *part, int rc, struct err *e)
+{
+	struct err why = *e;
+
+	return part == &t->data ? rc : err_set(e, rc, "%s, %s", part->revision.dataset, why.text);
+}
+
 static int find_usable(
 		struct training *t, struct part *part, uint64_t first, size_t rows, void *arg, struct err *e)
 {
@@ -50,10 +58,12 @@ static int find_usable(
 	for (size_t i = 0; i < rows; i++) {
 		if (!part->use[first + i]) continue;
 		if (classifies && slots[i] >= usable->class_count)
-			return err_set(e, ERR_INVALID,
-					"row %" PRIu64 "%s%s: its target is none of the model's classes",
-					first + i + 1, part == &t->held ? " of " : "",
-					part == &t->held ? part->revision.dataset : "");
+			return tell(t, part,
+					err_set(e, ERR_INVALID,
+							"row %" PRIu64
+							": its target is none of the model's classes",
+							first + i + 1),
+					e);
 		if (usable->classes) usable->classes[usable->count] = slots[i];
 		usable->count++;
 	}
@@ -195,9 +205,10 @@ static int encode_group(
 
 		for (n = 0; i + n < rows && n < PIECE_ROWS && use[n] != USE_NOT; n++)
 			;
-		if (n && (rc = source_encode(part->source, i, n, to->x, to->y, e))) return rc;
+		if (n && (rc = source_encode(part->source, i, n, to->x, to->y, e)))
+			return tell(t, part, rc, e);
 		if (n && to->weights && (rc = weights_put(to->weights, part->source, i, n, to->w, e)))
-			return rc;
+			return tell(t, part, rc, e);
 		for (size_t j = 0; j < n; j++)
 			if ((rc = sort_row(t, to, j, (enum use)use[j], e))) return rc;
 		n += !n; /* a row that is left out */

@@ -237,12 +237,13 @@ def spoilt(row, target):
 
 
 def learnt(c, model, body):
-    """What a job learnt, as it shows: encoders, weights and the losses of its epochs; and how it did in validation."""
+    """What a job learnt, as it shows: encoders, profiles, weights and the losses of its epochs; and how validation went."""
     job = c.train(model, body)
     version = c.get(f"/v1/models/{model}/versions/{job['version']}")
     curve = c.get(f"/v1/jobs/{job['id']}/curve").json
     kept = {key: curve[key] for key in ("epoch", "loss", "accuracy", "mae", "learning_rate") if key in curve}
-    return (version["encoders"], c.layers(model, job["version"]), kept), curve["val_loss"]
+    profile = c.get(f"/v1/models/{model}/drift")
+    return (version["encoders"], profile["inputs"], c.layers(model, job["version"]), kept), curve["val_loss"]
 
 
 @pytest.mark.parametrize("target", ["kind", "size"])

@@ -327,6 +327,14 @@ START_TEST(what_cannot_be_trained)
 	REFUSED(training_load(t.training, &e), ERR_INVALID);
 	ck_assert_ptr_nonnull(strstr(e.text, "row 4"));
 	clear(&t);
+	OK(make(&t, "m", "flowers", "\"validation\":{\"dataset\":\"third_kind\"}"));
+	REFUSED(training_load(t.training, &e), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(e.text, "third_kind, row 4"));
+	clear(&t);
+	OK(make(&t, "m", "flowers", "\"validation\":{\"dataset\":\"no_target\"}"));
+	REFUSED(training_load(t.training, &e), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(e.text, "no_target"));
+	clear(&t);
 	OK(make(&t, "m", "gap", ""));
 	REFUSED(training_load(t.training, &e), ERR_RANGE);
 	ck_assert_ptr_nonnull(strstr(e.text, "row 2"));
