@@ -5,6 +5,9 @@
  * connection suspended; the pool writes the phase, which is atomic, as the last thing before it resumes, and a call that
  * comes meanwhile touches nothing: so no two threads work on an exchange at once.
  *
+ * A streamed body is the exception: while the pool works on a piece of it the loop goes on receiving the next one, up to
+ * AHEAD_BYTES; only then is the connection suspended. What both look at meanwhile is under resume_lock.
+ *
  * Order of refusal: gate 400, host 421, origin 403, token 401/403, route 404/405, media 415/406, size 413; the
  * handlers go on from there.
  */
@@ -19,6 +22,7 @@
 #define SWALLOW_BYTES \
 	(1u << 20) /* a refused body up to this size is read, so that the connection can go on */
 #define INLINE_BODY_BYTES (64u << 10) /* a larger body is worth a thread that may be busy for a while */
+#define AHEAD_BYTES       (256u << 10)
 
 static void reply_problem(struct exchange *x, int code, const struct err *e)
 {
@@ -69,14 +73,19 @@ static void run_abandon(struct pool_task *task)
 	exchange_free(x);
 }
 
+static bool is_stream(const struct exchange *x)
+{
+	return x->rq.match.route && x->rq.match.route->stream;
+}
+
 void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 		enum MHD_RequestTerminationCode why)
 {
+	struct http_server *http = server;
 	struct exchange *x = *state;
 	struct http_access access;
 	struct timespec now;
 
-	(void)server;
 	(void)connection;
 	if (!x) return;
 	*state = NULL;
@@ -91,6 +100,14 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 			   (double)(now.tv_nsec - x->started.tv_nsec) * 1e-9,
 	};
 	if (x->server->config.access) x->server->config.access(x->rq.app, &access);
+	if (is_stream(x)) {
+		bool left;
+
+		pthread_mutex_lock(&http->resume_lock);
+		left = x->gone = x->at_work;
+		pthread_mutex_unlock(&http->resume_lock);
+		if (left) return; /* the pool ends it, and may have by now */
+	}
 	if (!x->streaming) {
 		exchange_free(x);
 		return;
@@ -334,19 +351,54 @@ static void run_begin(struct pool_task *task)
 	give_back(x, x->streaming ? PHASE_OPENED : PHASE_REFUSED);
 }
 
-static void run_chunk(struct pool_task *task)
+/* What came meanwhile becomes the present piece. The lock is held. */
+static void take_ahead(struct exchange *x)
+{
+	struct buffer done = x->rq.body;
+
+	x->rq.body = x->ahead;
+	x->ahead = done;
+	x->ahead.size = 0;
+}
+
+/* The pool is done with a piece; true: there is another one. The lock is held. */
+static bool go_on(struct exchange *x, int rc, const struct err *e)
+{
+	x->rq.body.size = 0;
+	if (rc && x->phase == PHASE_STREAM && !x->gone) { /* else the loop has refused the rest itself */
+		reply_problem(x, rc, e);
+		x->phase = PHASE_REFUSED;
+	}
+	if (x->held) MHD_resume_connection(x->connection);
+	x->held = false;
+	x->at_work = x->ahead.size && x->phase == PHASE_STREAM && !x->gone;
+	if (x->at_work) take_ahead(x);
+	return x->at_work;
+}
+
+static void run_pieces(struct pool_task *task)
 {
 	struct exchange *x = exchange_of(task);
+	const struct route_stream *stream = x->rq.match.route->stream;
+	pthread_mutex_t *lock = &x->server->resume_lock;
+	bool more, gone;
 	struct err e;
-	int rc = x->rq.match.route->stream->data(&x->rq, x->rq.body.data, x->rq.body.size, &e);
 
-	x->rq.body.size = 0;
-	if (rc) {
-		reply_problem(x, rc, &e);
-		x->rq.match.route->stream->abandon(&x->rq);
-		x->streaming = false;
-	}
-	give_back(x, x->streaming ? PHASE_STREAM : PHASE_REFUSED);
+	do {
+		int rc = stream->data(&x->rq, x->rq.body.data, x->rq.body.size, &e);
+
+		if (rc) {
+			stream->abandon(&x->rq);
+			x->streaming = false;
+		}
+		pthread_mutex_lock(lock);
+		more = go_on(x, rc, &e);
+		gone = x->gone; /* if not, x is the loop's as soon as the lock is free */
+		pthread_mutex_unlock(lock);
+	} while (more);
+	if (!gone) return;
+	if (x->streaming) stream->abandon(&x->rq);
+	exchange_free(x);
 }
 
 /* ---- the phases ---- */
@@ -412,10 +464,58 @@ static bool within_limit(struct exchange *x, size_t n)
 	return false;
 }
 
+/* A piece of a streamed body goes to the pool, or waits for it. The lock is held. */
+static void stream_data(struct exchange *x, const char *data, size_t size)
+{
+	struct err e;
+
+	buffer_add(&x->ahead, data, size);
+	if (!buffer_ok(&x->ahead)) {
+		refuse_rest(x, err_nomem(&e), &e);
+		return;
+	}
+	if (x->at_work) {
+		if (x->ahead.size < AHEAD_BYTES || x->held) return;
+		x->held = true;
+		MHD_suspend_connection(x->connection);
+		return;
+	}
+	take_ahead(x);
+	x->task.run = run_pieces;
+	x->at_work = pool_add(x->server->pool, &x->task);
+	if (!x->at_work) refuse_rest(x, err_set(&e, ERR_BUSY, "too many requests are waiting"), &e);
+}
+
+/* The body of a stream goes on; the pool may refuse it at any time. */
+static enum MHD_Result on_stream(struct exchange *x, const char *data, size_t *size)
+{
+	pthread_mutex_lock(&x->server->resume_lock);
+	if (x->phase == PHASE_STREAM && within_limit(x, *size)) stream_data(x, data, *size);
+	pthread_mutex_unlock(&x->server->resume_lock);
+	*size = 0;
+	return MHD_YES;
+}
+
+/* All of the body is there; false: the pool still works on it. */
+static bool stream_done(struct exchange *x)
+{
+	bool done;
+
+	pthread_mutex_lock(&x->server->resume_lock);
+	done = !x->at_work;
+	if (!done && !x->held) {
+		x->held = true;
+		MHD_suspend_connection(x->connection);
+	}
+	pthread_mutex_unlock(&x->server->resume_lock);
+	return done;
+}
+
 static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *size)
 {
 	struct err e;
 
+	if (x->phase == PHASE_STREAM) return on_stream(x, data, size);
 	if (!within_limit(x, *size)) {
 		size_t limit = x->rq.match.route ? x->rq.match.route->max_body : 0;
 
@@ -423,11 +523,11 @@ static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *siz
 		*size = 0;
 		return MHD_YES;
 	}
-	if (x->phase == PHASE_BODY || x->phase == PHASE_STREAM) buffer_add(&x->rq.body, data, *size);
+	/* A copy: libmicrohttpd moves its buffer as soon as this returns, suspended or not. */
+	if (x->phase == PHASE_BODY) buffer_add(&x->rq.body, data, *size);
 	*size = 0;
 	if (!buffer_ok(&x->rq.body)) refuse_rest(x, err_nomem(&e), &e);
-	/* A copy: libmicrohttpd moves its buffer as soon as this returns, suspended or not. */
-	return x->phase == PHASE_STREAM ? hand_over(x, PHASE_CHUNK, run_chunk) : MHD_YES;
+	return MHD_YES;
 }
 
 static enum MHD_Result on_complete(struct exchange *x)
@@ -435,6 +535,7 @@ static enum MHD_Result on_complete(struct exchange *x)
 	struct err e;
 	int rc;
 
+	if (x->phase == PHASE_STREAM && !stream_done(x)) return MHD_YES;
 	if (x->phase == PHASE_STREAM) return hand_over(x, PHASE_WORKING, run_work);
 	if (x->phase != PHASE_BODY) return send_reply(x);
 	if (!(x->rq.match.route->flags & ROUTE_INLINE) || x->rq.body.size > INLINE_BODY_BYTES)
@@ -454,7 +555,7 @@ static bool on_pool(const struct exchange *x)
 	pthread_mutex_lock(&x->server->resume_lock);
 	phase = x->phase;
 	pthread_mutex_unlock(&x->server->resume_lock);
-	return phase == PHASE_OPENING || phase == PHASE_CHUNK || phase == PHASE_WORKING;
+	return phase == PHASE_OPENING || phase == PHASE_WORKING;
 }
 
 enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection, const char *url,

@@ -26,8 +26,7 @@ enum phase {
 	PHASE_BODY,    /* the body is collected */
 	PHASE_OPENING, /* the pool runs stream->begin */
 	PHASE_OPENED,  /* it has: libmicrohttpd shows the headers once more after a suspension */
-	PHASE_STREAM,  /* the body is handed on */
-	PHASE_CHUNK,   /* the pool has a piece of it, in rq.body */
+	PHASE_STREAM,  /* the body is handed on, piece by piece */
 	PHASE_WORKING, /* the pool runs the handler */
 	PHASE_READY,   /* the reply is ready */
 };
@@ -40,6 +39,10 @@ struct exchange {
 	struct pool_task task;
 	_Atomic enum phase phase;
 	bool streaming; /* stream->begin succeeded and neither handler nor abandon was called since */
+	/* Of a stream, under resume_lock: the pool has a piece, rq.body; the connection waits until it is done; the
+	 * connection is gone. ahead is what came meanwhile. */
+	bool at_work, held, gone;
+	struct buffer ahead;
 	uint64_t received;
 	unsigned sent_status;
 	uint64_t sent_bytes;

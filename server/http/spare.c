@@ -61,7 +61,7 @@ static void reset(struct exchange *x)
 	request_reset(&x->rq);
 	reply_reset(&x->rp);
 	x->phase = PHASE_NEW;
-	x->streaming = false;
+	x->streaming = x->at_work = x->held = x->gone = false;
 	x->received = 0;
 	x->sent_status = 0;
 	x->sent_bytes = 0;
@@ -88,6 +88,7 @@ void exchange_free(struct exchange *x)
 	buffer_reset(&x->url, KEEP_BYTES);
 	buffer_reset(&x->rq.body, KEEP_BYTES);
 	buffer_reset(&x->rp.body, KEEP_BYTES);
+	buffer_free(&x->ahead);
 	reset(x);
 	if (spares && spares->count < SPARES_MAX)
 		spares->items[spares->count++] = x;

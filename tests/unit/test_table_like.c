@@ -164,7 +164,7 @@ START_TEST(another_type)
 	char *found;
 
 	r.to = sink_of(&r.sink);
-	for (int faulty = 0; faulty < 2; faulty++) {
+	for (int faulty = 0; faulty < 2; faulty++, r = (struct reading){ .to = r.to }) {
 		ck_assert_int_eq(table_new(&r.table, names, &date, 1, &r.to, &r.faults, &r.e), 0);
 		for (size_t i = 0; i < 5; i++) {
 			const char *text = faulty && i == 3 ? "soon" : cells[i];
