@@ -129,7 +129,7 @@ static int add_key(struct json_table *t, const char *name, size_t n, uint32_t *p
 {
 	int rc;
 
-	if ((rc = values_count(&t->keys, &t->budget, name, n, place)) == ERR_TOO_LARGE)
+	if ((rc = values_code(&t->keys, &t->budget, name, n, place)) == ERR_TOO_LARGE)
 		return err_set(e, ERR_TOO_LARGE, "the names of the columns have more than %u MiB",
 				KEYS_BYTES_MAX >> 20);
 	if (rc) return err_nomem(e);
@@ -292,7 +292,7 @@ static int find_column(struct json_table *t, size_t at, struct scan_value key, s
 	}
 	if ((rc = read_string(t, key, &name, &n, e))) return rc;
 	/* A key that is new joins the dictionary behind the columns, as far as it has room already. */
-	rc = values_count(&t->keys, &t->budget, name, n, &code);
+	rc = values_code(&t->keys, &t->budget, name, n, &code);
 	if (rc == ERR_NOMEM) return err_nomem(e);
 	*place = rc || code >= t->count ? NO_COLUMN : code;
 	if (*place != NO_COLUMN && at < t->count) t->order[at] = code;

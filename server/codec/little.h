@@ -3,6 +3,7 @@
 #define SERVER_CODEC_LITTLE_H
 
 #include <endian.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -40,6 +41,16 @@ static inline uint64_t get64(const void *from)
 
 	memcpy(&value, from, sizeof value);
 	return le64toh(value);
+}
+
+/* The first n (1 to 8) bytes at from, the first one lowest; zeros above. Nothing outside of them is read. */
+static inline uint64_t get_short(const void *from, size_t n)
+{
+	const unsigned char *s = from;
+
+	if (n == 8) return get64(s);
+	if (n >= 4) return get32(s) | (uint64_t)get32(s + n - 4) << 8 * (n - 4);
+	return (uint64_t)s[0] | (uint64_t)s[n / 2] << 8 * (n / 2) | (uint64_t)s[n - 1] << 8 * (n - 1);
 }
 
 #endif

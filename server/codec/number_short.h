@@ -22,15 +22,6 @@
 
 typedef unsigned __int128 number_wide;
 
-/* The first n (1 to 8) bytes at s, the first one lowest; zeros above. Nothing outside of them is read. */
-static inline uint64_t number_load(const char *s, size_t n)
-{
-	if (n == 8) return get64(s);
-	if (n >= 4) return get32(s) | (uint64_t)get32(s + n - 4) << 8 * (n - 4);
-	return (uint64_t)(unsigned char)s[0] | (uint64_t)(unsigned char)s[n / 2] << 8 * (n / 2) |
-	       (uint64_t)(unsigned char)s[n - 1] << 8 * (n - 1);
-}
-
 /* Is each byte a digit? */
 static inline bool number_all_digits(uint64_t word)
 {
@@ -57,7 +48,7 @@ static inline size_t number_point(uint64_t word, size_t n)
 /* Up to eight characters; *fraction is how many digits are behind the point. */
 static inline bool number_digits8(const char *s, size_t n, uint64_t *w, size_t *fraction)
 {
-	uint64_t word = number_load(s, n);
+	uint64_t word = get_short(s, n);
 	size_t point = number_point(word, n);
 
 	*fraction = 0;
@@ -77,7 +68,7 @@ static inline bool number_digits8(const char *s, size_t n, uint64_t *w, size_t *
 /* Nine to sixteen. */
 static inline bool number_digits16(const char *s, size_t n, uint64_t *w, size_t *fraction)
 {
-	uint64_t low = get64(s), high = number_load(s + 8, n - 8);
+	uint64_t low = get64(s), high = get_short(s + 8, n - 8);
 	size_t point = number_point(low, 8);
 	number_wide all = low | (number_wide)high << 64;
 

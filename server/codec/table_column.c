@@ -16,7 +16,7 @@
 
 /* ---- cells in ---- */
 
-/* What values_count answered, as a sentence. */
+/* What values_code or values_count answered, as a sentence. */
 static int no_room(const struct table *table, const struct column *column, int rc, struct err *e)
 {
 	if (rc == ERR_TOO_LARGE)
@@ -33,7 +33,7 @@ static int put_value(struct table *table, struct column *column, size_t row, con
 		struct err *e)
 {
 	uint32_t code;
-	int rc = values_count(&column->values, &table->values, text, n, &code);
+	int rc = values_code(&column->values, &table->values, text, n, &code);
 
 	if (rc) return no_room(table, column, rc, e);
 	column->cells[row] = code;
@@ -77,8 +77,7 @@ static int list_booleans(struct table *table, struct column *column, struct err 
 	for (int value = 0; value < 2 && !rc; value++) {
 		const char *text = boolean_text(value);
 
-		rc = values_count(&column->values, &table->values, text, strlen(text), &code);
-		if (!rc) column->values.items[code].count = 0;
+		rc = values_code(&column->values, &table->values, text, strlen(text), &code);
 	}
 	return rc ? no_room(table, column, rc, e) : 0;
 }
@@ -121,7 +120,6 @@ static int put_in_boolean(
 	}
 	if (!cell_as_boolean(cell, &value)) return cell_refuse(column, cell, e);
 	column->cells[table->row] = value;
-	column->values.items[value].count++;
 	return 0;
 }
 
@@ -180,8 +178,12 @@ int column_put(struct table *table, struct column *column, const struct table_ce
 static int write_codes(struct table *table, struct column *column, size_t rows, unsigned char **bytes,
 		size_t *size, struct err *e)
 {
+	int rc;
+
 	for (size_t i = 0; i < rows; i++)
 		table->codes[i] = isnan(column->cells[i]) ? SEGMENT_CODE_MISSING : (uint32_t)column->cells[i];
+	if ((rc = values_count(&column->values, &table->values, table->codes, rows)))
+		return no_room(table, column, rc, e);
 	return segment_write_codes(table->codes, rows, (uint32_t)column->values.count, bytes, size, e);
 }
 
@@ -200,19 +202,17 @@ int column_write(struct table *table, struct column *column, unsigned char **byt
 	return segment_write_numbers(column->cells, rows, bytes, size, e);
 }
 
-static int take_codes(struct column *column, const unsigned char *bytes, size_t size, uint32_t *codes,
-		struct err *e)
+static int take_codes(struct table *table, struct column *column, const unsigned char *bytes, size_t size,
+		uint32_t *codes, struct err *e)
 {
 	size_t rows;
 	int rc = segment_read_codes(bytes, size, (uint32_t)column->values.count, codes, e);
 
 	if (rc || (rc = segment_rows(bytes, size, &rows, e))) return rc;
 	for (size_t i = 0; i < rows; i++)
-		if (codes[i] == SEGMENT_CODE_MISSING)
-			column->missing++;
-		else
-			column->values.items[codes[i]].count++;
-	return 0;
+		column->missing += codes[i] == SEGMENT_CODE_MISSING;
+	rc = values_count(&column->values, &table->values, codes, rows);
+	return rc ? no_room(table, column, rc, e) : 0;
 }
 
 int column_take(struct table *table, struct column *column, const unsigned char *bytes, size_t size,
@@ -224,7 +224,7 @@ int column_take(struct table *table, struct column *column, const unsigned char 
 	if (rc) return rc;
 	if (!(cells = malloc((2 * *rows + 1) * sizeof *cells))) return err_nomem(e);
 	if (column_type_has_codes(column->type))
-		rc = take_codes(column, bytes, size, (uint32_t *)cells, e);
+		rc = take_codes(table, column, bytes, size, (uint32_t *)cells, e);
 	else if (!(rc = segment_read_numbers(bytes, size, cells, e)))
 		rc = stats_take(table, column, cells, *rows, cells + *rows, e);
 	free(cells);

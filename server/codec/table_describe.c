@@ -75,8 +75,7 @@ static json_t *list_values(const struct values *values, size_t limit)
 
 	if (!entries) return NULL;
 	for (size_t i = 0; i < values->count; i++) {
-		if (!values->items[i].count) continue;
-		entries[count].count = values->items[i].count;
+		if (!(entries[count].count = values_counted(values, i))) continue;
 		entries[count].text = values_text(values, i, &entries[count].size);
 		count++;
 	}
@@ -112,7 +111,7 @@ static size_t listed_bytes(const struct column *column, size_t limit)
 	if (!column_type_has_codes(column->type))
 		return column->tally.count <= limit ? column->tally.count * ENTRY_BYTES : 0;
 	if (!count) return 0;
-	return (count < limit ? count : limit) * (ENTRY_BYTES + values->items[count - 1].end / count);
+	return (count < limit ? count : limit) * (ENTRY_BYTES + values->ends[count - 1] / count);
 }
 
 static size_t listed_limit(const struct table *table, bool codes)

@@ -51,7 +51,7 @@ int table_like_dictionary(
 
 	if (rc) return rc;
 	for (size_t i = 0; i < from.count && !rc; i++) {
-		rc = values_count(values, &table->values, from.values[i], from.lengths[i], &code);
+		rc = values_code(values, &table->values, from.values[i], from.lengths[i], &code);
 		if (rc == ERR_TOO_LARGE)
 			err_set(e, rc, "the stored categories have more than %zu MiB of distinct values",
 					table->values.max >> 20);
@@ -59,8 +59,6 @@ int table_like_dictionary(
 			err_nomem(e);
 		else if (code != i)
 			rc = damaged(e); /* a value twice */
-		else
-			values->items[code].count = 0;
 	}
 	dictionary_clear(&from);
 	return rc;

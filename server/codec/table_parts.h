@@ -25,10 +25,8 @@ struct budget {
 
 /* ---- table_values.c ---- */
 
-struct value {
-	uint64_t count; /* cells that hold it */
-	uint32_t hash;
-	uint32_t end; /* of its text; it starts where the value before ends */
+struct value_slot {
+	uint32_t hash, code;
 };
 
 /* The distinct values of a category in the order they came: a value's place is its code. Found by open addressing,
@@ -36,10 +34,12 @@ struct value {
 struct values {
 	char *text;
 	size_t text_room;
-	struct value *items; /* (count) */
+	uint32_t *ends; /* (count) of their texts; each starts where the one before ends */
 	size_t count, room;
-	uint32_t *slots; /* (slots_count), a power of two; of codes */
+	struct value_slot *slots; /* (slots_count), a power of two */
 	size_t slots_count;
+	uint64_t *counts; /* (counts_room), cells that hold them */
+	size_t counts_room;
 };
 
 /* Folds the two halves of a 128-bit product (the mixing step of Wang's wyhash). With a salt in it, a hash that nobody
@@ -51,9 +51,12 @@ static inline uint64_t table_mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* The code of a value, which is added when it is new, and counted. ERR_TOO_LARGE: it does not fit the budget;
- * ERR_NOMEM. No sentence is written. */
-int values_count(struct values *values, struct budget *budget, const char *text, size_t n, uint32_t *code);
+/* The code of a value, which is added when it is new. ERR_TOO_LARGE: it does not fit the budget; ERR_NOMEM. No
+ * sentence is written. */
+int values_code(struct values *values, struct budget *budget, const char *text, size_t n, uint32_t *code);
+/* Counts cells by their codes (n). As values_code. */
+int values_count(struct values *values, struct budget *budget, const uint32_t *codes, size_t n);
+uint64_t values_counted(const struct values *values, size_t code);
 const char *values_text(const struct values *values, size_t code, size_t *n); /* borrowed, no NUL */
 /* How many values are not there for later only: a boolean has both, whatever its cells are. */
 size_t values_present(const struct values *values);
