@@ -44,7 +44,7 @@ static void note_time(struct train_run *run)
 	double now = now_seconds(), passed = now - run->noted;
 
 	run->noted = now;
-	s->elapsed += passed;
+	s->point.elapsed += passed;
 	if (run->training) s->point.seconds += passed;
 }
 
@@ -61,7 +61,7 @@ bool train_interrupted(struct train_run *run)
 
 	if (stop && atomic_load_explicit(stop, memory_order_relaxed)) return end_run(run, TRAIN_STOPPED);
 	if (t->config.max_seconds > 0 &&
-			t->state.elapsed + now_seconds() - run->noted >= t->config.max_seconds)
+			t->state.point.elapsed + now_seconds() - run->noted >= t->config.max_seconds)
 		return end_run(run, TRAIN_MAX_SECONDS);
 	return false;
 }
@@ -133,12 +133,43 @@ bool train_unread(struct train_run *run, int rc)
 	return rc && end_run(run, TRAIN_UNREAD);
 }
 
+void train_stepped(struct train_run *run, const struct train_sums *sums)
+{
+	struct trainer *t = run->trainer;
+	const struct train_point *point = &t->state.point;
+	struct train_point *stepped = &t->state.stepped;
+
+	if (run->hooks->steps) atomic_store_explicit(run->hooks->steps, point->step, memory_order_relaxed);
+	if (!run->hooks->step) return;
+	*stepped = *point;
+	stepped->loss = train_loss(sums);
+	stepped->accuracy = train_accuracy(t, sums);
+	stepped->mae = train_mae(t, sums);
+	stepped->seconds += now_seconds() - run->noted;
+	stepped->validated = 0;
+	if (t->state.batches < t->sizes.batches) run->hooks->step(run->hooks->self, stepped);
+}
+
+/* The last mini-batch of an epoch, now that it is validated. */
+static void step_ends_epoch(struct train_run *run)
+{
+	struct train_state *s = &run->trainer->state;
+
+	if (!run->hooks->step) return;
+	s->stepped.validated = s->point.validated;
+	s->stepped.val_loss = s->point.val_loss;
+	s->stepped.val_accuracy = s->point.val_accuracy;
+	s->stepped.val_mae = s->point.val_mae;
+	run->hooks->step(run->hooks->self, &s->stepped);
+}
+
 static bool train_batch(struct train_run *run)
 {
 	struct trainer *t = run->trainer;
 	struct train_state *s = &t->state;
 	struct net_step step = { t->config.seed, (uint32_t)s->point.epoch, (uint32_t)s->batches };
 	struct train_batch batch;
+	struct train_sums sums;
 	double loss;
 
 	if (train_unread(run, train_pick(t, s->batches, &batch, &run->e))) return true;
@@ -146,12 +177,13 @@ static bool train_batch(struct train_run *run)
 	net_gradient(t->net, t->work, batch.x, batch.y, batch.weights, batch.rows, t->config.objectives,
 			&step, t->gradient, &loss);
 	if (!isfinite(loss)) return train_diverged(run, batch.rows);
-	train_count(t, &batch, loss, &s->sums);
+	train_count(t, &batch, loss, &sums, &s->sums);
 	if (t->sizes.statistics) net_absorb(t->net, t->work, batch.rows);
 	t->measured = s->batches + 1 == t->sizes.batches && train_measures(run);
 	if (!train_step(t, s->batches, batch.rows)) return train_diverged(run, 0);
 	if (t->measured) train_health_close(t, batch.rows);
 	s->batches++;
+	train_stepped(run, &sums);
 	return false;
 }
 
@@ -198,6 +230,7 @@ static bool validate_rows(struct train_run *run, struct train_sums *sums)
 {
 	struct trainer *t = run->trainer;
 	struct train_batch batch;
+	struct train_sums piece;
 
 	for (size_t from = 0; from < t->validation.rows; from += batch.rows) {
 		size_t left = t->validation.rows - from;
@@ -210,9 +243,19 @@ static bool validate_rows(struct train_run *run, struct train_sums *sums)
 		net_forward(t->net, t->work, batch.x, batch.rows, &a);
 		loss = net_loss(t->net, t->work, batch.y, batch.weights, batch.rows, t->config.objectives);
 		if (!isfinite(loss)) return train_diverged(run, batch.rows);
-		train_count(t, &batch, loss, sums);
+		train_count(t, &batch, loss, &piece, sums);
 	}
 	return false;
+}
+
+/* Is it this epoch's turn? */
+static bool evaluates(const struct trainer *t)
+{
+	const struct train_config *config = &t->config;
+	uint64_t epoch = t->state.point.epoch;
+
+	if (!t->validation.rows) return false;
+	return config->evaluate_every <= 1 || epoch % config->evaluate_every == 0 || epoch == config->epochs;
 }
 
 static bool validate(struct train_run *run)
@@ -222,7 +265,8 @@ static bool validate(struct train_run *run)
 	struct train_sums sums = { 0 };
 	bool ended;
 
-	if (!t->validation.rows) return false;
+	point->validated = 0;
+	if (!evaluates(t)) return false;
 	train_average_swap(t);
 	ended = validate_rows(run, &sums);
 	train_average_swap(t);
@@ -230,6 +274,7 @@ static bool validate(struct train_run *run)
 	point->val_loss = train_loss(&sums);
 	point->val_accuracy = train_accuracy(t, &sums);
 	point->val_mae = train_mae(t, &sums);
+	point->validated = 1;
 	return false;
 }
 
@@ -239,8 +284,10 @@ static void note_loss(struct trainer *t)
 	const struct train_config *config = &t->config;
 	struct train_state *s = &t->state;
 	struct train_point *point = &s->point;
-	double loss = t->validation.rows && !config->monitor_training ? point->val_loss : point->loss;
+	bool of_validation = t->validation.rows && !config->monitor_training;
+	double loss = of_validation ? point->val_loss : point->loss;
 
+	if (of_validation && !point->validated) return;
 	if (loss < point->best_loss) {
 		point->best_loss = loss;
 		point->best_epoch = point->epoch;
@@ -278,6 +325,7 @@ static bool whole_epoch(struct train_run *run)
 	note_loss(t);
 	t->state.under_way = 0;
 	t->state.last = t->state.point;
+	step_ends_epoch(run);
 	if (t->measured) hooks->health(hooks->self, &t->state.last, t->health);
 	t->measured = false;
 	if (hooks->epoch) hooks->epoch(hooks->self, &t->state.last);
@@ -292,7 +340,7 @@ static void start_over(struct trainer *t)
 		.reference = INFINITY,
 	};
 	t->state.point.learning_rate = train_rate(t, 0);
-	t->state.last = t->state.point;
+	t->state.last = t->state.stepped = t->state.point;
 	train_settle(t);
 	for (size_t i = 0; i < t->sizes.moments; i++)
 		memset(t->moments[i], 0, t->sizes.parameters * sizeof(real));

@@ -69,7 +69,10 @@ struct train_config {
 	uint64_t patience;
 	double min_delta;
 	bool monitor_training;
-	bool restore_best;          /* with patience: the best epoch's weights are left, however it ends */
+	bool restore_best; /* with patience: the best epoch's weights are left, however it ends */
+	/* Validation after every so many epochs, and after the last one that was asked for; 0 and 1: after each. Between
+	 * them nobody looks at val_loss: epochs without it count for no patience and no schedule that waits for it. */
+	uint64_t evaluate_every;
 	const double *target_scale; /* (outputs), the users' units of one unit of y, borrowed; NULL: 1 */
 };
 
@@ -88,8 +91,9 @@ enum train_stop {
 const char *train_stop_name(enum train_stop stop);
 
 /* One epoch. loss, accuracy and mae are means over the epoch's mini-batches as they were trained, before their
- * steps; the val_ ones are of the weights at its end, NaN without validation. Means are over what has a target:
- * loss weighs each cell, accuracy and mae count those with a weight above 0. */
+ * steps; the val_ ones are of the weights at its end or, where it was not validated, at the end of the last one that
+ * was; NaN before there is one. Means are over what has a target: loss weighs each cell, accuracy and mae count those
+ * with a weight above 0. */
 struct train_point {
 	uint64_t epoch; /* from 1 */
 	uint64_t step;  /* mini-batches done in all */
@@ -100,6 +104,8 @@ struct train_point {
 	double seconds;       /* spent training since the start, validation and callbacks left out */
 	uint64_t best_epoch;  /* lowest val_loss (or loss) so far */
 	double best_loss;
+	uint64_t validated; /* 1: the val_ numbers are of this epoch */
+	double elapsed;     /* seconds on the clock since the start, validation and callbacks included */
 };
 
 /* How one layer fared in the last step of an epoch. Shares are NaN where a layer's activation has no such thing. */
@@ -117,10 +123,17 @@ struct train_hooks {
 	void *self;
 	/* After each epoch, on the training thread; must be quick. NULL: none. */
 	void (*epoch)(void *self, const struct train_point *point);
+	/* After each mini-batch, as quick: loss, accuracy and mae are those of its rows alone, before its step. The last of
+	 * an epoch comes after the validation, right before `epoch`, and has its val_ numbers; no other one is validated.
+	 * NULL: none. */
+	void (*step)(void *self, const struct train_point *point);
+	/* NULL: nobody wants to know. Else step of a point, brought up to date after each mini-batch. */
+	_Atomic uint64_t *steps;
 	/* Looked at before every mini-batch and every piece of the validation; not 0 stops there. NULL: never. */
 	const atomic_int *stop;
-	/* Right before epoch, for epochs that `healthy` (NULL: all) says yes to at their start: layers (layers of the
-	 * network), borrowed until it returns. NULL: nothing is measured. */
+	/* Right before epoch, for epochs that `healthy` (NULL: all) says yes to before their last step: layers (layers of
+	 * the network), borrowed until it returns. NULL: nothing is measured. Measuring changes no bit of a run: `healthy`
+	 * may decide by the clock. */
 	void (*health)(void *self, const struct train_point *point, const struct train_health *layers);
 	bool (*healthy)(void *self, uint64_t epoch);
 	/* On the training thread before a mini-batch, once *save is not 0 (it is set to 0), and when *stop ends the run:

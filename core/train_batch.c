@@ -223,15 +223,15 @@ static double weight_of(const struct trainer *t, const struct train_batch *batch
 	return sum / (double)t->sizes.cells;
 }
 
-void train_count(const struct trainer *t, const struct train_batch *batch, double loss,
+void train_count(const struct trainer *t, const struct train_batch *batch, double loss, struct train_sums *of,
 		struct train_sums *sums)
 {
 	const struct train_config *config = &t->config;
 	const real *a = net_work_outputs(t->work);
 	size_t outputs = net_outputs(t->net), cell = 0;
 
-	sums->loss += loss;
-	sums->weight += weight_of(t, batch);
+	sums->loss += of->loss = loss;
+	sums->weight += of->weight = weight_of(t, batch);
 	for (size_t h = 0; h < net_heads(t->net); h++) {
 		size_t first = net_head_first(t->net, h);
 		bool category = config->objectives[h].category;
@@ -246,7 +246,10 @@ void train_count(const struct trainer *t, const struct train_batch *batch, doubl
 			.cells_stride = t->sizes.cells,
 		};
 
-		(category ? score_category : score_numbers)(&head, &sums->score[h], &sums->counted[h]);
+		of->score[h] = of->counted[h] = 0;
+		(category ? score_category : score_numbers)(&head, &of->score[h], &of->counted[h]);
+		sums->score[h] += of->score[h];
+		sums->counted[h] += of->counted[h];
 		cell += category ? 1 : head.units;
 	}
 }

@@ -39,12 +39,13 @@ static void evaluate(struct search *search)
 {
 	struct trainer *t = search->run->trainer;
 	const struct train_batch *batch = &search->batch;
+	struct train_sums sums;
 	double loss;
 
 	net_gradient(t->net, t->work, batch->x, batch->y, batch->weights, batch->rows, t->config.objectives,
 			&search->step, t->gradient, &loss);
 	t->passed = (struct train_sums){ 0 };
-	train_count(t, batch, loss, &t->passed);
+	train_count(t, batch, loss, &sums, &t->passed);
 	t->passed_loss = loss / (double)batch->rows + penalties(t->net);
 	search->problem.loss = t->passed_loss;
 }
@@ -131,5 +132,6 @@ bool train_full(struct train_run *run)
 	train_close_step(t);
 	if (t->measured) train_health_close(t, search.batch.rows);
 	s->batches = 1;
+	train_stepped(run, &s->sums);
 	return false;
 }

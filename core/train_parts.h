@@ -31,14 +31,14 @@ struct train_sums {
 struct train_state {
 	struct train_point point;     /* of the epoch under way */
 	struct train_point last;      /* the last whole epoch */
+	struct train_point stepped;   /* the mini-batch before this boundary, where a hook wants to know */
 	uint64_t under_way;           /* 1: point.epoch is not whole yet */
 	uint64_t batches;             /* mini-batches of it that are done */
 	uint64_t steps;               /* of the optimizer, in all */
 	uint64_t absorbed, converged; /* of a full-batch optimizer's epoch */
 	struct train_sums sums;       /* of the mini-batches that are done */
 	double reference;             /* the loss that patience measures against */
-	uint64_t waited;              /* epochs since it was beaten */
-	double elapsed;               /* seconds on the clock, validation and callbacks included */
+	uint64_t waited;              /* epochs since it was beaten, of those that were looked at */
 	double schedule[SCHEDULE_STATE];
 	double scalars[OPTIM_SCALARS_MAX];
 };
@@ -132,6 +132,8 @@ bool train_boundary(struct train_run *run);
 bool train_diverged(struct train_run *run, size_t batch);
 /* Ends the run when a reader failed; true: it did. */
 bool train_unread(struct train_run *run, int rc);
+/* A mini-batch is done, sums are those of its rows: tells who wants to know, of the last of an epoch later. */
+void train_stepped(struct train_run *run, const struct train_sums *sums);
 /* Is this epoch's health wanted? */
 bool train_measures(const struct train_run *run);
 
@@ -160,8 +162,9 @@ void train_window_start(struct trainer *t); /* of an epoch */
 /* Copies rows [from, from + rows) of the epoch's order to batch_x, batch_y and batch_w. */
 int train_window_pick(struct trainer *t, size_t from, size_t rows, struct err *e);
 
-/* Adds the loss and the scores of the last pass, whose outputs are a, to sums. */
-void train_count(const struct trainer *t, const struct train_batch *batch, double loss,
+/* The loss and the scores of the last pass, in `of` for its rows alone and added to sums. Of both only the heads there
+ * are; `of` need not be set before. */
+void train_count(const struct trainer *t, const struct train_batch *batch, double loss, struct train_sums *of,
 		struct train_sums *sums);
 double train_loss(const struct train_sums *sums);
 double train_accuracy(const struct trainer *t, const struct train_sums *sums);

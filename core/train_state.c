@@ -16,7 +16,7 @@
 #include "core/train_parts.h"
 
 #define MAGIC      0x314E525454434544 /* "DECTTRN1" where the low byte comes first */
-#define FORMAT     1
+#define FORMAT     2
 #define NAME_BYTES 32
 
 /* What must be the same where a state is loaded. */
@@ -26,7 +26,7 @@ struct head {
 	uint64_t parameters, statistics, layers, cells;
 	uint64_t rows, batch, validation_rows;
 	uint64_t accumulate, moments, averaged, best;
-	uint64_t seed;
+	uint64_t seed, evaluate_every;
 	char optimizer[NAME_BYTES];
 	double optimizer_params[PARAMS_MAX];
 	char schedule[NAME_BYTES];
@@ -63,6 +63,7 @@ static void head_of(const struct trainer *t, struct head *head)
 	head->averaged = s->averaged;
 	head->best = s->best;
 	head->seed = config->seed;
+	head->evaluate_every = config->evaluate_every;
 	name_copy(head->optimizer, config->optimizer->name);
 	memcpy(head->optimizer_params, config->optimizer_params, sizeof head->optimizer_params);
 	if (!config->schedule) return;

@@ -57,6 +57,7 @@ static struct task variant_new(const struct variant *variant)
 	task.config.input_noise = 0.1;
 	task.config.input_dropout = 0.1;
 	task.config.ema_decay = 0.9;
+	task.config.evaluate_every = 3;
 	task.config.patience = 2;
 	task.config.restore_best = true;
 	task.config.schedule = schedule_find("reduce_on_plateau");
@@ -75,7 +76,7 @@ static void check_same_points(const struct curve *a, const struct curve *b)
 	for (size_t i = 0; i < a->count; i++) {
 		struct train_point x = a->points[i], y = b->points[i];
 
-		x.seconds = y.seconds = 0;
+		x.seconds = y.seconds = x.elapsed = y.elapsed = 0;
 		ck_assert_mem_eq(&x, &y, sizeof x);
 	}
 }
@@ -89,7 +90,7 @@ struct outcome {
 /* To the end without a stop. */
 static void run_through(struct task *task, struct outcome *outcome)
 {
-	struct train_hooks hooks = { .self = &outcome->curve, .epoch = note, .stop = &stop };
+	struct train_hooks hooks = { .self = &outcome->curve, .epoch = note, .step = note, .stop = &stop };
 
 	passes = stop_after = 0;
 	outcome->curve.count = 0;
@@ -104,7 +105,7 @@ static void run_in_two(const struct variant *variant, unsigned after, const stru
 	struct task first = variant_new(variant), second;
 	struct trainer *trainer = trainer_of(&first);
 	static struct outcome outcome;
-	struct train_hooks hooks = { .self = &outcome.curve, .epoch = note, .stop = &stop };
+	struct train_hooks hooks = { .self = &outcome.curve, .epoch = note, .step = note, .stop = &stop };
 	size_t size = trainer_state_bytes(trainer);
 	unsigned char *bytes = malloc(size);
 	struct err e;

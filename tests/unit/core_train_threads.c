@@ -128,7 +128,7 @@ START_TEST(the_bits_are_the_same)
 		} else
 			ck_assert_uint_eq(watched.calls, 0);
 		for (size_t k = 0; k < kept[i].curve.count; k++)
-			kept[i].curve.points[k].seconds = 0;
+			kept[i].curve.points[k].seconds = kept[i].curve.points[k].elapsed = 0;
 		if (!one) {
 			one = net;
 			continue;
