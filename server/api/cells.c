@@ -12,26 +12,30 @@ _Static_assert(DATE_PRINT_MAX <= CELL_TEXT_MAX, "a date fits the room for a text
 
 struct stored {
 	enum column_type type;
-	struct dictionary dictionary; /* of codes */
-	double *numbers;              /* (room): one of the two */
+	struct dictionary dictionary; /* of codes, once a segment was read */
+	bool has_dictionary;
+	double *numbers; /* (room): one of the two */
 	uint32_t *codes;
 };
 
 struct cells {
 	struct store *store;
-	int64_t revision;
+	int64_t revision, dictionaries;
 	struct stored *columns; /* (count) */
 	size_t count, rows, room;
 	struct store_bytes bytes;
 };
 
-static int read_dictionary(struct cells *cells, int64_t revision, size_t column, struct err *e)
+static int read_dictionary(struct cells *cells, size_t column, struct err *e)
 {
-	int rc = cells->store->dictionary_read(cells->store, revision, column, &cells->bytes, e);
+	struct stored *to = &cells->columns[column];
+	int rc;
 
-	return rc ? rc
-		  : dictionary_read(cells->bytes.data, cells->bytes.size, &cells->columns[column].dictionary,
-				    e);
+	if (to->has_dictionary || !column_type_has_codes(to->type)) return 0;
+	rc = cells->store->dictionary_read(cells->store, cells->dictionaries, column, &cells->bytes, e);
+	if (!rc) rc = dictionary_read(cells->bytes.data, cells->bytes.size, &to->dictionary, e);
+	to->has_dictionary = !rc;
+	return rc;
 }
 
 int cells_new(struct cells **out, struct store *store, int64_t revision, int64_t dictionaries,
@@ -48,6 +52,7 @@ int cells_new(struct cells **out, struct store *store, int64_t revision, int64_t
 	}
 	cells->store = store;
 	cells->revision = revision;
+	cells->dictionaries = dictionaries;
 	cells->count = count;
 	for (size_t i = 0; i < count && !rc; i++) {
 		const char *type = json_string_value(json_object_get(json_array_get(columns, i), "type"));
@@ -55,8 +60,6 @@ int cells_new(struct cells **out, struct store *store, int64_t revision, int64_t
 		if (!type || !column_type_find(type, &cells->columns[i].type))
 			rc = err_set(e, ERR_CORRUPT,
 					"the stored description of the columns is damaged; send the data set again");
-		else if (column_type_has_codes(cells->columns[i].type))
-			rc = read_dictionary(cells, dictionaries, i, e);
 	}
 	if (rc)
 		cells_free(cells);
@@ -107,8 +110,9 @@ int cells_read_column(struct cells *cells, uint64_t group, size_t column, struct
 {
 	struct store_bytes *bytes = &cells->bytes;
 	struct stored *to = &cells->columns[column];
-	int rc = cells->store->segment_read(cells->store, cells->revision, group, column, bytes, e);
+	int rc = read_dictionary(cells, column, e);
 
+	if (!rc) rc = cells->store->segment_read(cells->store, cells->revision, group, column, bytes, e);
 	if (rc || (rc = segment_rows(bytes->data, bytes->size, &cells->rows, e))) return rc;
 	if ((rc = make_room(cells, to, cells->rows, e))) return rc;
 	if (!to->codes) return segment_read_numbers(bytes->data, bytes->size, to->numbers, e);
@@ -172,14 +176,4 @@ const char *cells_text(
 enum column_type cells_type(const struct cells *cells, size_t column)
 {
 	return cells->columns[column].type;
-}
-
-const struct dictionary *cells_dictionary(const struct cells *cells, size_t column)
-{
-	return &cells->columns[column].dictionary;
-}
-
-const uint32_t *cells_codes(const struct cells *cells, size_t column)
-{
-	return cells->columns[column].codes;
 }

@@ -16,13 +16,14 @@
 struct cells;
 
 /* Of a revision that need not be committed; columns is its stored description, columns_kept already. *out is new
- * (cells_free). Dictionaries are read from `dictionaries`, which may be another revision. ERR_NOT_FOUND: one of the two
- * is not there any more; ERR_CORRUPT, ERR_NOMEM. */
+ * (cells_free). Dictionaries are read, when they are needed, from `dictionaries`, which may be another revision.
+ * ERR_CORRUPT, ERR_NOMEM. */
 int cells_new(struct cells **out, struct store *store, int64_t revision, int64_t dictionaries,
 		const json_t *columns, struct err *e);
 void cells_free(struct cells *cells); /* NULL is fine */
 
-/* Reads a row group, all columns or one; the cells of the group before are gone. Errors as above. */
+/* Reads a row group, all columns or one; the cells of the group before are gone. ERR_NOT_FOUND: one of the
+ * revisions is not there any more; ERR_CORRUPT, ERR_NOMEM. */
 int cells_read(struct cells *cells, uint64_t group, struct err *e);
 int cells_read_column(struct cells *cells, uint64_t group, size_t column, struct err *e);
 size_t cells_rows(const struct cells *cells); /* of the group that was read last */
@@ -35,9 +36,5 @@ const char *cells_text(
 		const struct cells *cells, size_t column, size_t row, char room[CELL_TEXT_MAX], size_t *n);
 /* Of the cells as they are stored. */
 enum column_type cells_type(const struct cells *cells, size_t column);
-/* The values of a column with codes; borrowed. */
-const struct dictionary *cells_dictionary(const struct cells *cells, size_t column);
-/* Codes of such a column, as segment_read_codes gives them; borrowed until the next read. */
-const uint32_t *cells_codes(const struct cells *cells, size_t column);
 
 #endif
