@@ -17,6 +17,7 @@
 #define ROW_BYTES_LEAST 4 /* of a row in a body, with its target more */
 #define MEMORY_SHARE    4 /* of the memory for documents, an evaluation keeps scores in one part of so many */
 #define SEED_MAX        0x1p53
+#define IMPORTANCE_WORK 1e13 /* multiplications of a request for importance: minutes */
 
 /* ---- rows that are stored ---- */
 
@@ -60,6 +61,18 @@ static int evaluate_groups(struct evaluation *v, struct app *app, struct source 
 	return rc;
 }
 
+/* Every column is a pass over all rows. */
+static void check_work(const struct evaluation *v, uint64_t rows, struct faults *faults)
+{
+	double row = (double)net_parameters(v->model->net) * ((double)encoder_columns(v->model->inputs) + 1);
+
+	if (v->importance && (double)rows * row > IMPORTANCE_WORK)
+		faults_add(faults, ERR_RANGE, "/importance",
+				"would take too long with %llu rows, %zu columns and a network of this size; ask it on a data set of at most %.0f rows",
+				(unsigned long long)rows, encoder_columns(v->model->inputs),
+				IMPORTANCE_WORK / row);
+}
+
 static int evaluate_dataset(struct evaluation *v, struct request *rq, const char *name, struct faults *faults,
 		struct err *e)
 {
@@ -69,9 +82,10 @@ static int evaluate_dataset(struct evaluation *v, struct request *rq, const char
 	int rc;
 
 	if ((rc = app->store->dataset_get(app->store, name, &revision, e))) goto out;
-	if ((rc = fit_columns(&revision, v->model->inputs, v->model->targets, NULL, "/dataset", faults, e)) ||
-			(rc = faults_result(faults, e)))
+	if ((rc = fit_columns(&revision, v->model->inputs, v->model->targets, NULL, "/dataset", faults, e)))
 		goto out;
+	check_work(v, revision.rows, faults);
+	if ((rc = faults_result(faults, e))) goto out;
 	if ((rc = request_charge(rq, evaluation_bytes(v, revision.rows), "the evaluation", e))) goto out;
 	if ((rc = source_new(&source, app->store, &revision, v->model->inputs, v->model->targets, e)))
 		goto out;

@@ -359,6 +359,19 @@ def test_importance_in_blocks(start, fresh):
     assert "blocks of" in answer["warnings"][0]
 
 
+def test_importance_that_would_take_too_long(c, fresh):
+    """5 million weights, 20 columns, 100,000 rows: refused before the work begins; what is asked for is named."""
+    c.put(f"/v1/models/{fresh}", {"inputs": 20, "outputs": 1, "layers": [2200, 2200], "seed": 1})
+    c.train(fresh, {"data": {"inputs": [[0] * 20] * 4, "targets": [[0]] * 4}, "epochs": 1, "validation": None})
+    header = ",".join([*(f"x{i}" for i in range(20)), "y0"])
+    c.csv(fresh, "\n".join([header] + [",".join("0" * 21)] * 100000))
+    refused = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": fresh, "importance": True}, status=400)
+    assert refused.pointers() == ["/importance"] and "at most" in refused.sentence()
+    c.csv(f"{fresh}-few", "\n".join([header] + [",".join("0" * 21)] * 10))
+    answer = c.post(f"/v1/models/{fresh}:evaluate", {"dataset": f"{fresh}-few", "importance": True}).json
+    assert len(answer["importance"]) == 20
+
+
 def test_importance_with_several_targets(c, fresh):
     rows = [(x, y, 2 * x, "odd" if y % 2 else "even") for x in range(9) for y in range(6)]
     c.csv(fresh, table(["x", "y", "size", "parity"], rows))
