@@ -183,7 +183,7 @@ void encoder_free(struct encoder *encoder)
 		free(column->shown.values);
 		free(column->shown.slot_counts);
 		free(column->shown.profile);
-		free(column->sample);
+		sample_free(&column->sample);
 		names_free(column->index);
 	}
 	names_free(encoder->index);

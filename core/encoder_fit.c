@@ -9,7 +9,6 @@
 
 #include "core/date.h"
 #include "core/encoder_parts.h"
-#include "core/rng.h"
 
 #define DAY_SECONDS      86400.0
 #define SAMPLE_BYTES_MAX (16u << 20) /* of all columns together */
@@ -29,42 +28,16 @@ void encoder_fit_begin(struct encoder *encoder)
 		struct column *column = &encoder->columns[i];
 		struct encoder_column *shown = &column->shown;
 
-		column->sums = (struct column_sums){ .sample_room = sample_room(encoder), .w = 1 };
+		column->sums = (struct column_sums){ 0 };
 		shown->mean = shown->std = shown->min = shown->max = 0;
 		shown->rows = shown->missing_rows = 0;
 		if (shown->slot_counts)
 			memset(shown->slot_counts, 0, shown->width * sizeof *shown->slot_counts);
-		free(column->sample);
-		column->sample = NULL;
+		sample_free(&column->sample);
 		if (!shown->profile) continue;
 		*shown->profile = (struct encoder_profile){ 0 };
 		/* Without memory for it there is a profile of one bin. */
-		column->sample = malloc(column->sums.sample_room * sizeof *column->sample);
-	}
-}
-
-/* How many rows to skip until the next one joins the sample. */
-static uint64_t skip(struct column_sums *sums, const struct rng_key *key)
-{
-	double room = (double)sums->sample_room, jump;
-
-	sums->w *= exp(log(rng_uniform(key, sums->drawn++)) / room);
-	jump = floor(log(rng_uniform(key, sums->drawn++)) / log1p(-sums->w));
-	return jump < 0x1p62 ? (uint64_t)jump + 1 : UINT64_MAX / 2;
-}
-
-/* x is the present-th value of column i. */
-static void take_sample(struct column *column, size_t i, uint64_t present, double x)
-{
-	const struct rng_key key = { .stream = RNG_SAMPLE, .epoch = (uint32_t)i };
-	struct column_sums *sums = &column->sums;
-
-	if (sums->sampled < sums->sample_room) {
-		column->sample[sums->sampled++] = x;
-		if (sums->sampled == sums->sample_room) sums->next = present + skip(sums, &key);
-	} else if (present == sums->next) {
-		column->sample[rng_below(&key, sums->drawn++, sums->sample_room)] = x;
-		sums->next = present + skip(sums, &key);
+		sample_begin(&column->sample, sample_room(encoder), 0, (uint32_t)i);
 	}
 }
 
@@ -106,7 +79,7 @@ void encoder_fit_numbers(struct encoder *encoder, size_t i, const double *x, con
 		shown->min = fmin(shown->min, x[r]);
 		shown->max = fmax(shown->max, x[r]);
 		if (shown->kind == COLUMN_DATE) fit_year(&column->sums, present, x[r]);
-		if (column->sample) take_sample(column, i, present, x[r]);
+		sample_take(&column->sample, &x[r], 1, 1);
 	}
 }
 
@@ -164,15 +137,16 @@ static int by_size(const void *a, const void *b)
 static void make_edges(struct column *column)
 {
 	struct encoder_profile *profile = column->shown.profile;
-	size_t n = column->sums.sampled;
+	double *sample = column->sample.numbers;
+	size_t n = sample_count(&column->sample);
 
-	if (!column->sample || !n) return;
-	qsort(column->sample, n, sizeof *column->sample, by_size);
+	if (!n) return;
+	qsort(sample, n, sizeof *sample, by_size);
 	for (size_t b = 1; b < ENCODER_BINS; b++) {
-		double edge = column->sample[(n - 1) * b / ENCODER_BINS];
+		double edge = sample[(n - 1) * b / ENCODER_BINS];
 		size_t before = profile->edges_count;
 
-		if (edge >= column->sample[n - 1]) break;
+		if (edge >= sample[n - 1]) break;
 		if (before && edge <= profile->edges[before - 1]) continue;
 		profile->edges[profile->edges_count++] = edge;
 	}
@@ -206,8 +180,7 @@ void encoder_fit_end(struct encoder *encoder)
 		struct column *column = &encoder->columns[i];
 
 		if (encoder_is_numeric(column->shown.kind)) end_numeric(encoder, column);
-		free(column->sample);
-		column->sample = NULL;
+		sample_free(&column->sample);
 	}
 }
 

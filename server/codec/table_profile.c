@@ -6,8 +6,7 @@
  * edges are the grid's. At least PROFILE_FINE_BINS / 2 - 1 of the fine ones are in use (unless all numbers are equal),
  * so the last bin reaches beyond the greatest number by 4 % of the range at the most.
  *
- * Quartiles: a uniform sample without replacement by algorithm L (Li, "Reservoir-sampling algorithms of time complexity
- * O(n(1 + log(N/n)))", ACM TOMS 20(4), 1994), which draws how many numbers to skip rather than one number for each.
+ * Quartiles: those of a sample (core/sample.h).
  */
 #include "server/codec/table_profile.h"
 
@@ -16,29 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
-
 #define SPAN_BITS    10      /* a fresh grid has numbers in 2^9 to 2^10 + 1 bins */
 #define EXPONENT_MIN (-1000) /* its inverse is a double, and so is every width */
 
 _Static_assert(PROFILE_FINE_BINS > (1 << SPAN_BITS) + 1, "a fresh grid has room");
 
-static double draw(struct table_profile *profile)
-{
-	const struct rng_key key = { .seed = profile->seed, .stream = RNG_SAMPLE };
-
-	return rng_uniform(&key, profile->drawn++);
-}
-
 bool profile_begin(struct table_profile *profile, size_t columns, uint64_t seed)
 {
-	size_t share = TABLE_PROFILE_BYTES / columns / sizeof *profile->sample;
+	size_t share = TABLE_PROFILE_BYTES / columns / sizeof *profile->sample.numbers;
 
-	*profile = (struct table_profile){ .seed = seed };
-	profile->sample_max = share < PROFILE_SAMPLE_MAX ? share : PROFILE_SAMPLE_MAX;
-	profile->bins = calloc(PROFILE_FINE_BINS, sizeof *profile->bins);
-	profile->sample = malloc(profile->sample_max * sizeof *profile->sample);
-	if (profile->bins && profile->sample) return true;
+	*profile = (struct table_profile){ .bins = calloc(PROFILE_FINE_BINS, sizeof *profile->bins) };
+	if (profile->bins &&
+			sample_begin(&profile->sample,
+					share < PROFILE_SAMPLE_MAX ? share : PROFILE_SAMPLE_MAX, seed, 0))
+		return true;
 	profile_free(profile);
 	return false;
 }
@@ -46,7 +36,7 @@ bool profile_begin(struct table_profile *profile, size_t columns, uint64_t seed)
 void profile_free(struct table_profile *profile)
 {
 	free(profile->bins);
-	free(profile->sample);
+	sample_free(&profile->sample);
 	*profile = (struct table_profile){ 0 };
 }
 
@@ -111,37 +101,6 @@ static void reach(struct table_profile *profile, double min, double max)
 	move_bins(profile, exponent, low - (PROFILE_FINE_BINS - (high - low + 1)) / 2);
 }
 
-/* ---- the sample ---- */
-
-/* Draws which number comes into the full sample after the one at `at`. */
-static void draw_next(struct table_profile *profile, uint64_t at)
-{
-	double skip;
-
-	profile->weight *= exp(log(draw(profile)) / (double)profile->sample_max);
-	skip = floor(log(draw(profile)) / log1p(-profile->weight));
-	profile->next = skip < 0x1p62 ? at + (uint64_t)skip + 1 : UINT64_MAX;
-}
-
-/* The numbers x, x + step, ... that follow the first profile->count ones. */
-static void take_sample(struct table_profile *profile, const double *x, uint64_t n, size_t step)
-{
-	uint64_t from = profile->count, end = from + n;
-
-	for (uint64_t at = from; at < end && at < profile->sample_max; at++) {
-		profile->sample[at] = x[(at - from) * step];
-		if (at + 1 < profile->sample_max) continue;
-		profile->weight = 1;
-		draw_next(profile, at);
-	}
-	while (end > profile->sample_max && profile->next < end) {
-		size_t to = (size_t)(draw(profile) * (double)profile->sample_max);
-
-		profile->sample[to] = x[(profile->next - from) * step];
-		draw_next(profile, profile->next);
-	}
-}
-
 void profile_take(struct table_profile *profile, const double *x, size_t n, uint64_t each, double min,
 		double max)
 {
@@ -153,13 +112,10 @@ void profile_take(struct table_profile *profile, const double *x, size_t n, uint
 	first = profile->first;
 	for (size_t i = 0; i < n; i++)
 		profile->bins[place(x[i], per_width) - first] += each;
-	if (each == 1) {
-		take_sample(profile, x, n, 1);
-		profile->count += n;
-		return;
-	}
-	for (size_t i = 0; i < n; i++, profile->count += each)
-		take_sample(profile, &x[i], each, 0);
+	profile->count += n * each;
+	if (each == 1) sample_take(&profile->sample, x, n, 1);
+	for (size_t i = 0; each > 1 && i < n; i++)
+		sample_take(&profile->sample, &x[i], each, 0);
 }
 
 /* ---- what came of it ---- */
@@ -198,12 +154,12 @@ void tally_sort(struct tally_cell *cells, size_t count)
 
 bool profile_quartiles(const struct table_profile *profile, double out[3])
 {
-	size_t count = profile->count < profile->sample_max ? (size_t)profile->count : profile->sample_max;
+	size_t count = sample_count(&profile->sample);
 	struct tally_cell *cells = malloc((count + 1) * sizeof *cells);
 
 	if (!cells) return false;
 	for (size_t i = 0; i < count; i++)
-		cells[i] = (struct tally_cell){ profile->sample[i], 1 };
+		cells[i] = (struct tally_cell){ profile->sample.numbers[i], 1 };
 	tally_sort(cells, count);
 	tally_quartiles(cells, count, out);
 	free(cells);

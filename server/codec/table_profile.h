@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/sample.h"
+
 #define TABLE_PROFILE_BYTES (16u << 20)
 #define PROFILE_FINE_BINS   1280
 #define PROFILE_BINS        20
@@ -29,11 +31,7 @@ struct table_profile {
 	int64_t first;
 	uint64_t count; /* numbers in the bins */
 
-	double *sample;    /* (sample_max) */
-	size_t sample_max; /* what its share of the memory holds */
-	uint64_t next;     /* the number, counted from 0, that comes into the sample next */
-	double weight;     /* of algorithm L */
-	uint64_t seed, drawn;
+	struct sample sample; /* of what its share of the memory holds */
 };
 
 struct profile_histogram {

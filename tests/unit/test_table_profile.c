@@ -77,12 +77,13 @@ START_TEST(the_sample_is_uniform)
 			profile_take(&profile, x + at, n, 1, 0, (double)(at + n - 1));
 		}
 		for (size_t i = 0; i < PROFILE_SAMPLE_MAX; i++)
-			counts[(int)(profile.sample[i] / (N / TENTHS))]++;
+			counts[(int)(profile.sample.numbers[i] / (N / TENTHS))]++;
 		for (int i = 0; i < TENTHS; i++) /* five standard deviations */
 			ck_assert_double_eq_tol((double)counts[i], expected, 5 * sqrt(expected * 0.9));
-		qsort(profile.sample, PROFILE_SAMPLE_MAX, sizeof(double), by_value);
+		qsort(profile.sample.numbers, PROFILE_SAMPLE_MAX, sizeof(double), by_value);
 		for (size_t i = 1; i < PROFILE_SAMPLE_MAX; i++)
-			ck_assert_double_gt(profile.sample[i], profile.sample[i - 1]); /* none twice */
+			ck_assert_double_gt(profile.sample.numbers[i],
+					profile.sample.numbers[i - 1]); /* none twice */
 		ck_assert(profile_quartiles(&profile, quartiles));
 		for (int k = 0; k < 3; k++)
 			ck_assert_double_eq_tol(quartiles[k], N * (k + 1) / 4.0, N * 0.03);
