@@ -190,8 +190,8 @@ size_t encoder_bin(const struct encoder_profile *profile, double x)
 {
 	size_t bin = 0;
 
-	while (bin < profile->edges_count && x > profile->edges[bin])
-		bin++;
+	for (size_t i = 0; i < profile->edges_count; i++) /* no guess where to stop could be right for long */
+		bin += x > profile->edges[i];
 	return bin;
 }
 
