@@ -19,6 +19,8 @@
 #include "server/jobs/crew.h"
 #include "server/jobs/training.h"
 
+#define OWNER           "descentd"
+#define LEASE_MS        (60 * 60 * 1000)
 #define TROUBLE_SECONDS 1 /* before the store is asked again after it failed */
 
 struct worker {
@@ -409,6 +411,7 @@ static int prepare(struct run *run, struct err *e)
 		config->database };
 	int rc;
 
+	if ((rc = config->store->curve_rewind(config->store, run->job.id, run->job.attempt, 0, e))) return rc;
 	if ((rc = training_new(&run->training, &needs, &run->job, e))) return rc;
 	if ((rc = take_memory(run, e))) return rc;
 	say_scratch(run);
@@ -483,7 +486,7 @@ static void *worker_main(void *arg)
 	while (!atomic_load(&jobs->ending)) {
 		struct run run = { .worker = worker };
 		struct err e;
-		int rc = store->job_claim(store, &run.job, &e);
+		int rc = store->job_claim(store, OWNER, LEASE_MS, &run.job, &e);
 
 		if (!rc) run_job(&run);
 		store_job_clear(&run.job);
@@ -536,7 +539,7 @@ int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *
 	jobs->config = *config;
 	pthread_mutex_init(&jobs->lock, NULL);
 	cond_new(&jobs->wake);
-	if ((rc = config->store->job_recover(config->store, &again, e))) goto fail;
+	if ((rc = config->store->job_recover(config->store, NULL, &again, e))) goto fail;
 	if (again) {
 		snprintf(text, sizeof text, "%zu unfinished jobs were found and queued again", again);
 		config->log(config->log_self, text);

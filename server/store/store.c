@@ -51,7 +51,31 @@ void store_job_clear(struct store_job *job)
 	free(job->best);
 	free(job->stop_reason);
 	free(job->error);
+	free(job->owner);
 	*job = (struct store_job){ 0 };
+}
+
+void store_event_clear(struct store_event *event)
+{
+	free(event->topic);
+	free(event->kind);
+	free(event->name);
+	free(event->data);
+	*event = (struct store_event){ 0 };
+}
+
+void store_answer_clear(struct store_answer *answer)
+{
+	free(answer->request);
+	free(answer->location);
+	free(answer->body);
+	*answer = (struct store_answer){ 0 };
+}
+
+void store_notify_clear(struct store_notify *notify)
+{
+	free(notify->url);
+	*notify = (struct store_notify){ 0 };
 }
 
 void store_info_clear(struct store_info *info)

@@ -119,22 +119,25 @@ struct store_job {
 	int64_t id; /* ascending, never used twice */
 	char *model, *kind;
 	enum job_state state;
-	bool cancel_requested; /* of a running job; survives a restart */
-	int64_t attempt;       /* which claim this is; fences every later write of the worker */
-	int64_t resumed;       /* how often it was found unfinished and queued again */
+	bool cancel_requested, pause_requested; /* of a running job; survive a restart */
+	int64_t attempt; /* which claim this is; fences every later write of the worker */
+	int64_t resumed; /* how often it was found unfinished and queued again */
+	int64_t crashes; /* claims that were cut off since its last checkpoint */
+	int64_t parent;  /* the job whose part it is; 0: none */
+	char *owner;     /* who claimed it, while it runs; else NULL */
 	int priority;
 	int64_t revision;             /* the data it trains on; pinned until the job has ended */
 	int64_t validation_revision;  /* the data it validates on, pinned likewise; 0: none of their own */
 	char *dataset;                /* name when it was submitted, NULL for inline data */
 	char *config;                 /* JSON, resolved */
 	char *note;                   /* never NULL */
-	uint64_t epoch, step, epochs; /* as of its end; epochs asked for */
-	char *metrics, *best;         /* JSON, as of its end; "{}" and "null" before */
+	uint64_t epoch, step, epochs; /* as of its end, or its last checkpoint; epochs asked for */
+	char *metrics, *best;         /* JSON, likewise; "{}" and "null" before */
 	char *stop_reason;            /* NULL until it has ended */
 	char *error;                  /* JSON problem document, or NULL */
 	uint64_t version;             /* that it published; 0: none */
 	double samples_per_second;
-	int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
+	int64_t created_ms, started_ms, finished_ms; /* 0: not yet; started: when it was claimed first */
 };
 void store_job_clear(struct store_job *job);
 
@@ -144,6 +147,10 @@ struct store_job_new {
 	int64_t revision;
 	int64_t validation_revision; /* 0: none */
 	uint64_t epochs;
+	int64_t parent;     /* 0: none */
+	const char *notify; /* a URL to be told of its end (notify_due); NULL: none */
+	/* Not NULL: an answer under this key, to this request, that names the job is put in the same commit. */
+	const char *answer_key, *answer_request;
 };
 
 /* How a claimed job ended. A succeeded one publishes `version` in the same commit. */
@@ -163,14 +170,69 @@ struct store_job_filter {
 	size_t limit;
 };
 
+/* ---- checkpoints: of what a running job is, to go on from ---- */
+
+/* A job that was cut off so often without a new checkpoint is not tried again. */
+#define STORE_CRASHES_MAX 3
+#define STORE_CHECKPOINTS 2 /* that are kept of a job */
+
+struct store_checkpoint {
+	int64_t job;
+	uint64_t sequence; /* from 1, given by the store, never used twice of a job */
+	uint64_t epoch, step;
+	int64_t blob;
+	uint64_t size_bytes;
+	int64_t created_ms;
+	/* Of checkpoint_put only: what the job shows of itself from now on, JSON; NULL: as before. */
+	const char *metrics, *best;
+};
+
 /* ---- the curve: points in blocks, written as the job runs ---- */
 
-/* Bytes of a block are coded by server/codec/curve.h. first and last are its epochs. */
+/* Bytes of a block are coded by server/codec/curve.h. first and last are its epochs. Point i of it is event
+ * first_event + i of the log; the store gives them (what curve_append is handed is not looked at). */
 struct store_curve_block {
 	uint64_t first, last, points;
+	int64_t first_event;
 	const unsigned char *data;
 	size_t size;
 };
+
+/* ---- the log: what was committed, in that order ---- */
+
+/* Every change that is logged has an id that is never given twice; ids ascend with the commits. Logged are, by topic:
+ *	jobs      created, state (every change of it), updated, rewind (of the curve, to "epoch"), deleted
+ *	models    created, updated, deleted, published, unpublished (a version), label (version null: taken off)
+ *	datasets  created, replaced, deleted
+ * and the points of curves, which lie in their blocks. What a job logged goes when it is deleted. */
+struct store_event {
+	int64_t id;
+	int64_t job;               /* 0: of no job */
+	char *topic, *kind, *name; /* name: of the model (of jobs too) or the data set */
+	char *data; /* a JSON object; of a state: state, attempt, resumed, epoch, stop_reason, version, … */
+	int64_t created_ms;
+};
+void store_event_clear(struct store_event *event);
+
+/* ---- answers to requests with an Idempotency-Key ---- */
+
+struct store_answer {
+	char *request;         /* what was asked, as a hash */
+	int status;            /* 0: none was kept, job says what was made */
+	int64_t job;           /* 0: none */
+	char *location, *body; /* never NULL in what is read; NULL is "" in what is put */
+	int64_t created_ms;    /* given by the store */
+};
+void store_answer_clear(struct store_answer *answer);
+
+/* ---- who wants to be told that a job has ended ---- */
+
+struct store_notify {
+	int64_t job;
+	char *url;
+	int64_t tries; /* that failed */
+};
+void store_notify_clear(struct store_notify *notify);
 
 struct store_info {
 	const char *engine;              /* "sqlite 3.40.1"; borrowed from the store */
@@ -290,35 +352,108 @@ struct store {
 	/* Newest first. */
 	int (*job_list)(struct store *s, const struct store_job_filter *filter, struct store_job **out,
 			size_t *count, struct err *e);
-	/* The next queued job (highest priority, then oldest) becomes running, with a new attempt number.
-	 * ERR_NOT_FOUND: none is queued. */
-	int (*job_claim)(struct store *s, struct store_job *out, struct err *e);
-	/* The daemon stops: back to queued with resumed + 1 and its curve taken back, or cancelled when that was
-	 * requested. Fenced: ERR_CONFLICT. */
-	int (*job_requeue)(struct store *s, int64_t id, int64_t attempt, struct err *e);
-	/* The end of a claimed job, once: ERR_CONFLICT when it is not running under this attempt (then nothing
-	 * is written). *version is the number published, 0 for none. ERR_NOT_FOUND: the version's blob is gone. What
-	 * end leaves NULL of metrics and best stays as it was. */
-	int (*job_finish)(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e);
-	/* queued or paused: cancelled at once. running: noted, the worker acts on it. *state is what it is now.
-	 * ERR_CONFLICT: it has ended. */
-	int (*job_cancel)(struct store *s, int64_t id, enum job_state *state, struct err *e);
-	int (*job_update)(struct store *s, int64_t id, const char *note, const int *priority, struct err *e);
-	/* With its curve. ERR_CONFLICT: it has not ended. */
-	int (*job_delete)(struct store *s, int64_t id, struct err *e);
-	/* At start: every running job was cut off. Those with cancel_requested become cancelled, the others queued
-	 * with resumed + 1 and their curve taken back. *count is how many were queued. */
-	int (*job_recover)(struct store *s, size_t *count, struct err *e);
+	/* Those whose parent it is, oldest first; ids above `after`. */
+	int (*job_children)(struct store *s, int64_t parent, int64_t after, size_t limit,
+			struct store_job **out, size_t *count, struct err *e);
 
-	/* Fenced: ERR_CONFLICT when the job is not running under this attempt. Blocks come in order and do not overlap
-	 * (ERR_RANGE). */
+	/* A claim holds for lease_ms of the store's monotonic clock: no change of the day's time makes it longer or
+	 * shorter. Whoever has it renews it in time, and names its attempt in every write (fenced: ERR_CONFLICT when the
+	 * job is not running under this attempt any more). */
+	/* A queued job becomes running, with a new attempt number: one of the highest priority; of those, of the model
+	 * with the fewest running jobs; then of the model served longest ago; then the oldest. ERR_NOT_FOUND: none. */
+	int (*job_claim)(struct store *s, const char *owner, int64_t lease_ms, struct store_job *out,
+			struct err *e);
+	/* Fenced. */
+	int (*job_renew)(struct store *s, int64_t id, int64_t attempt, int64_t lease_ms, struct err *e);
+	/* The daemon stops: back to queued with resumed + 1; cancelled or paused when that was requested. Fenced. */
+	int (*job_requeue)(struct store *s, int64_t id, int64_t attempt, struct err *e);
+	/* A running job that was asked to pause stops: paused; cancelled when that was requested, queued when the wish
+	 * to pause was taken back (resumed stays as it is). Fenced. */
+	int (*job_park)(struct store *s, int64_t id, int64_t attempt, struct err *e);
+	/* Running jobs whose lease has passed were cut off, and are dealt with as by job_recover. */
+	int (*job_expire)(struct store *s, const char *crashed, size_t *count, struct err *e);
+	/* At start: every running job was cut off. Those with cancel_requested become cancelled, those that were cut off
+	 * STORE_CRASHES_MAX times since their last checkpoint failed (stop_reason crashed, error `crashed`, a JSON
+	 * problem document), those with pause_requested paused, the others queued, both with resumed + 1. *count is how
+	 * many were queued. */
+	int (*job_recover)(struct store *s, const char *crashed, size_t *count, struct err *e);
+	/* The end of a claimed job, once. Fenced, then nothing is written. Its checkpoints go. *version is the number
+	 * published, 0 for none. ERR_NOT_FOUND: the version's blob is gone. What end leaves NULL of metrics and best
+	 * stays as it was. */
+	int (*job_finish)(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e);
+
+	/* queued or paused: cancelled at once. running: noted, the worker acts on it. *state is what it is now. Its
+	 * unfinished children likewise. ERR_CONFLICT: it has ended. */
+	int (*job_cancel)(struct store *s, int64_t id, enum job_state *state, struct err *e);
+	/* queued: paused at once. running: noted, the worker acts on it. ERR_CONFLICT: it is paused or has ended. */
+	int (*job_pause)(struct store *s, int64_t id, enum job_state *state, struct err *e);
+	/* paused: queued. running and asked to pause: the wish is taken back. ERR_CONFLICT otherwise. */
+	int (*job_resume)(struct store *s, int64_t id, struct err *e);
+	int (*job_update)(struct store *s, int64_t id, const char *note, const int *priority, struct err *e);
+	/* With its curve and its children. ERR_CONFLICT: it, or a child, has not ended. */
+	int (*job_delete)(struct store *s, int64_t id, struct err *e);
+
+	/* -- checkpoints: the newest STORE_CHECKPOINTS of a job that has not ended -- */
+	/* c->blob was written with blob_write and belongs to the checkpoint afterwards; epoch, step, size_bytes and what
+	 * the job shows are taken from c. The job has not crashed since. Fenced; ERR_NOT_FOUND: the blob is gone. */
+	int (*checkpoint_put)(struct store *s, int64_t job, int64_t attempt, const struct store_checkpoint *c,
+			struct err *e);
+	/* Newest first; none for a job that is not there. */
+	int (*checkpoint_list)(struct store *s, int64_t job, struct store_checkpoint out[STORE_CHECKPOINTS],
+			size_t *count, struct err *e);
+	/* Of no use. Fenced. Nothing when it is not there. */
+	int (*checkpoint_drop)(
+			struct store *s, int64_t job, int64_t attempt, uint64_t sequence, struct err *e);
+
+	/* -- curves: a job keeps its curve over all claims -- */
+	/* Fenced. Blocks come in order and do not overlap (ERR_RANGE). */
 	int (*curve_append)(struct store *s, int64_t job, int64_t attempt,
 			const struct store_curve_block *block, struct err *e);
+	/* Blocks with points past epoch go; when there are any, it is logged. Fenced. */
+	int (*curve_rewind)(struct store *s, int64_t job, int64_t attempt, uint64_t epoch, struct err *e);
 	/* Calls each for every block that overlaps epochs [from, to], in order, until it returns not 0 (which is
 	 * returned). The block is borrowed for the call. */
 	int (*curve_read)(struct store *s, int64_t job, uint64_t from, uint64_t to,
 			int (*each)(void *self, const struct store_curve_block *block, struct err *e),
 			void *self, struct err *e);
+	/* Likewise, of every block with a point whose event is above `event`. */
+	int (*curve_read_after)(struct store *s, int64_t job, int64_t event,
+			int (*each)(void *self, const struct store_curve_block *block, struct err *e),
+			void *self, struct err *e);
+
+	/* -- the log -- */
+	/* Up to limit events above `id`, ascending; of one job, or of everything (0). *out is new: clear each, then free. */
+	int (*events_after)(struct store *s, int64_t id, int64_t job, size_t limit, struct store_event **out,
+			size_t *count, struct err *e);
+	/* The newest committed id, points of curves included; 0: none. Waits for nothing. */
+	int64_t (*last_event)(struct store *s);
+	/* told is called on the writer's thread after each commit that logged something, and must be quick; NULL: nobody.
+	 * When on_commit returns, who was told before is told no more. */
+	void (*on_commit)(struct store *s, void (*told)(void *self), void *self);
+
+	/* -- keeping no more than is wanted: some steps a call, *count is how many went, 0 when there is no more to do -- */
+	/* All but the newest `keep` ended jobs; children count and go with their parents. */
+	int (*jobs_prune)(struct store *s, uint64_t keep, size_t *count, struct err *e);
+	/* All but the newest keep_per_model (at least 1) versions of each model, and those with a label. */
+	int (*versions_prune)(struct store *s, uint64_t keep_per_model, size_t *count, struct err *e);
+	/* Gives free bytes of the file back to the file system; *freed is how many, 0 when there are none. */
+	int (*shrink)(struct store *s, uint64_t *freed, struct err *e);
+
+	/* -- answers -- */
+	/* *out is new. ERR_NOT_FOUND. */
+	int (*answer_get)(struct store *s, const char *key, struct store_answer *out, struct err *e);
+	/* Puts it in the place of what was there. */
+	int (*answer_put)(struct store *s, const char *key, const struct store_answer *answer, struct err *e);
+	/* Those that are older go. */
+	int (*answers_prune)(struct store *s, int64_t before_ms, struct err *e);
+
+	/* -- who wants to be told: from a job's end until notify_done -- */
+	/* Up to limit that are due, longest due first. A restart makes all due. */
+	int (*notify_due)(struct store *s, size_t limit, struct store_notify **out, size_t *count,
+			struct err *e);
+	int (*notify_done)(struct store *s, int64_t job, struct err *e);
+	/* It failed once more, and is due again in delay_ms. */
+	int (*notify_later)(struct store *s, int64_t job, int64_t delay_ms, struct err *e);
 };
 
 /* Opens or creates the SQLite file. *out is new (out->close). Refuses, with one sentence and no change to the

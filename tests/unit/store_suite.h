@@ -3,7 +3,8 @@
  * A test program sets suite_open and runs store_suite_tests. Each test runs in a process of its own (Check forks),
  * on a store of its own in a fresh folder (store_things.h). The tests lie by meaning in store_suite_data.h (data sets),
  * store_suite_share.h (revisions that share row groups), store_suite_models.h (models, versions, blobs),
- * store_suite_jobs.h (jobs, curves) and store_suite_crash.h (processes that die, threads side by side).
+ * store_suite_jobs.h (jobs, curves), store_suite_durable.h (leases, pauses, checkpoints), store_suite_log.h (the log,
+ * families, answers, hooks, pruning) and store_suite_crash.h (processes that die, threads side by side).
  */
 #ifndef TESTS_UNIT_STORE_SUITE_H
 #define TESTS_UNIT_STORE_SUITE_H
@@ -17,7 +18,12 @@
 #include "tests/unit/store_suite_models.h"
 #include "tests/unit/store_suite_share.h"
 
-#define STORE_SUITE \
-	STORE_SUITE_DATA, STORE_SUITE_SHARE, STORE_SUITE_MODELS, STORE_SUITE_JOBS, STORE_SUITE_CRASH
+/* These use what the ones before have. */
+#include "tests/unit/store_suite_durable.h"
+#include "tests/unit/store_suite_log.h"
+
+#define STORE_SUITE                                                                                     \
+	STORE_SUITE_DATA, STORE_SUITE_SHARE, STORE_SUITE_MODELS, STORE_SUITE_JOBS, STORE_SUITE_DURABLE, \
+			STORE_SUITE_LOG, STORE_SUITE_CRASH
 
 #endif

@@ -49,7 +49,7 @@ static inline void acknowledge(struct store *s, int tell)
 	if (s->upload_commit(s, id, &upload, &outcome, &out, NULL)) _exit(5);
 	if (s->model_create(s, "m", "{}", "{}", "", "{}", &outcome, NULL)) _exit(6);
 	job.revision = out.id;
-	if (s->job_create(s, &job, &id, NULL) || s->job_claim(s, &claimed, NULL)) _exit(7);
+	if (s->job_create(s, &job, &id, NULL) || s->job_claim(s, "me", 60000, &claimed, NULL)) _exit(7);
 	if (s->blob_write(s, "weights", 7, &blob, NULL)) _exit(8);
 	tell_and_wait(tell);
 }
@@ -73,7 +73,7 @@ START_TEST(crash_loses_nothing_that_was_acknowledged)
 	OK(s->model_get(s, "m", &m, &e));
 	store_model_clear(&m);
 	ck_assert_int_eq(state_of(s, 1), JOB_RUNNING);
-	OK(s->job_recover(s, &count, &e));
+	OK(s->job_recover(s, "{}", &count, &e));
 	ck_assert_uint_eq(count, 1);
 	REFUSED(s->blob_read(s, 1, &bytes, &e), ERR_NOT_FOUND);
 	s->close(s);

@@ -210,7 +210,7 @@ static inline int64_t claim(struct store *s, int64_t id)
 	struct store_job job;
 	int64_t attempt;
 
-	OK(s->job_claim(s, &job, &e));
+	OK(s->job_claim(s, "me", 60000, &job, &e));
 	ck_assert_int_eq(job.id, id);
 	ck_assert_int_eq(job.state, JOB_RUNNING);
 	attempt = job.attempt;

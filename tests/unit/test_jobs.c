@@ -323,8 +323,8 @@ START_TEST(stopping_puts_jobs_back)
 		ck_assert_int_eq(job.resumed, 1);
 		ck_assert_ptr_null(job.stop_reason);
 		store_job_clear(&job);
-		curve = curve_of(running[i]); /* it begins again */
-		ck_assert_uint_eq(curve.count, 0);
+		curve = curve_of(running[i]);
+		ck_assert_uint_ge(curve.count, 2);
 		curve_clear(&curve);
 	}
 	ck_assert_int_eq(state_of(waiting), JOB_QUEUED);
@@ -364,7 +364,7 @@ START_TEST(what_a_crash_left_is_found)
 
 	begin();
 	id = queue("\"epochs\":2", 0);
-	OK(store->job_claim(store, &job, &e)); /* by a daemon that died */
+	OK(store->job_claim(store, "me", 60000, &job, &e)); /* by a daemon that died */
 	ck_assert_int_eq(job.id, id);
 	store_job_clear(&job);
 	start(1, ENOUGH);

@@ -29,6 +29,73 @@ static void write_first_release(void)
 	sql_on(suite_path, first_release);
 }
 
+/* What the second wrote beside that: an ended job with a curve, and one that was cut off. */
+static const char second_release[] =
+		"PRAGMA user_version = 2;"
+		"INSERT INTO job (id, model, kind, state, priority, revision, config, note, epochs, created_ms, curve,"
+		" stop_reason, version, finished_ms)"
+		" VALUES (5, 'm', 'train', 3, 0, 7, '{}', '', 5, 1, 11, 'epochs', 1, 9),"
+		" (6, 'm', 'train', 1, 0, 7, '{}', '', 5, 1, 12, NULL, 0, 0);"
+		"INSERT INTO curve_block (curve, first_epoch, last_epoch, points, data) VALUES (11, 1, 10, 10, x'00'),"
+		" (12, 1, 3, 3, x'00'), (11, 11, 14, 4, x'00'); INSERT INTO series VALUES ('curve', 13);";
+
+static void write_second_release(void)
+{
+	const struct embedded_file *second = embedded_find("schema/sqlite/0002_revisions.sql");
+
+	ck_assert_ptr_nonnull(second);
+	write_first_release();
+	sql_on(suite_path, second->data);
+	sql_on(suite_path, second_release);
+}
+
+static int64_t next_event; /* of the points seen */
+
+static int see_events(void *self, const struct store_curve_block *block, struct err *err)
+{
+	int *blocks = self;
+
+	(void)err;
+	ck_assert_int_eq(block->first_event, next_event);
+	next_event += (int64_t)block->points + 3 * !*blocks; /* the other job's three lie between */
+	++*blocks;
+	return 0;
+}
+
+START_TEST(second_release_is_brought_up)
+{
+	struct store_event *list;
+	struct store_job job;
+	struct store *s;
+	size_t count;
+	int blocks = 0;
+
+	fresh_path();
+	write_second_release();
+	s = open_again();
+	next_event = 1;
+	OK(s->curve_read(s, 5, 0, 100, see_events, &blocks, &e));
+	ck_assert_int_eq(blocks, 2);
+	ck_assert_int_eq(next_event, 18);
+	ck_assert_int_eq(s->last_event(s), 20); /* 17 points, and a state of each of 3 jobs */
+	OK(s->events_after(s, 0, 5, 9, &list, &count, &e));
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(list[0].id, 19);
+	ck_assert_str_eq(list[0].data,
+			"{\"job\":\"5\",\"model\":\"m\",\"kind\":\"train\",\"state\":\"succeeded\",\"attempt\":0,"
+			"\"resumed\":0,\"epoch\":0,\"stop_reason\":\"epochs\",\"version\":\"1\",\"parent\":null}");
+	store_event_clear(&list[0]);
+	free(list);
+	OK(s->job_recover(s, "{}", &count, &e));
+	ck_assert_uint_eq(count, 1);
+	OK(s->job_claim(s, "me", 60000, &job, &e));
+	ck_assert_int_eq(job.id, 4);
+	store_job_clear(&job);
+	s->close(s);
+	ck_assert_int_eq(number_on(suite_path, "PRAGMA user_version"), migrate_latest());
+}
+END_TEST
+
 START_TEST(first_release_is_brought_up)
 {
 	struct store_bytes bytes = { 0 };
@@ -88,7 +155,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { first_release_is_brought_up, crash_while_migrating_is_mended, NULL };
+	const TTest *const tests[] = { first_release_is_brought_up, second_release_is_brought_up,
+		crash_while_migrating_is_mended, NULL };
 
 	suite_open = store_open_sqlite;
 	return suite_main("migrations of the SQLite store", tests, 60);

@@ -1,5 +1,7 @@
-/* curve.c - the curve of a job: blocks of points, in order and without overlap. */
+/* curve.c - the curve of a job: blocks of points, in order and without overlap, by epochs as by events. */
+#include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
+#include "server/store/sqlite/sweep.h"
 
 #define BATCH_BLOCKS 256 /* that one reading copies before it hands them on */
 
@@ -13,7 +15,7 @@ static int append_tx(struct db *db, void *arg, struct err *e)
 	const struct append *a = arg;
 	const struct store_curve_block *b = a->block;
 	struct store_job job = { 0 };
-	int64_t curve, last;
+	int64_t curve, last, event;
 	bool found;
 	int rc;
 
@@ -24,9 +26,10 @@ static int append_tx(struct db *db, void *arg, struct err *e)
 	if (b->last < b->first || (found && b->first <= (uint64_t)last))
 		return err_set(e, ERR_RANGE, "a block of epochs %llu to %llu cannot follow epoch %lld",
 				(unsigned long long)b->first, (unsigned long long)b->last, (long long)last);
+	if ((rc = event_take(db, b->points, &event, e))) return rc;
 	return db_run(db, SQL_CURVE_ADD,
 			DB_VALUES(V_INT(curve), V_INT(b->first), V_INT(b->last), V_INT(b->points),
-					V_BYTES(b->data, b->size)),
+					V_INT(event), V_BYTES(b->data, b->size)),
 			NULL, e);
 }
 
@@ -38,8 +41,54 @@ static int curve_append(struct store *s, int64_t job, int64_t attempt, const str
 	return store_write(s, append_tx, &a, e);
 }
 
+/* ---- rewind ---- */
+
+struct rewind {
+	int64_t job, attempt;
+	uint64_t epoch;
+};
+
+/* A whole curve goes in steps, beside what others write: the job gets another one. */
+static int take_all(struct db *db, int64_t job, int64_t curve, int *gone, struct err *e)
+{
+	int64_t last, fresh;
+	bool found;
+	int rc;
+
+	*gone = 0;
+	if ((rc = db_number(db, SQL_CURVE_LAST, DB_VALUES(V_INT(curve)), &last, &found, e)) || !found)
+		return rc;
+	if ((rc = db_number(db, SQL_SERIES_NEXT, DB_VALUES(V_TEXT("curve")), &fresh, NULL, e))) return rc;
+	if ((rc = garbage_add(db, GARBAGE_CURVE, curve, e))) return rc;
+	*gone = 1;
+	return db_run(db, SQL_JOB_CURVE_SET, DB_VALUES(V_INT(job), V_INT(fresh)), NULL, e);
+}
+
+static int rewind_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct rewind *r = arg;
+	struct store_job job = { 0 };
+	int64_t curve;
+	int gone, rc;
+
+	if ((rc = job_fence(db, r->job, r->attempt, &job, e))) return rc;
+	store_job_clear(&job);
+	if ((rc = job_curve(db, r->job, &curve, e))) return rc;
+	rc = r->epoch ? db_run(db, SQL_CURVE_REWIND, DB_VALUES(V_INT(curve), V_INT(r->epoch)), &gone, e)
+		      : take_all(db, r->job, curve, &gone, e);
+	return rc || !gone ? rc : event_rewind(db, r->job, r->epoch, e);
+}
+
+static int curve_rewind(struct store *s, int64_t job, int64_t attempt, uint64_t epoch, struct err *e)
+{
+	struct rewind r = { job, attempt, epoch };
+
+	return store_write(s, rewind_tx, &r, e);
+}
+
 /* ---- read ---- */
 
+/* By epochs from `from` to `to`, or, where to is 0, by events above `from`. */
 struct reading {
 	int64_t job, curve;
 	uint64_t from, to;
@@ -66,10 +115,14 @@ static int blocks_tx(struct db *db, void *arg, struct err *e)
 	int rc;
 
 	r->count = 0;
-	if ((rc = db_start(db, SQL_CURVE_GET,
-			     DB_VALUES(V_INT(r->curve), V_INT(r->from), V_INT(r->to), V_INT(BATCH_BLOCKS)),
-			     &row.stmt, e)))
-		return rc;
+	rc = r->to ? db_start(db, SQL_CURVE_GET,
+				     DB_VALUES(V_INT(r->curve), V_INT(r->from), V_INT(r->to),
+						     V_INT(BATCH_BLOCKS)),
+				     &row.stmt, e)
+		   : db_start(db, SQL_CURVE_GET_AFTER,
+				     DB_VALUES(V_INT(r->curve), V_INT(r->from), V_INT(BATCH_BLOCKS)),
+				     &row.stmt, e);
+	if (rc) return rc;
 	while (used < STORE_CHUNK_BYTES && r->count < BATCH_BLOCKS &&
 			!(rc = db_next(db, row.stmt, &found, e)) && found) {
 		struct store_curve_block *b = &r->blocks[r->count++];
@@ -78,6 +131,7 @@ static int blocks_tx(struct db *db, void *arg, struct err *e)
 		b->first = (uint64_t)row_int(&row);
 		b->last = (uint64_t)row_int(&row);
 		b->points = (uint64_t)row_int(&row);
+		b->first_event = row_int(&row);
 		before = used;
 		row_bytes(&row, &r->bytes, &used);
 		b->size = used - before;
@@ -102,24 +156,47 @@ static int hand_on(const struct reading *r,
 	return rc;
 }
 
+static int read_on(struct store *s, struct reading *r,
+		int (*each)(void *self, const struct store_curve_block *block, struct err *e), void *self,
+		struct err *e)
+{
+	int rc = store_read(s, curve_tx, r, e);
+
+	while (!rc && (!r->to || r->from <= r->to)) {
+		const struct store_curve_block *last;
+
+		if ((rc = store_read(s, blocks_tx, r, e)) || !r->count) break;
+		if ((rc = hand_on(r, each, self, e))) break;
+		last = &r->blocks[r->count - 1];
+		r->from = r->to ? last->last + 1 : (uint64_t)last->first_event + last->points - 1;
+	}
+	store_bytes_clear(&r->bytes);
+	return rc;
+}
+
 static int curve_read(struct store *s, int64_t job, uint64_t from, uint64_t to,
 		int (*each)(void *self, const struct store_curve_block *block, struct err *e), void *self,
 		struct err *e)
 {
 	struct reading r = { .job = job, .from = from, .to = to < INT64_MAX ? to : INT64_MAX };
-	int rc = store_read(s, curve_tx, &r, e);
 
-	while (!rc && r.from <= r.to) {
-		if ((rc = store_read(s, blocks_tx, &r, e)) || !r.count) break;
-		if ((rc = hand_on(&r, each, self, e))) break;
-		r.from = r.blocks[r.count - 1].last + 1;
-	}
-	store_bytes_clear(&r.bytes);
-	return rc;
+	if (!to) r.to = 1, r.from = 2; /* no epoch is 0: only whether the job is there */
+	return read_on(s, &r, each, self, e);
+}
+
+static int curve_read_after(struct store *s, int64_t job, int64_t event,
+		int (*each)(void *self, const struct store_curve_block *block, struct err *e), void *self,
+		struct err *e)
+{
+	struct reading r = { .job = job, .from = event > 0 ? (uint64_t)event : 0 };
+
+	return read_on(s, &r, each, self, e);
 }
 
 void curve_fill(struct store *s)
 {
 	s->curve_append = curve_append;
+	s->curve_rewind = curve_rewind;
 	s->curve_read = curve_read;
+	s->curve_read_after = curve_read_after;
 }

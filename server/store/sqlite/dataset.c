@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
@@ -236,7 +237,8 @@ static int delete_tx(struct db *db, void *arg, struct err *e)
 				(long long)job, name);
 	if ((rc = db_run(db, SQL_DATASET_DELETE, DB_VALUES(V_TEXT(name)), &gone, e))) return rc;
 	if (!gone) return err_set(e, ERR_NOT_FOUND, "there is no data set \"%s\"", name);
-	return drop_revisions(db, name, e);
+	if ((rc = drop_revisions(db, name, e))) return rc;
+	return event_dataset(db, "deleted", name, 0, e);
 }
 
 static int dataset_delete(struct store *s, const char *name, struct err *e)

@@ -17,6 +17,7 @@ struct db {
 	sqlite3_stmt *stmts[SQL_COUNT]; /* prepared at first use */
 	int wal_pages;
 	bool garbage;
+	int64_t event, event_committed;
 };
 
 static const char *const pragmas[] = {
@@ -157,13 +158,17 @@ int db_commit(struct db *db, struct err *e)
 	int rc;
 
 	reset_statements(db);
-	if ((rc = db_run(db, SQL_COMMIT, DB_NO_VALUES, NULL, e))) db_rollback(db);
+	if ((rc = db_run(db, SQL_COMMIT, DB_NO_VALUES, NULL, e)))
+		db_rollback(db);
+	else
+		db->event_committed = db->event;
 	return rc;
 }
 
 void db_rollback(struct db *db)
 {
 	reset_statements(db);
+	db->event = db->event_committed;
 	if (db_inside(db)) db_run(db, SQL_ROLLBACK, DB_NO_VALUES, NULL, NULL);
 }
 
@@ -389,6 +394,22 @@ bool db_take_garbage(struct db *db)
 
 	db->garbage = false;
 	return garbage;
+}
+
+void db_mark_event(struct db *db, int64_t id)
+{
+	db->event = id;
+	if (!db_inside(db)) db->event_committed = id;
+}
+
+int64_t db_event(const struct db *db)
+{
+	return db->event;
+}
+
+int64_t db_event_committed(const struct db *db)
+{
+	return db->event_committed;
 }
 
 int db_wal_pages(const struct db *db)

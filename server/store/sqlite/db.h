@@ -115,6 +115,14 @@ void db_list_clear(const struct db_kind *kind, void **items, size_t *count);
 void db_mark_garbage(struct db *db);
 bool db_take_garbage(struct db *db);
 
+/* Set by whoever logs (event.h): the newest id of the log in the transaction under way; at start, outside of
+ * one, the newest that there is. */
+void db_mark_event(struct db *db, int64_t id);
+/* What was marked, to be marked again where a part of the transaction is taken back. */
+int64_t db_event(const struct db *db);
+/* The newest id that was committed by this connection. */
+int64_t db_event_committed(const struct db *db);
+
 /* Pages of the write-ahead log after the last commit of this connection. */
 int db_wal_pages(const struct db *db);
 /* Copies the log into the file; with reset, waits for readers so that the next commit starts a new log. */

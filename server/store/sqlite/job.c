@@ -1,6 +1,8 @@
-/* job.c - jobs as requests see them: create, look, cancel, note, delete. What workers do with them is claim.c. */
+/* job.c - jobs as requests see them: create, look, note, delete. What workers do with them is claim.c; how they are
+ * cancelled and paused is wish.c, how they end finish.c. */
 #include <stdlib.h>
 
+#include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
@@ -13,8 +15,12 @@ static void job_read(struct db_row *row, void *item)
 	j->kind = row_text(row);
 	j->state = (enum job_state)row_int(row);
 	j->cancel_requested = row_int(row);
+	j->pause_requested = row_int(row);
 	j->attempt = row_int(row);
 	j->resumed = row_int(row);
+	j->crashes = row_int(row);
+	j->parent = row_int(row);
+	j->owner = row_text(row);
 	j->priority = (int)row_int(row);
 	j->revision = row_int(row);
 	j->validation_revision = row_int(row);
@@ -40,9 +46,9 @@ static void job_clear(void *item)
 	store_job_clear(item);
 }
 
-static const struct db_kind job_kind = { sizeof(struct store_job), job_read, job_clear };
+const struct db_kind job_kind = { sizeof(struct store_job), job_read, job_clear };
 
-static int no_job(int64_t id, struct err *e)
+int no_job(int64_t id, struct err *e)
 {
 	return err_set(e, ERR_NOT_FOUND, "there is no job %lld", (long long)id);
 }
@@ -76,25 +82,60 @@ static int revision_must_exist(struct db *db, int64_t revision, struct err *e)
 				       "the data of this job were replaced or deleted meanwhile; send it again");
 }
 
+static int parent_must_live(struct db *db, int64_t parent, struct err *e)
+{
+	struct store_job job = { 0 };
+	bool ended;
+	int rc = job_load(db, parent, &job, e);
+
+	if (rc) return rc;
+	ended = job_state_ended(job.state);
+	store_job_clear(&job);
+	return ended ? err_set(e, ERR_CONFLICT, "job %lld has ended; it gets no more parts",
+				       (long long)parent)
+		     : 0;
+}
+
+static int must_exist(struct db *db, const struct store_job_new *j, struct err *e)
+{
+	int rc;
+
+	if ((rc = model_must_exist(db, j->model, e))) return rc;
+	if ((rc = revision_must_exist(db, j->revision, e))) return rc;
+	if (j->validation_revision && (rc = revision_must_exist(db, j->validation_revision, e))) return rc;
+	return j->parent ? parent_must_live(db, j->parent, e) : 0;
+}
+
+/* What comes with a new job: its hook, an answer, its data for itself. */
+static int create_beside(struct db *db, const struct store_job_new *j, int64_t id, struct err *e)
+{
+	int rc;
+
+	if ((rc = db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->revision)), NULL, e))) return rc;
+	if ((rc = db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->validation_revision)), NULL, e)))
+		return rc;
+	if (j->notify && (rc = db_run(db, SQL_NOTIFY_ADD, DB_VALUES(V_INT(id), V_TEXT(j->notify)), NULL, e)))
+		return rc;
+	if (j->answer_key && (rc = answer_new(db, j, id, e))) return rc;
+	return event_job(db, id, "created", JOB_QUEUED, e);
+}
+
 static int create_tx(struct db *db, void *arg, struct err *e)
 {
 	const struct create *c = arg;
 	const struct store_job_new *j = c->job;
 	int rc;
 
-	if ((rc = model_must_exist(db, j->model, e))) return rc;
-	if ((rc = revision_must_exist(db, j->revision, e))) return rc;
-	if (j->validation_revision && (rc = revision_must_exist(db, j->validation_revision, e))) return rc;
+	if ((rc = must_exist(db, j, e))) return rc;
 	rc = db_run(db, SQL_JOB_NEW,
 			DB_VALUES(V_TEXT(j->model), V_TEXT(j->kind), V_TEXT(j->dataset), V_TEXT(j->config),
 					V_TEXT(j->note ? j->note : ""), V_INT(j->priority),
 					V_INT(j->revision), V_INT(j->validation_revision), V_INT(j->epochs),
-					V_INT(store_now_ms())),
+					V_INT(store_now_ms()), V_INT(j->parent)),
 			NULL, e);
 	if (rc) return rc;
 	*c->id = db_last_id(db);
-	if ((rc = db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->revision)), NULL, e))) return rc;
-	return db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->validation_revision)), NULL, e);
+	return create_beside(db, j, *c->id, e);
 }
 
 static int job_create(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e)
@@ -160,70 +201,54 @@ static int job_list(struct store *s, const struct store_job_filter *filter, stru
 	return rc;
 }
 
-/* ---- cancel ---- */
-
-int job_release_data(struct db *db, const struct store_job *job, struct err *e)
-{
-	int rc = revision_release(db, job->revision, e);
-
-	return rc ? rc : revision_release(db, job->validation_revision, e);
-}
-
-int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e)
-{
-	int rc = db_run(db, SQL_JOB_CANCEL,
-			DB_VALUES(V_INT(job->id), V_INT(JOB_CANCELLED), V_INT(store_now_ms())), NULL, e);
-
-	return rc ? rc : job_release_data(db, job, e);
-}
-
-struct change {
-	int64_t id;
-	enum job_state *state;
-	const char *note;
-	const int *priority;
+struct children {
+	int64_t parent, after;
+	size_t limit;
+	void *out;
+	size_t count;
 };
 
-static int cancel_tx(struct db *db, void *arg, struct err *e)
+static int children_tx(struct db *db, void *arg, struct err *e)
 {
-	const struct change *c = arg;
-	struct store_job job = { 0 };
-	int rc;
+	struct children *c = arg;
 
-	if ((rc = job_load(db, c->id, &job, e))) return rc;
-	if (job_state_ended(job.state)) {
-		rc = err_set(e, ERR_CONFLICT, "job %lld has ended (%s); there is nothing to cancel",
-				(long long)c->id, job_state_name(job.state));
-	} else if (job.state == JOB_RUNNING) {
-		*c->state = JOB_RUNNING;
-		rc = db_run(db, SQL_JOB_CANCEL_REQUEST, DB_VALUES(V_INT(c->id)), NULL, e);
-	} else {
-		*c->state = JOB_CANCELLED;
-		rc = job_end_cancelled(db, &job, e);
-	}
-	store_job_clear(&job);
+	return db_list(db, &job_kind, SQL_JOB_CHILDREN,
+			DB_VALUES(V_INT(c->parent), V_INT(c->after), V_INT(c->limit)), &c->out, &c->count, e);
+}
+
+static int job_children(struct store *s, int64_t parent, int64_t after, size_t limit, struct store_job **out,
+		size_t *count, struct err *e)
+{
+	struct children c = { .parent = parent, .after = after, .limit = limit };
+	int rc = store_read(s, children_tx, &c, e);
+
+	*out = c.out;
+	*count = c.count;
 	return rc;
 }
 
-static int job_cancel(struct store *s, int64_t id, enum job_state *state, struct err *e)
-{
-	struct change c = { .id = id, .state = state };
-
-	return store_write(s, cancel_tx, &c, e);
-}
-
 /* ---- update, delete ---- */
+
+struct change {
+	int64_t id;
+	const char *note;
+	const int *priority;
+};
 
 static int update_tx(struct db *db, void *arg, struct err *e)
 {
 	const struct change *c = arg;
 	const struct db_value keep = { .type = DB_TEXT }; /* NULL */
 	const struct db_value priority = V_INT(c->priority ? *c->priority : 0);
-	int changed, rc;
+	struct store_job job = { 0 };
+	int rc = job_load(db, c->id, &job, e);
 
+	if (rc) return rc;
 	rc = db_run(db, SQL_JOB_UPDATE,
-			DB_VALUES(V_INT(c->id), V_TEXT(c->note), c->priority ? priority : keep), &changed, e);
-	return rc || changed ? rc : no_job(c->id, e);
+			DB_VALUES(V_INT(c->id), V_TEXT(c->note), c->priority ? priority : keep), NULL, e);
+	if (!rc) rc = event_job(db, c->id, "updated", job.state, e);
+	store_job_clear(&job);
+	return rc;
 }
 
 static int job_update(struct store *s, int64_t id, const char *note, const int *priority, struct err *e)
@@ -241,21 +266,40 @@ int job_curve(struct db *db, int64_t id, int64_t *curve, struct err *e)
 	return rc || found ? rc : no_job(id, e);
 }
 
-static int delete_tx(struct db *db, void *arg, struct err *e)
+/* One job, with its curve and what it logged. */
+static int drop_one(struct db *db, int64_t id, struct err *e)
 {
-	const int64_t id = *(int64_t *)arg;
 	struct store_job job = { 0 };
 	int64_t curve;
-	bool ended;
 	int rc;
 
 	if ((rc = job_load(db, id, &job, e))) return rc;
-	ended = job_state_ended(job.state);
+	if (!job_state_ended(job.state))
+		rc = err_set(e, ERR_CONFLICT, "job %lld has not ended; cancel it first", (long long)id);
+	if (!rc) rc = job_curve(db, id, &curve, e);
+	if (!rc) rc = garbage_add(db, GARBAGE_CURVE, curve, e);
+	if (!rc) rc = db_run(db, SQL_NOTIFY_DONE, DB_VALUES(V_INT(id)), NULL, e);
+	if (!rc) rc = db_run(db, SQL_JOB_DELETE, DB_VALUES(V_INT(id)), NULL, e);
+	if (!rc) rc = event_job_deleted(db, id, job.model, e);
 	store_job_clear(&job);
-	if (!ended) return err_set(e, ERR_CONFLICT, "job %lld has not ended; cancel it first", (long long)id);
-	if ((rc = job_curve(db, id, &curve, e))) return rc;
-	if ((rc = garbage_add(db, GARBAGE_CURVE, curve, e))) return rc;
-	return db_run(db, SQL_JOB_DELETE, DB_VALUES(V_INT(id)), NULL, e);
+	return rc;
+}
+
+int job_drop(struct db *db, int64_t id, struct err *e)
+{
+	int64_t child = 0;
+	bool found;
+	int rc;
+
+	while (!(rc = db_number(db, SQL_JOB_CHILD, DB_VALUES(V_INT(id), V_INT(0)), &child, &found, e)) &&
+			found)
+		if ((rc = drop_one(db, child, e))) return rc;
+	return rc ? rc : drop_one(db, id, e);
+}
+
+static int delete_tx(struct db *db, void *arg, struct err *e)
+{
+	return job_drop(db, *(int64_t *)arg, e);
 }
 
 static int job_delete(struct store *s, int64_t id, struct err *e)
@@ -268,7 +312,7 @@ void job_fill(struct store *s)
 	s->job_create = job_create;
 	s->job_get = job_get;
 	s->job_list = job_list;
-	s->job_cancel = job_cancel;
+	s->job_children = job_children;
 	s->job_update = job_update;
 	s->job_delete = job_delete;
 }

@@ -1,6 +1,7 @@
 /* model.c - models: a name, a definition as it was sent and as it was resolved, and labels on versions. */
 #include <stdlib.h>
 
+#include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
@@ -75,10 +76,11 @@ static int create_tx(struct db *db, void *arg, struct err *e)
 				"model \"%s\" is there with another definition; delete it first, or choose another name",
 				c->name);
 	if (found) return 0;
-	return db_run(db, SQL_MODEL_NEW,
+	rc = db_run(db, SQL_MODEL_NEW,
 			DB_VALUES(V_TEXT(c->name), V_TEXT(c->sent), V_TEXT(c->definition),
 					V_TEXT(c->description), V_TEXT(c->metadata), V_INT(store_now_ms())),
 			NULL, e);
+	return rc ? rc : event_model(db, "created", c->name, 0, NULL, e);
 }
 
 static int model_create(struct store *s, const char *name, const char *sent, const char *definition,
@@ -162,7 +164,8 @@ static int update_tx(struct db *db, void *arg, struct err *e)
 
 	rc = db_run(db, SQL_MODEL_UPDATE,
 			DB_VALUES(V_TEXT(c->name), V_TEXT(c->description), V_TEXT(c->metadata)), &changed, e);
-	return rc || changed ? rc : no_model(c->name, e);
+	if (rc) return rc;
+	return changed ? event_model(db, "updated", c->name, 0, NULL, e) : no_model(c->name, e);
 }
 
 static int model_update(struct store *s, const char *name, const char *description, const char *metadata,
@@ -218,7 +221,9 @@ static int delete_tx(struct db *db, void *arg, struct err *e)
 				(long long)job, name);
 	if ((rc = db_run(db, SQL_LABEL_DELETE_ALL, DB_VALUES(V_TEXT(name)), NULL, e))) return rc;
 	if ((rc = drop_versions(db, name, e))) return rc;
-	return db_run(db, SQL_MODEL_DELETE, DB_VALUES(V_TEXT(name)), NULL, e);
+	if ((rc = db_run(db, SQL_JOB_UNSERVED, DB_VALUES(V_TEXT(name)), NULL, e))) return rc;
+	if ((rc = db_run(db, SQL_MODEL_DELETE, DB_VALUES(V_TEXT(name)), NULL, e))) return rc;
+	return event_model(db, "deleted", name, 0, NULL, e);
 }
 
 static int model_delete(struct store *s, const char *name, struct err *e)

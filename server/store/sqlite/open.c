@@ -21,6 +21,14 @@ int64_t store_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t store_clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* ---- looking at it ---- */
 
 static int check_tx(struct db *db, void *arg, struct err *e)
@@ -88,7 +96,8 @@ static void close_store(struct store *s)
 static void fill(struct store *s)
 {
 	static void (*const parts[])(struct store *) = { upload_fill, share_fill, dataset_fill, blob_fill,
-		model_fill, version_fill, drift_fill, job_fill, claim_fill, curve_fill };
+		model_fill, version_fill, drift_fill, job_fill, claim_fill, finish_fill, wish_fill,
+		checkpoint_fill, curve_fill, event_fill, keep_fill, answer_fill, notify_fill };
 
 	*s = (struct store){ .close = close_store, .check = check, .info = info };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

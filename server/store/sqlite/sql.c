@@ -1,7 +1,7 @@
 /* sql.c - every SQL statement of the store, in one table.
  *
  * The order of the columns in a *_COLUMNS list is the order in which the reader of that struct takes them
- * (revision_read in dataset.c, model_read in model.c, version_read in version.c, job_read in job.c). States of a
+ * (revision_read in dataset.c, model_read in model.c, version_read in version.c, job_read in job.c, …). States of a
  * job are numbers of enum job_state: below 3 it has not ended.
  */
 #include "server/store/sqlite/sql.h"
@@ -12,10 +12,13 @@
 #define MODEL_COLUMNS                                                \
 	"name, sent, definition, description, metadata, created_ms," \
 	" (SELECT max(number) FROM version WHERE model = name)"
-#define VERSION_COLUMNS "model, number, job, metrics, training, dataset, engine, size_bytes, blob, created_ms"
-#define JOB_COLUMNS                                                                                                                   \
-	"id, model, kind, state, cancel_requested, attempt, resumed, priority, revision, validation_revision, dataset, config, note," \
-	" epoch, step, epochs, metrics, best, stop_reason, error, version, samples_per_second, created_ms,"                           \
+#define VERSION_COLUMNS    "model, number, job, metrics, training, dataset, engine, size_bytes, blob, created_ms"
+#define CHECKPOINT_COLUMNS "job, sequence, epoch, step, blob, size_bytes, created_ms"
+#define EVENT_COLUMNS      "id, job, topic, kind, name, data, created_ms"
+#define JOB_COLUMNS                                                                                                      \
+	"id, model, kind, state, cancel_requested, pause_requested, attempt, resumed, crashes, parent, owner, priority," \
+	" revision, validation_revision, dataset, config, note,"                                                         \
+	" epoch, step, epochs, metrics, best, stop_reason, error, version, samples_per_second, created_ms,"              \
 	" started_ms, finished_ms"
 
 /* Segments of group ?2, column ?3 that revision ?1 shares by its part of that column (-1: of all columns). */
@@ -41,6 +44,10 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_SERIES_NEXT] =
 		"INSERT INTO series (name, next) VALUES (?1, 2)"
 		" ON CONFLICT (name) DO UPDATE SET next = next + 1 RETURNING next - 1",
+	[SQL_SERIES_TAKE] =
+		"INSERT INTO series (name, next) VALUES (?1, 1 + ?2)"
+		" ON CONFLICT (name) DO UPDATE SET next = next + ?2 RETURNING next - ?2",
+	[SQL_SERIES_LAST] = "SELECT next - 1 FROM series WHERE name = ?1",
 	[SQL_COUNT_DATASETS] = "SELECT count(*) FROM dataset",
 	[SQL_COUNT_MODELS] = "SELECT count(*) FROM model",
 	[SQL_COUNT_VERSIONS] = "SELECT count(*) FROM version",
@@ -188,7 +195,7 @@ const char *const sql_texts[SQL_COUNT] = {
 	/* jobs and their curves */
 	[SQL_JOB_NEW] =
 		"INSERT INTO job (state, model, kind, dataset, config, note, priority, revision, validation_revision,"
-		" epochs, created_ms) VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		" epochs, created_ms, parent) VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	[SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
 	[SQL_JOB_LIST] = "SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
 	[SQL_JOB_LIST_OF_STATE] =
@@ -197,29 +204,122 @@ const char *const sql_texts[SQL_COUNT] = {
 		"SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 AND model = ?3 ORDER BY id DESC LIMIT ?2",
 	[SQL_JOB_LIST_OF_BOTH] =
 		"SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 AND model = ?3 AND state = ?4 ORDER BY id DESC LIMIT ?2",
-	[SQL_JOB_QUEUED] = "SELECT id FROM job WHERE state = 0 ORDER BY priority DESC, id LIMIT 1",
+	[SQL_JOB_CHILDREN] =
+		"SELECT " JOB_COLUMNS " FROM job WHERE parent > 0 AND parent = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+	[SQL_JOB_CHILD] = "SELECT id FROM job WHERE parent > 0 AND parent = ?1 AND id > ?2 ORDER BY id LIMIT 1",
+	[SQL_JOB_TOP] = "SELECT priority FROM job WHERE state = 0 ORDER BY priority DESC LIMIT 1",
+	/* Of priority ?1: the models that wait, each by one step in the index, and of each its oldest job. */
+	[SQL_JOB_NEXT] =
+		"WITH RECURSIVE waiting (model) AS ("
+		"SELECT min(model) FROM job WHERE state = 0 AND priority = ?1"
+		" UNION ALL SELECT (SELECT min(j.model) FROM job j WHERE j.state = 0 AND j.priority = ?1"
+		" AND j.model > waiting.model) FROM waiting WHERE waiting.model IS NOT NULL)"
+		" SELECT (SELECT min(j.id) FROM job j WHERE j.state = 0 AND j.priority = ?1 AND j.model = w.model) AS oldest"
+		" FROM waiting w LEFT JOIN served s ON s.model = w.model WHERE w.model IS NOT NULL"
+		" ORDER BY (SELECT count(*) FROM job r WHERE r.state = 1 AND +r.model = w.model), s.turn, oldest LIMIT 1",
 	[SQL_JOB_CLAIM] =
-		"UPDATE job SET state = 1, attempt = attempt + 1, cancel_requested = 0, started_ms = ?2, curve = ?3"
-		" WHERE id = ?1",
-	[SQL_JOB_QUEUE_AGAIN] =
-		"UPDATE job SET state = 0, resumed = resumed + 1, started_ms = 0, curve = 0 WHERE id = ?1",
+		"UPDATE job SET state = 1, attempt = attempt + 1, cancel_requested = 0, pause_requested = 0, owner = ?4,"
+		" lease_ms = ?5, started_ms = CASE started_ms WHEN 0 THEN ?2 ELSE started_ms END, curve = ?3 WHERE id = ?1",
+	[SQL_JOB_SERVED] =
+		"INSERT INTO served (model, turn) VALUES (?1, ?2) ON CONFLICT (model) DO UPDATE SET turn = excluded.turn",
+	[SQL_JOB_UNSERVED] = "DELETE FROM served WHERE model = ?1",
+	[SQL_JOB_RENEW] = "UPDATE job SET lease_ms = ?2 WHERE id = ?1",
+	[SQL_JOB_PUT_BACK] =
+		"UPDATE job SET state = ?2, resumed = resumed + ?3, crashes = crashes + ?4, pause_requested = 0,"
+		" owner = NULL, lease_ms = 0 WHERE id = ?1",
+	[SQL_JOB_CRASHED] =
+		"UPDATE job SET state = ?2, stop_reason = 'crashed', crashes = crashes + 1, error = ?3, finished_ms = ?4,"
+		" owner = NULL WHERE id = ?1",
+	[SQL_JOB_STATE] = "UPDATE job SET state = ?2 WHERE id = ?1",
 	[SQL_JOB_END] =
 		"UPDATE job SET state = ?2, stop_reason = ?3, metrics = coalesce(?4, metrics), best = coalesce(?5, best),"
-		" error = ?6, epoch = ?7, step = ?8, samples_per_second = ?9, version = ?10, finished_ms = ?11"
-		" WHERE id = ?1",
-	[SQL_JOB_CANCEL] = "UPDATE job SET state = ?2, stop_reason = 'cancelled', finished_ms = ?3 WHERE id = ?1",
+		" error = ?6, epoch = ?7, step = ?8, samples_per_second = ?9, version = ?10, finished_ms = ?11,"
+		" owner = NULL WHERE id = ?1",
+	[SQL_JOB_CANCEL] =
+		"UPDATE job SET state = ?2, stop_reason = 'cancelled', finished_ms = ?3, owner = NULL WHERE id = ?1",
 	[SQL_JOB_CANCEL_REQUEST] = "UPDATE job SET cancel_requested = 1 WHERE id = ?1",
+	[SQL_JOB_PAUSE_REQUEST] = "UPDATE job SET pause_requested = ?2 WHERE id = ?1",
 	[SQL_JOB_UPDATE] =
 		"UPDATE job SET note = coalesce(?2, note), priority = coalesce(?3, priority) WHERE id = ?1",
 	[SQL_JOB_DELETE] = "DELETE FROM job WHERE id = ?1",
 	[SQL_JOB_RUNNING] = "SELECT id FROM job WHERE state = 1 LIMIT 1",
+	[SQL_JOB_EXPIRED] = "SELECT id FROM job WHERE state = 1 AND lease_ms <= ?1 LIMIT 1",
+	[SQL_JOB_PRUNE] =
+		"SELECT id FROM job WHERE state >= 3 AND parent = 0 AND NOT EXISTS (SELECT 1 FROM notify WHERE notify.job = job.id)"
+		" AND NOT EXISTS (SELECT 1 FROM job c WHERE c.parent > 0 AND c.parent = job.id AND c.state < 3)"
+		" AND id <= (SELECT id FROM job WHERE state >= 3 AND parent = 0 ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+		" ORDER BY id LIMIT 1",
 	[SQL_JOB_CURVE] = "SELECT curve FROM job WHERE id = ?1",
+	[SQL_JOB_CURVE_SET] = "UPDATE job SET curve = ?2 WHERE id = ?1",
+	[SQL_JOB_CHECKPOINT] =
+		"UPDATE job SET checkpoints = checkpoints + 1, crashes = 0, epoch = ?2, step = ?3,"
+		" metrics = coalesce(?4, metrics), best = coalesce(?5, best) WHERE id = ?1 RETURNING checkpoints",
+	[SQL_CHECKPOINT_ADD] =
+		"INSERT INTO checkpoint (" CHECKPOINT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[SQL_CHECKPOINT_LIST] =
+		"SELECT " CHECKPOINT_COLUMNS " FROM checkpoint WHERE job = ?1 ORDER BY sequence DESC LIMIT ?2",
+	/* One beyond the newest ?2. */
+	[SQL_CHECKPOINT_OLD] =
+		"SELECT sequence, blob FROM checkpoint WHERE job = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2",
+	[SQL_CHECKPOINT_DROP] = "DELETE FROM checkpoint WHERE job = ?1 AND sequence = ?2 RETURNING blob",
 	[SQL_CURVE_LAST] = "SELECT last_epoch FROM curve_block WHERE curve = ?1 ORDER BY first_epoch DESC LIMIT 1",
 	[SQL_CURVE_ADD] =
-		"INSERT INTO curve_block (curve, first_epoch, last_epoch, points, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+		"INSERT INTO curve_block (curve, first_epoch, last_epoch, points, first_event, data)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	/* The first block that may overlap is the last one that starts at or before ?2. */
 	[SQL_CURVE_GET] =
-		"SELECT first_epoch, last_epoch, points, data FROM curve_block WHERE curve = ?1 AND first_epoch >="
+		"SELECT first_epoch, last_epoch, points, first_event, data FROM curve_block WHERE curve = ?1 AND first_epoch >="
 		" coalesce((SELECT max(first_epoch) FROM curve_block WHERE curve = ?1 AND first_epoch <= ?2), 0)"
 		" AND first_epoch <= ?3 AND last_epoch >= ?2 ORDER BY first_epoch LIMIT ?4",
+	/* Likewise by events: those above ?2. */
+	[SQL_CURVE_GET_AFTER] =
+		"SELECT first_epoch, last_epoch, points, first_event, data FROM curve_block WHERE curve = ?1 AND first_event >="
+		" coalesce((SELECT max(first_event) FROM curve_block WHERE curve = ?1 AND first_event <= ?2), 0)"
+		" AND first_event + points > ?2 + 1 ORDER BY first_event LIMIT ?3",
+	[SQL_CURVE_REWIND] = "DELETE FROM curve_block WHERE curve = ?1 AND last_epoch > ?2",
+
+	/* the log */
+	[SQL_EVENT_ADD_MODEL] =
+		"INSERT INTO event (" EVENT_COLUMNS ") VALUES (?1, 0, 'models', ?2, ?3, json_object('model', ?3,"
+		" 'version', CASE WHEN ?4 > 0 THEN CAST(?4 AS TEXT) END, 'label', ?5), ?6)",
+	[SQL_EVENT_ADD_DATASET] =
+		"INSERT INTO event (" EVENT_COLUMNS ") VALUES (?1, 0, 'datasets', ?2, ?3, json_object('dataset', ?3,"
+		" 'revision', CASE WHEN ?4 > 0 THEN CAST(?4 AS TEXT) END), ?5)",
+	[SQL_EVENT_ADD_STATE] =
+		"INSERT INTO event (" EVENT_COLUMNS ") SELECT ?1, id, 'jobs', ?3, model, json_object('job',"
+		" CAST(id AS TEXT), 'model', model, 'kind', kind, 'state', ?4, 'attempt', attempt, 'resumed', resumed,"
+		" 'epoch', epoch, 'stop_reason', stop_reason, 'version', CASE WHEN version > 0 THEN CAST(version AS TEXT) END,"
+		" 'parent', CASE WHEN parent > 0 THEN CAST(parent AS TEXT) END), ?5 FROM job WHERE id = ?2",
+	[SQL_EVENT_ADD_REWIND] =
+		"INSERT INTO event (" EVENT_COLUMNS ") SELECT ?1, id, 'jobs', 'rewind', model, json_object('job',"
+		" CAST(id AS TEXT), 'epoch', ?3, 'attempt', attempt), ?4 FROM job WHERE id = ?2",
+	/* A deleted job's own events are gone: this one is of no job. */
+	[SQL_EVENT_ADD_JOB] =
+		"INSERT INTO event (" EVENT_COLUMNS ") VALUES (?1, 0, 'jobs', 'deleted', ?3, json_object('job',"
+		" CAST(?2 AS TEXT), 'model', ?3), ?4)",
+	[SQL_EVENT_LIST] = "SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1 ORDER BY id LIMIT ?2",
+	[SQL_EVENT_LIST_OF_JOB] =
+		"SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1 AND job > 0 AND job = ?3 ORDER BY id LIMIT ?2",
+	[SQL_EVENT_FORGET] = "DELETE FROM event WHERE job > 0 AND job = ?1",
+
+	/* what serves requests: pruning, answers, hooks */
+	[SQL_VERSION_PRUNE] =
+		"SELECT v.number, v.blob, m.name FROM model m JOIN version v ON v.model = m.name AND v.number <"
+		" (SELECT w.number FROM version w WHERE w.model = m.name ORDER BY w.number DESC LIMIT 1 OFFSET ?1 - 1)"
+		" WHERE NOT EXISTS (SELECT 1 FROM label l WHERE l.model = v.model AND l.version = v.number) LIMIT 1",
+	[SQL_ANSWER_GET] = "SELECT request, status, job, location, body, created_ms FROM answer WHERE key = ?1",
+	[SQL_ANSWER_PUT] =
+		"INSERT OR REPLACE INTO answer (key, request, status, job, location, body, created_ms)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[SQL_ANSWER_NEW] =
+		"INSERT INTO answer (key, request, status, job, location, body, created_ms)"
+		" VALUES (?1, ?2, 0, ?3, '', '', ?4) ON CONFLICT (key) DO NOTHING",
+	[SQL_ANSWER_PRUNE] = "DELETE FROM answer WHERE created_ms < ?1",
+	[SQL_NOTIFY_ADD] = "INSERT INTO notify (job, url) VALUES (?1, ?2)",
+	[SQL_NOTIFY_READY] = "UPDATE notify SET next_ms = 0 WHERE job = ?1",
+	[SQL_NOTIFY_ALL_DUE] = "UPDATE notify SET next_ms = 0 WHERE next_ms > 0",
+	[SQL_NOTIFY_DUE] =
+		"SELECT job, url, tries FROM notify WHERE next_ms >= 0 AND next_ms <= ?1 ORDER BY next_ms, job LIMIT ?2",
+	[SQL_NOTIFY_DONE] = "DELETE FROM notify WHERE job = ?1",
+	[SQL_NOTIFY_LATER] = "UPDATE notify SET tries = tries + 1, next_ms = ?2 WHERE job = ?1",
 };

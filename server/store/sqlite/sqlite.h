@@ -50,6 +50,8 @@ static inline int store_read(struct store *s, read_fn *run, void *arg, struct er
 
 /* Milliseconds since 1970 UTC. */
 int64_t store_now_ms(void);
+/* Milliseconds on the clock of leases and delays, which nobody sets. */
+int64_t store_clock_ms(void);
 
 /* Each file puts its functions into the contract. */
 void upload_fill(struct store *s);
@@ -61,6 +63,13 @@ void version_fill(struct store *s);
 void drift_fill(struct store *s);
 void job_fill(struct store *s);
 void claim_fill(struct store *s);
+void finish_fill(struct store *s);
+void wish_fill(struct store *s);
+void checkpoint_fill(struct store *s);
+void event_fill(struct store *s);
+void keep_fill(struct store *s);
+void answer_fill(struct store *s);
+void notify_fill(struct store *s);
 void curve_fill(struct store *s);
 
 /* Whether the upload is under way, and its fault. ERR_NOT_FOUND: it is over. */
@@ -88,15 +97,27 @@ int model_must_exist(struct db *db, const char *model, struct err *e);
 /* *blob is its blob. ERR_NOT_FOUND names what is not there. */
 int version_must_exist(struct db *db, const char *model, uint64_t number, int64_t *blob, struct err *e);
 
+/* Drops a version of the model, whose blob is this one. */
+int version_drop(struct db *db, const char *model, uint64_t number, int64_t blob, struct err *e);
+
+extern const struct db_kind job_kind;  /* struct store_job, JOB_COLUMNS */
+int no_job(int64_t id, struct err *e); /* ERR_NOT_FOUND */
 /* *job is new (store_job_clear). ERR_NOT_FOUND. */
 int job_load(struct db *db, int64_t id, struct store_job *job, struct err *e);
 /* ERR_NOT_FOUND; ERR_CONFLICT when the job is not running under this attempt. *job as job_load. */
 int job_fence(struct db *db, int64_t id, int64_t attempt, struct store_job *job, struct err *e);
-/* A job has ended: the revisions it needed are released. */
-int job_release_data(struct db *db, const struct store_job *job, struct err *e);
+/* A job has ended, which its row says already: what only an unfinished job needs goes, and it is logged. */
+int job_ended(struct db *db, const struct store_job *job, enum job_state state, struct err *e);
 /* A job that did not run to its own end becomes cancelled. */
 int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e);
+/* Deletes an ended job, with its children. ERR_CONFLICT: one of them has not ended. */
+int job_drop(struct db *db, int64_t id, struct err *e);
 /* The owner of a job's curve blocks, 0 for none. */
 int job_curve(struct db *db, int64_t id, int64_t *curve, struct err *e);
+/* Of a job, all but the newest `keep`. */
+int checkpoints_drop(struct db *db, int64_t job, int keep, struct err *e);
+
+/* One answer and one hook that a new job brings with it. ERR_CONFLICT: there is an answer under this key. */
+int answer_new(struct db *db, const struct store_job_new *job, int64_t id, struct err *e);
 
 #endif

@@ -6,7 +6,7 @@
  */
 #include "server/store/sqlite/sweep.h"
 
-#include <time.h>
+#include "server/store/sqlite/sqlite.h"
 
 #define STEP_MS     15
 #define VACUUM      "PRAGMA incremental_vacuum(256)" /* 2 MiB */
@@ -94,18 +94,10 @@ int sweep_loose(struct db *db, struct err *e)
 
 /* ---- steps ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Deletes pieces of one owner; forgets the owner when none is left. */
 static int sweep_owner(struct db *db, const struct pair *garbage)
 {
-	const int64_t until_ms = now_ms() + STEP_MS;
+	const int64_t until_ms = store_clock_ms() + STEP_MS;
 	struct pair piece; /* id, size */
 	int64_t bytes = 0;
 	bool found;
@@ -121,21 +113,36 @@ static int sweep_owner(struct db *db, const struct pair *garbage)
 		bytes += piece.second;
 		if ((rc = db_run(db, kinds[garbage->first].sweep, DB_VALUES(V_INT(piece.first)), NULL, NULL)))
 			return rc;
-	} while (bytes < STORE_CHUNK_BYTES && now_ms() < until_ms);
+	} while (bytes < STORE_CHUNK_BYTES && store_clock_ms() < until_ms);
+	return 0;
+}
+
+int sweep_vacuum(struct db *db, uint64_t *freed, struct err *e)
+{
+	int64_t page, before, after;
+	int rc;
+
+	*freed = 0;
+	if ((rc = db_pragma(db, "PRAGMA page_size", &page, e))) return rc;
+	if ((rc = db_pragma(db, "PRAGMA freelist_count", &before, e)) || !before) return rc;
+	if ((rc = db_exec(db, VACUUM, e))) return rc;
+	if ((rc = db_pragma(db, "PRAGMA freelist_count", &after, e))) return rc;
+	if (after < before) *freed = (uint64_t)((before - after) * page);
 	return 0;
 }
 
 /* The checkpoint cuts the file: at every step, because cutting off hundreds of MiB at once takes a while. */
 static bool vacuum_step(struct db *db)
 {
-	int64_t pages, free_pages, left;
+	int64_t pages, free_pages;
+	uint64_t freed;
 
 	if (db_pragma(db, "PRAGMA page_count", &pages, NULL)) return false;
 	if (db_pragma(db, "PRAGMA freelist_count", &free_pages, NULL)) return false;
 	if (free_pages < VACUUM_FROM || free_pages < pages / VACUUM_PART) return false;
-	if (db_exec(db, VACUUM, NULL)) return false;
+	if (sweep_vacuum(db, &freed, NULL)) return false;
 	db_checkpoint(db, false);
-	return !db_pragma(db, "PRAGMA freelist_count", &left, NULL) && left < free_pages;
+	return freed > 0;
 }
 
 bool sweep_step(struct db *db)

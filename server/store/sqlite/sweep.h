@@ -23,4 +23,7 @@ int sweep_loose(struct db *db, struct err *e);
  * or the next piece of garbage. */
 bool sweep_step(struct db *db);
 
+/* Gives some free pages back to the file system, in a transaction or as one; *freed is in bytes, 0: there are none. */
+int sweep_vacuum(struct db *db, uint64_t *freed, struct err *e);
+
 #endif

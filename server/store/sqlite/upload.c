@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/size.h"
+#include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
@@ -335,6 +336,7 @@ static int put_current(struct db *db, const struct commit *c, int64_t old, uint6
 	if ((rc = make_visible(db, c, number, e))) return rc;
 	if ((rc = db_run(db, SQL_DATASET_SET, DB_VALUES(V_TEXT(c->upload->dataset), V_INT(c->id)), NULL, e)))
 		return rc;
+	if ((rc = event_dataset(db, old ? "replaced" : "created", c->upload->dataset, number, e))) return rc;
 	if (!old) return 0;
 	if ((rc = db_run(db, SQL_REVISION_RETIRE, DB_VALUES(V_INT(old)), NULL, e))) return rc;
 	return revision_release(db, old, e);

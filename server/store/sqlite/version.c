@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
@@ -55,11 +56,12 @@ int version_publish(struct db *db, const char *model, int64_t job, const struct 
 	snprintf(series, sizeof series, "version/%s", model);
 	if ((rc = db_number(db, SQL_SERIES_NEXT, DB_VALUES(V_TEXT(series)), &next, NULL, e))) return rc;
 	*number = (uint64_t)next;
-	return db_run(db, SQL_VERSION_NEW,
+	rc = db_run(db, SQL_VERSION_NEW,
 			DB_VALUES(V_TEXT(model), V_INT(next), V_INT(job), V_TEXT(v->metrics),
 					V_TEXT(v->training), V_TEXT(v->dataset), V_TEXT(v->engine),
 					V_INT(v->size_bytes), V_INT(v->blob), V_INT(store_now_ms())),
 			NULL, e);
+	return rc ? rc : event_model(db, "published", model, *number, NULL, e);
 }
 
 struct create {
@@ -170,8 +172,9 @@ static int label_set_tx(struct db *db, void *arg, struct err *e)
 	int rc;
 
 	if ((rc = version_must_exist(db, l->model, l->version, &blob, e))) return rc;
-	return db_run(db, SQL_LABEL_SET, DB_VALUES(V_TEXT(l->model), V_TEXT(l->label), V_INT(l->version)),
-			NULL, e);
+	rc = db_run(db, SQL_LABEL_SET, DB_VALUES(V_TEXT(l->model), V_TEXT(l->label), V_INT(l->version)), NULL,
+			e);
+	return rc ? rc : event_model(db, "label", l->model, l->version, l->label, e);
 }
 
 static int label_set(struct store *s, const char *model, const char *label, uint64_t version, struct err *e)
@@ -188,7 +191,8 @@ static int label_delete_tx(struct db *db, void *arg, struct err *e)
 
 	if ((rc = model_must_exist(db, l->model, e))) return rc;
 	rc = db_run(db, SQL_LABEL_DELETE, DB_VALUES(V_TEXT(l->model), V_TEXT(l->label)), &gone, e);
-	if (rc || gone) return rc;
+	if (rc) return rc;
+	if (gone) return event_model(db, "label", l->model, 0, l->label, e);
 	return err_set(e, ERR_NOT_FOUND, "model \"%s\" has no label \"%s\"", l->model, l->label);
 }
 
@@ -200,6 +204,16 @@ static int label_delete(struct store *s, const char *model, const char *label, s
 }
 
 /* ---- delete ---- */
+
+int version_drop(struct db *db, const char *model, uint64_t number, int64_t blob, struct err *e)
+{
+	int rc = db_run(db, SQL_VERSION_DELETE, DB_VALUES(V_TEXT(model), V_INT(number)), NULL, e);
+
+	if (rc) return rc;
+	if ((rc = db_run(db, SQL_BLOB_DROP, DB_VALUES(V_INT(blob)), NULL, e))) return rc;
+	if ((rc = garbage_add(db, GARBAGE_BLOB, blob, e))) return rc;
+	return event_model(db, "unpublished", model, number, NULL, e);
+}
 
 static int delete_tx(struct db *db, void *arg, struct err *e)
 {
@@ -216,9 +230,7 @@ static int delete_tx(struct db *db, void *arg, struct err *e)
 		return err_set(e, ERR_CONFLICT,
 				"label \"%s\" points to version %llu; delete the label or move it first",
 				label, (unsigned long long)v->version);
-	if ((rc = db_run(db, SQL_VERSION_DELETE, which, NULL, e))) return rc;
-	if ((rc = db_run(db, SQL_BLOB_DROP, DB_VALUES(V_INT(blob)), NULL, e))) return rc;
-	return garbage_add(db, GARBAGE_BLOB, blob, e);
+	return version_drop(db, v->model, v->version, blob, e);
 }
 
 static int version_delete(struct store *s, const char *model, uint64_t number, struct err *e)

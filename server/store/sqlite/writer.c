@@ -10,8 +10,10 @@
 #include "server/store/sqlite/writer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sweep.h"
 
 #define BATCH_MAX       32
@@ -40,6 +42,10 @@ struct writer {
 	pthread_cond_t work;  /* something was queued, or stopping */
 	struct queue queues[WRITE_CLASSES];
 	bool stopping;
+	_Atomic int64_t event;     /* the newest that was committed */
+	pthread_mutex_t told_lock; /* of the next two, held while told is called */
+	void (*told)(void *self);
+	void *told_self;
 };
 
 static void queue_put(struct queue *q, struct operation *op)
@@ -68,6 +74,7 @@ static struct operation *queue_take(struct queue *q, int max)
 /* Runs op so that it can be taken back alone. Not 0: the whole transaction is lost. */
 static int run_among_others(struct db *db, struct operation *op, struct err *e)
 {
+	const int64_t event = db_event(db);
 	int rc;
 
 	if ((rc = db_run(db, SQL_SAVEPOINT, DB_NO_VALUES, NULL, e))) return rc;
@@ -76,7 +83,10 @@ static int run_among_others(struct db *db, struct operation *op, struct err *e)
 		*e = op->e;
 		return op->rc;
 	}
-	if (op->rc && (rc = db_run(db, SQL_SAVEPOINT_UNDO, DB_NO_VALUES, NULL, e))) return rc;
+	if (op->rc) {
+		db_mark_event(db, event);
+		if ((rc = db_run(db, SQL_SAVEPOINT_UNDO, DB_NO_VALUES, NULL, e))) return rc;
+	}
 	return db_run(db, SQL_SAVEPOINT_RELEASE, DB_NO_VALUES, NULL, e);
 }
 
@@ -120,6 +130,33 @@ static void finish(struct writer *w, struct operation *batch, int rc, const stru
 	}
 }
 
+/* Who is told that something was logged finds it in last_event; so does who waits for the batch. */
+static bool publish_event(struct writer *w)
+{
+	int64_t event = db_event_committed(w->db);
+
+	if (event == atomic_load(&w->event)) return false;
+	atomic_store(&w->event, event);
+	return true;
+}
+
+static void tell(struct writer *w)
+{
+	pthread_mutex_lock(&w->told_lock);
+	if (w->told) w->told(w->told_self);
+	pthread_mutex_unlock(&w->told_lock);
+}
+
+static void do_batch(struct writer *w, struct operation *batch)
+{
+	struct err e;
+	int rc = run_batch(w->db, batch, &e);
+	bool logged = publish_event(w);
+
+	finish(w, batch, rc, &e);
+	if (logged) tell(w);
+}
+
 /* The next batch; NULL with *stop false: nobody waits, and the sweep may go on. */
 static struct operation *next_batch(struct writer *w, bool sweeping, bool *stop)
 {
@@ -144,11 +181,10 @@ static void *writer_thread(void *arg)
 
 	for (;;) {
 		struct operation *batch = next_batch(w, sweeping, &stop);
-		struct err e;
 
 		if (stop && !batch) break;
 		if (batch)
-			finish(w, batch, run_batch(w->db, batch, &e), &e);
+			do_batch(w, batch);
 		else
 			sweeping = sweep_step(w->db);
 		if (db_take_garbage(w->db)) sweeping = true;
@@ -164,9 +200,18 @@ int writer_start(struct writer **out, struct db *db, struct err *e)
 {
 	struct writer *w = calloc(1, sizeof *w);
 
+	int64_t event;
+	int rc;
+
 	*out = NULL;
 	if (!w) return err_nomem(e);
+	if ((rc = event_newest(db, &event, e))) {
+		free(w);
+		return rc;
+	}
 	w->db = db;
+	atomic_store(&w->event, event);
+	pthread_mutex_init(&w->told_lock, NULL);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->work, NULL);
 	for (int i = 0; i < WRITE_CLASSES; i++)
@@ -190,6 +235,7 @@ void writer_stop(struct writer *w)
 	pthread_join(w->thread, NULL);
 	pthread_cond_destroy(&w->work);
 	pthread_mutex_destroy(&w->lock);
+	pthread_mutex_destroy(&w->told_lock);
 	db_close(w->db);
 	free(w);
 }
@@ -221,4 +267,17 @@ int writer_post(struct writer *w, write_fn *run, void (*done)(void *arg, int rc,
 	pthread_cond_signal(&w->work);
 	pthread_mutex_unlock(&w->lock);
 	return 0;
+}
+
+int64_t writer_last_event(const struct writer *w)
+{
+	return atomic_load(&w->event);
+}
+
+void writer_on_commit(struct writer *w, void (*told)(void *self), void *self)
+{
+	pthread_mutex_lock(&w->told_lock);
+	w->told = told;
+	w->told_self = self;
+	pthread_mutex_unlock(&w->told_lock);
 }

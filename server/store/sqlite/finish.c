@@ -1,0 +1,73 @@
+/* finish.c - how jobs end: once, fenced, and with everything that goes with an end in the same commit. */
+#include "server/store/sqlite/event.h"
+#include "server/store/sqlite/sqlite.h"
+
+int job_ended(struct db *db, const struct store_job *job, enum job_state state, struct err *e)
+{
+	int rc;
+
+	if ((rc = checkpoints_drop(db, job->id, 0, e))) return rc;
+	if ((rc = revision_release(db, job->revision, e))) return rc;
+	if ((rc = revision_release(db, job->validation_revision, e))) return rc;
+	if ((rc = db_run(db, SQL_NOTIFY_READY, DB_VALUES(V_INT(job->id)), NULL, e))) return rc;
+	return event_job(db, job->id, "state", state, e);
+}
+
+int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e)
+{
+	int rc = db_run(db, SQL_JOB_CANCEL,
+			DB_VALUES(V_INT(job->id), V_INT(JOB_CANCELLED), V_INT(store_now_ms())), NULL, e);
+
+	return rc ? rc : job_ended(db, job, JOB_CANCELLED, e);
+}
+
+struct finish {
+	const struct store_job_end *end;
+	uint64_t *version;
+};
+
+static int write_end(struct db *db, const struct store_job *job, const struct finish *f, struct err *e)
+{
+	const struct store_job_end *end = f->end;
+	int rc = 0;
+
+	if (end->version) rc = version_publish(db, job->model, end->id, end->version, f->version, e);
+	if (rc) return rc;
+	rc = db_run(db, SQL_JOB_END,
+			DB_VALUES(V_INT(end->id), V_INT(end->state), V_TEXT(end->stop_reason),
+					V_TEXT(end->metrics), V_TEXT(end->best), V_TEXT(end->error),
+					V_INT(end->epoch), V_INT(end->step), V_REAL(end->samples_per_second),
+					V_INT(*f->version), V_INT(store_now_ms())),
+			NULL, e);
+	return rc ? rc : job_ended(db, job, end->state, e);
+}
+
+static int finish_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct finish *f = arg;
+	struct store_job job = { 0 };
+	int rc;
+
+	*f->version = 0;
+	if ((rc = job_fence(db, f->end->id, f->end->attempt, &job, e))) return rc;
+	rc = write_end(db, &job, f, e);
+	store_job_clear(&job);
+	return rc;
+}
+
+static int job_finish(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e)
+{
+	struct finish f = { end, version };
+	int rc;
+
+	*version = 0;
+	if (!job_state_ended(end->state))
+		return err_set(e, ERR_INVALID, "a job cannot end as %s", job_state_name(end->state));
+	if ((rc = store_write(s, finish_tx, &f, e))) *version = 0;
+	return rc;
+}
+
+void finish_fill(struct store *s)
+{
+	s->job_finish = job_finish;
+}
