@@ -27,7 +27,8 @@
 #include "server/codec/json.h"
 #include "server/utf8.h"
 
-#define SHOWN 64 /* bytes of a name or a cell in a sentence */
+#define SHOWN  64 /* bytes of a name or a cell in a sentence */
+#define LISTED 5  /* names in a sentence */
 
 struct retype {
 	struct store *store;
@@ -244,10 +245,32 @@ static int change(struct retype *r, struct store_revision *out, struct err *e)
 	return upload_commit_change(&r->upload, &r->base, &r->base, columns, out, e);
 }
 
+static int no_column(const struct retype *r, const char *name, const char *const *names, struct err *e)
+{
+	const char *meant = did_you_mean(name, names);
+	struct buffer list = { 0 };
+	int rc;
+
+	for (size_t i = 0; names[i] && i < LISTED && !meant; i++)
+		buffer_printf(&list, "%s\"%.*s\"", i ? ", " : "", excerpt(names[i], strlen(names[i])),
+				names[i]);
+	rc = err_set(e, ERR_NOT_FOUND, "data set \"%s\" has no column \"%.*s\"; %s%.*s%s", r->base.dataset,
+			excerpt(name, strlen(name)), name, meant ? "did you mean \"" : "its columns are ",
+			meant ? excerpt(meant, strlen(meant)) : (int)list.size,
+			meant       ? meant
+			: list.data ? list.data
+				    : "",
+			meant                                  ? "\"?"
+			: json_array_size(r->columns) > LISTED ? " and others"
+							       : "");
+	buffer_free(&list);
+	return rc;
+}
+
 static int find_column(struct retype *r, const char *name, struct err *e)
 {
 	size_t count = json_array_size(r->columns);
-	const char **names = calloc(count + 1, sizeof *names), *meant;
+	const char **names = calloc(count + 1, sizeof *names);
 	int rc = 0;
 
 	if (!names) return err_nomem(e);
@@ -256,13 +279,7 @@ static int find_column(struct retype *r, const char *name, struct err *e)
 		if (!names[r->at]) names[r->at] = "";
 		if (!strcmp(names[r->at], name)) break;
 	}
-	if (r->at == count) {
-		meant = did_you_mean(name, names);
-		rc = err_set(e, ERR_NOT_FOUND, "data set \"%s\" has no column \"%.*s\"%s%.*s%s",
-				r->base.dataset, excerpt(name, strlen(name)), name,
-				meant ? "; did you mean \"" : "", meant ? excerpt(meant, strlen(meant)) : 0,
-				meant ? meant : "", meant ? "\"?" : "");
-	}
+	if (r->at == count) rc = no_column(r, name, names, e);
 	free(names);
 	return rc;
 }
@@ -290,6 +307,17 @@ static void read_type(const json_t *document, enum column_type *type, struct fau
 
 /* ---- the request ---- */
 
+/* If-Match is about the data set's document. */
+static int guard(const struct request *rq, const struct retype *r, struct err *e)
+{
+	struct reply now = { 0 };
+	int rc = reply_document(&now, dataset_document(&r->base), e);
+
+	if (!rc) rc = request_guard(rq, &now, e);
+	buffer_free(&now.body);
+	return rc;
+}
+
 static void retype_clear(struct retype *r)
 {
 	upload_abort(&r->upload);
@@ -308,7 +336,7 @@ static int retype(struct request *rq, struct retype *r, const json_t *document, 
 	int rc = r->store->dataset_get(r->store, request_param(rq, "dataset"), &r->base, e);
 
 	if (rc || (rc = json_read_stored(r->base.columns, &r->columns, e))) return rc;
-	if ((rc = find_column(r, request_param(rq, "column"), e))) return rc;
+	if ((rc = find_column(r, request_param(rq, "column"), e)) || (rc = guard(rq, r, e))) return rc;
 	read_type(document, &r->to, r->faults);
 	if ((rc = faults_result(r->faults, e))) return rc;
 	if (!(r->kept = columns_kept(r->columns))) return err_nomem(e);

@@ -84,18 +84,37 @@ static int present_etag(struct http_server *server, struct request *rq, char eta
 	return rc == ERR_NOT_FOUND || rc == ERR_NO_VERSION ? 0 : rc;
 }
 
-int conditional_guard(struct http_server *server, struct request *rq, struct err *e)
+/* Do the preconditions hold of a resource with that tag, "" for none? */
+static int check(const struct request *rq, const char *etag, struct err *e)
 {
 	const char *match = request_header(rq, "If-Match"), *none_match = request_header(rq, "If-None-Match");
-	char etag[ETAG_BYTES];
-	int rc;
 
-	if (!match && !none_match) return 0;
-	if ((rc = present_etag(server, rq, etag, e))) return rc;
 	if (match && !etag[0])
 		return err_set(e, ERR_PRECONDITION, "the resource that If-Match guards is not there");
 	if ((match && !list_has(match, etag, false)) ||
 			(none_match && etag[0] && list_has(none_match, etag, true)))
 		return err_set(e, ERR_PRECONDITION, "the resource has changed: its ETag is %s now", etag);
 	return 0;
+}
+
+static bool has_preconditions(const struct request *rq)
+{
+	return request_header(rq, "If-Match") || request_header(rq, "If-None-Match");
+}
+
+int conditional_guard(struct http_server *server, struct request *rq, struct err *e)
+{
+	char etag[ETAG_BYTES];
+	int rc;
+
+	if (!has_preconditions(rq)) return 0;
+	return (rc = present_etag(server, rq, etag, e)) ? rc : check(rq, etag, e);
+}
+
+int request_guard(const struct request *rq, const struct reply *now, struct err *e)
+{
+	char etag[ETAG_BYTES];
+
+	make_etag(now, etag);
+	return check(rq, etag, e);
 }

@@ -66,6 +66,10 @@ bool request_is(const struct request *rq, const char *media_type);
 /* Is the body packed? Never true where the route does not say ROUTE_GZIP. */
 bool request_is_gzip(const struct request *rq);
 
+/* If-Match and If-None-Match of a change on a path that no GET shows, by what a GET of the resource that is changed
+ * would answer (ROUTE_CHANGE does it where the path is the same). ERR_PRECONDITION. */
+int request_guard(const struct request *rq, const struct reply *now, struct err *e);
+
 void reply_header(struct reply *rp, const char *name, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));
 

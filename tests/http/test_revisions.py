@@ -529,6 +529,14 @@ def test_a_job_keeps_the_types_it_was_accepted_with(c, iris, fresh):
     assert "petal_width" in c.post(f"/v1/models/{fresh}:train", {"dataset": fresh}, status=422).sentence()
 
 
+def test_if_match_guards_a_change_of_type(c, fresh):
+    c.csv(fresh, "a\n1\n", status=201)
+    tag = c.get(f"/v1/datasets/{fresh}").etag
+    retype(c, fresh, "a", "category", headers={"If-Match": tag})
+    assert retype(c, fresh, "a", "number", status=412, headers={"If-Match": tag}).code == "precondition-failed"
+    assert column(c.get(f"/v1/datasets/{fresh}").json, "a")["type"] == "category"
+
+
 def test_cells_that_do_not_read_so_are_named(c, fresh):
     rows = [(f"{i}", i) for i in range(50)]
     rows[3] = rows[7] = ("three", 0)
@@ -545,6 +553,7 @@ def test_cells_that_do_not_read_so_are_named(c, fresh):
 def test_columns_and_types_that_are_not_there(c, fresh):
     c.csv(fresh, "word,n,gone\nx,1,2\n", status=201, query="?types=gone:ignore")
     assert 'did you mean "word"' in retype(c, fresh, "wrod", "category", status=404).sentence()
+    assert 'its columns are "word", "n", "gone"' in retype(c, fresh, "colour", "category", status=404).sentence()
     retype(c, f"{fresh}-no", "word", "category", status=404)
     answer = retype(c, fresh, "word", "catgory", status=422)
     assert 'did you mean "category"' in answer.sentence() and answer.pointers() == ["/type"]
