@@ -1,6 +1,7 @@
 /* document.c - what handlers of documents have in common. See document.h. */
 #include "server/api/document.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "server/api/api.h"
 #include "server/codec/json.h"
 #include "server/codec/problem.h"
+
+#define LARGE_DOCUMENT (1u << 20) /* bytes */
 
 /* What is kept with a request until it ends. */
 struct notes {
@@ -89,6 +92,8 @@ int reply_document(struct reply *rp, json_t *document, struct err *e)
 	if (!document) return err_nomem(e);
 	json_write(document, &rp->body);
 	json_decref(document);
+	/* A tree takes ten times its text, and each thread's arena would keep what it once had. */
+	if (rp->body.size > LARGE_DOCUMENT) malloc_trim(0);
 	return buffer_ok(&rp->body) ? 0 : err_nomem(e);
 }
 

@@ -48,7 +48,7 @@ void json_stream_close(struct json_stream *stream)
 
 static const char *here(const struct json_stream *stream)
 {
-	return stream->bytes.data + stream->cursor.pos;
+	return stream->bytes.data ? stream->bytes.data + stream->cursor.pos : "";
 }
 
 static size_t left(const struct json_stream *stream)
@@ -73,7 +73,7 @@ static uint64_t count_lines(const char *from, const char *to)
 static bool broken_at(struct json_stream *stream, struct json_piece *piece, enum err_code code,
 		const char *at, const char *why)
 {
-	uint64_t byte = stream->dropped + (uint64_t)(at - stream->bytes.data);
+	uint64_t byte = stream->dropped + stream->cursor.pos + (uint64_t)(at - here(stream));
 
 	piece->kind = JSON_BROKEN;
 	piece->code = code;

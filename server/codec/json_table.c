@@ -19,6 +19,7 @@
 #include "server/codec/body_parts.h"
 #include "server/codec/json_stream.h"
 #include "server/codec/number.h"
+#include "server/codec/number_short.h"
 #include "server/codec/table_parts.h"
 
 #define LOOK_AHEAD_BYTES (1u << 20)
@@ -259,7 +260,8 @@ static int read_cell(struct json_table *t, size_t place, struct scan_value value
 	case '"': cell->kind = TABLE_TEXT; return read_string(t, value, &cell->text, &cell->size, e);
 	case '0':
 		cell->kind = TABLE_NUMBER;
-		number_read_cell(cell->text, cell->size, &cell->number, &cell->digits);
+		if (!number_read_short(cell->text, cell->size, &cell->number))
+			number_read_cell(cell->text, cell->size, &cell->number, &cell->digits);
 		return 0;
 	case 't':
 	case 'f':

@@ -50,22 +50,20 @@ struct npy {
 static const double powers[POWERS] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
 	1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
-/* Is x, or the float32 that it came from, the nearest one to a decimal of FLT_DIG digits? *x becomes the double nearest
- * to that. The decimal is a whole number over or times a power of ten, both exact, so one operation rounds once. */
-static bool has_few_digits(double *x, bool narrow)
+/* Where x, a float32, is the nearest one to a decimal of FLT_DIG digits, it becomes the double nearest to that. The decimal
+ * is a whole number over or times a power of ten, both exact, so one operation rounds once. */
+static void prefer_decimal(double *x)
 {
 	double size = fabs(*x), whole, back;
 	int exponent, shift;
 
 	frexp(size, &exponent); /* 2^(exponent-1) <= size < 2^exponent */
 	shift = FLT_DIG - 1 - (int)floor((exponent - 1) * LOG10_2);
-	if (size == 0 || shift >= POWERS || shift <= -POWERS) return false;
+	if (size == rint(size) || shift >= POWERS || shift <= -POWERS) return;
 	whole = shift > 0 ? rint(size * powers[shift]) : rint(size / powers[-shift]);
-	if (whole >= SIX_DIGITS && fmod(whole, 10) != 0) return false;
+	if (whole >= SIX_DIGITS && fmod(whole, 10) != 0) return;
 	back = shift > 0 ? whole / powers[shift] : whole * powers[-shift];
-	if (narrow ? (float)back != (float)size : back != size) return false;
-	*x = copysign(back, *x);
-	return true;
+	if ((float)back == (float)size) *x = copysign(back, *x);
 }
 
 /* IEEE 754 binary16, section 3.4: one sign bit, five of exponent, ten of fraction. */
@@ -113,8 +111,7 @@ static bool read_float(const struct npy *npy, uint64_t bits, struct table_cell *
 	cell->number = float_value(bits, npy->header.width);
 	if (isnan(cell->number)) cell->kind = TABLE_MISSING;
 	if (!isfinite(cell->number)) return cell->kind == TABLE_MISSING;
-	cell->digits = has_few_digits(&cell->number, npy->header.width < sizeof(double)) ? FLT_DIG
-											 : NUMBER_DIGITS_MANY;
+	if (npy->header.width < sizeof(double)) prefer_decimal(&cell->number);
 	return true;
 }
 
@@ -126,7 +123,6 @@ static void read_whole(const struct npy *npy, uint64_t bits, size_t column, stru
 
 	cell->kind = TABLE_NUMBER;
 	cell->number = is_signed ? (double)value : (double)bits;
-	cell->digits = NUMBER_DIGITS_MANY;
 	if (fabs(cell->number) < WHOLE_MAX) return;
 	cell->text = npy->texts[column];
 	cell->size = (size_t)(is_signed ? snprintf(npy->texts[column], WHOLE_TEXT, "%lld", (long long)value)
@@ -305,12 +301,12 @@ static int say_length(const struct npy *npy, const char *what, struct err *e)
 			(unsigned long long)(header->rows * npy->row_bytes), what);
 }
 
-static int take_bytes(struct npy *npy, const char *bytes, size_t n, struct err *e)
+/* Bytes of the array. */
+static int keep_bytes(struct npy *npy, const char *bytes, size_t n, struct err *e)
 {
 	const struct npy_header *header = &npy->header;
 	int rc;
 
-	if (n > npy->left) return say_length(npy, "goes on after them", e);
 	npy->left -= n;
 	if (header->fortran && header->rows > 1 && header->columns > 1) {
 		if (!npy->spool && (rc = scratch_new(&npy->spool, npy->to.options->database, e))) return rc;
@@ -318,6 +314,15 @@ static int take_bytes(struct npy *npy, const char *bytes, size_t n, struct err *
 	}
 	buffer_add(&npy->bytes, bytes, n);
 	return buffer_ok(&npy->bytes) ? take_rows(npy, e) : err_nomem(e);
+}
+
+/* Bytes behind the header. What is too much is met after all that is not, however the body is cut. */
+static int take_bytes(struct npy *npy, const char *bytes, size_t n, struct err *e)
+{
+	size_t within = n < npy->left ? n : (size_t)npy->left;
+	int rc = within ? keep_bytes(npy, bytes, within, e) : 0;
+
+	return rc || within == n ? rc : say_length(npy, "goes on after them", e);
 }
 
 static int npy_feed(void *reader, const char *bytes, size_t n, struct err *e)

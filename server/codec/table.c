@@ -139,11 +139,15 @@ int table_row(struct table *table, struct table_cell *cells, uint64_t line, stru
 	if (table->over) return ended_before(table, e);
 	for (size_t i = 0; i < table->count && !rc; i++) {
 		struct table_cell *cell = &cells[table->places ? table->places[i] : i];
+		struct column *column = &table->columns[i];
 
-		if (!column_receive(table, &table->columns[i], cell, line))
+		if (column->type == TYPE_NUMBER && cell->kind == TABLE_NUMBER && keep &&
+				isfinite(cell->number))
+			column->cells[table->row] = cell->number; /* most cells */
+		else if (!column_receive(table, column, cell, line))
 			keep = false;
 		else if (keep)
-			rc = column_put(table, &table->columns[i], cell, &why);
+			rc = column_put(table, column, cell, &why);
 	}
 	if (!rc && keep) rc = end_row(table, &why);
 	if (!rc) return 0;

@@ -135,7 +135,7 @@ def test_a_hundred_thousand_columns(start):
     answer = c.request("PUT", "/v1/datasets/wider-json", body=keys, status=413, headers={"Content-Type": "application/json"})
     assert "100000" in answer["detail"]
     c.get("/v1/datasets/wider", status=404)
-    assert peak_kib(daemon) < 800 * 1024
+    assert peak_kib(daemon) < 500 * 1024
 
 
 def test_a_category_of_a_million_values(start):
