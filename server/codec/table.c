@@ -29,9 +29,10 @@ bool table_spoiled(const struct table *table)
 	return count || table->faults->count;
 }
 
-/* Whatever rc is, it is the last word. */
+/* Whatever rc is, it is the last word. No group is on its way any more. */
 static int end_with(struct table *table, int rc, struct err *e)
 {
+	group_wait(table, NULL);
 	table->over = true;
 	table->ended = rc;
 	if (rc && e) table->why = *e;
@@ -90,32 +91,10 @@ int table_name_column(struct table *table, size_t i, const char *name, size_t n,
 
 /* ---- row groups ---- */
 
-/* Hands the present group to the sink, unless nothing is kept any more. */
-static int flush(struct table *table, struct err *e)
-{
-	int rc = 0;
-
-	if (!table->row) return 0;
-	for (size_t i = 0; i < table->count && !rc; i++) {
-		rc = column_write(table, &table->columns[i], &table->data[i], &table->sizes[i], e);
-		if (!rc) table->bytes += table->sizes[i];
-	}
-	if (!rc)
-		rc = table->sink.group(
-				table->sink.self, table->groups, table->data, table->sizes, table->count, e);
-	for (size_t i = 0; rc && i < table->count; i++) {
-		free(table->data[i]);
-		table->data[i] = NULL;
-	}
-	table->groups++;
-	table->row = 0;
-	return rc;
-}
-
 static int end_row(struct table *table, struct err *e)
 {
 	table->rows++;
-	return ++table->row < table->group_rows ? 0 : flush(table, e);
+	return ++table->row < table->group_rows ? 0 : group_flush(table, e);
 }
 
 /* ---- rows of other formats ---- */
@@ -335,6 +314,7 @@ out:
 void table_free(struct table *table)
 {
 	if (!table) return;
+	group_stop(table);
 	for (size_t i = 0; i < table->count; i++)
 		column_free(table, &table->columns[i]);
 	csv_free(table->csv);
@@ -344,6 +324,7 @@ void table_free(struct table *table)
 	free(table->names);
 	free(table->places);
 	free(table->cells);
+	free(table->spare);
 	free(table->codes);
 	free(table->dense);
 	free(table->data);
@@ -388,7 +369,7 @@ int table_cut(struct table *table, struct err *e)
 	int rc;
 
 	if (table->over) return ended_before(table, e);
-	if (table_spoiled(table) || !(rc = flush(table, &why))) return 0;
+	if (table_spoiled(table) || !(rc = group_flush(table, &why))) return 0;
 	end_with(table, rc, &why);
 	return err_set(e, (enum err_code)rc, "%s", why.text);
 }
@@ -414,7 +395,7 @@ static int settle(struct table *table, struct err *e)
 		return err_set(e, ERR_INVALID,
 				table->csv ? "there are no rows; a data set needs at least one below its header line"
 					   : "there are no rows; a data set needs at least one");
-	if ((rc = flush(table, e))) return rc;
+	if ((rc = group_flush(table, e)) || (rc = group_wait(table, e))) return rc;
 	for (size_t i = 0; i < table->count; i++) {
 		if (!column_type_has_codes(table->columns[i].type)) continue;
 		if ((rc = column_rewrite(table, &table->columns[i], e))) return rc;

@@ -16,7 +16,7 @@
 
 /* ---- cells in ---- */
 
-/* What values_code or values_count answered, as a sentence. */
+/* What values_code answered, as a sentence. */
 static int no_room(const struct table *table, const struct column *column, int rc, struct err *e)
 {
 	if (rc == ERR_TOO_LARGE)
@@ -61,6 +61,9 @@ static int recode(struct table *table, struct column *column, size_t rows, struc
 /* Turns a column of numbers, present and past, to codes of a type. */
 static int become(struct table *table, struct column *column, enum column_type type, struct err *e)
 {
+	int rc = group_wait(table, e);
+
+	if (rc) return rc;
 	column->type = type;
 	column->late_groups = table->groups;
 	tally_free(&column->tally, &table->tallies);
@@ -134,6 +137,7 @@ static int put_in_number(
 		return 0;
 	}
 	if (column->declared) return cell_refuse(column, cell, e);
+	if ((rc = group_wait(table, e))) return rc;
 	if (boolean && is_empty(table, column)) {
 		if ((rc = become(table, column, TYPE_BOOLEAN, e))) return rc;
 		if ((rc = list_booleans(table, column, e))) return rc;
@@ -175,35 +179,34 @@ int column_put(struct table *table, struct column *column, const struct table_ce
 
 /* ---- segments out ---- */
 
-static int write_codes(struct table *table, struct column *column, size_t rows, unsigned char **bytes,
-		size_t *size, struct err *e)
+static int write_codes(struct table *table, struct column *column, const struct leaving *leaving, size_t rows,
+		unsigned char **bytes, size_t *size, struct err *e)
 {
-	int rc;
+	const double *cells = leaving->cells;
 
 	for (size_t i = 0; i < rows; i++)
-		table->codes[i] = isnan(column->cells[i]) ? SEGMENT_CODE_MISSING : (uint32_t)column->cells[i];
-	if ((rc = values_count(&column->values, &table->values, table->codes, rows)))
-		return no_room(table, column, rc, e);
-	return segment_write_codes(table->codes, rows, (uint32_t)column->values.count, bytes, size, e);
+		table->codes[i] = isnan(cells[i]) ? SEGMENT_CODE_MISSING : (uint32_t)cells[i];
+	if (values_count(&column->values, leaving->values_count, table->codes, rows)) return err_nomem(e);
+	return segment_write_codes(table->codes, rows, (uint32_t)leaving->values_count, bytes, size, e);
 }
 
-int column_write(struct table *table, struct column *column, unsigned char **bytes, size_t *size,
+int column_write(struct table *table, struct column *column, size_t rows, unsigned char **bytes, size_t *size,
 		struct err *e)
 {
-	size_t rows = table->row;
+	const struct leaving *leaving = &column->leaving;
 	int rc;
 
-	if (column_type_has_codes(column->type)) {
+	if (leaving->codes) {
 		for (size_t i = 0; i < rows; i++)
-			column->missing += isnan(column->cells[i]) != 0;
-		return write_codes(table, column, rows, bytes, size, e);
+			column->missing += isnan(leaving->cells[i]) != 0;
+		return write_codes(table, column, leaving, rows, bytes, size, e);
 	}
-	if ((rc = stats_take(table, column, column->cells, rows, table->dense, e))) return rc;
-	return segment_write_numbers(column->cells, rows, bytes, size, e);
+	if ((rc = stats_take(table, column, leaving->cells, rows, table->dense, e))) return rc;
+	return segment_write_numbers(leaving->cells, rows, bytes, size, e);
 }
 
-static int take_codes(struct table *table, struct column *column, const unsigned char *bytes, size_t size,
-		uint32_t *codes, struct err *e)
+static int take_codes(struct column *column, const unsigned char *bytes, size_t size, uint32_t *codes,
+		struct err *e)
 {
 	size_t rows;
 	int rc = segment_read_codes(bytes, size, (uint32_t)column->values.count, codes, e);
@@ -211,8 +214,7 @@ static int take_codes(struct table *table, struct column *column, const unsigned
 	if (rc || (rc = segment_rows(bytes, size, &rows, e))) return rc;
 	for (size_t i = 0; i < rows; i++)
 		column->missing += codes[i] == SEGMENT_CODE_MISSING;
-	rc = values_count(&column->values, &table->values, codes, rows);
-	return rc ? no_room(table, column, rc, e) : 0;
+	return values_count(&column->values, column->values.count, codes, rows) ? err_nomem(e) : 0;
 }
 
 int column_take(struct table *table, struct column *column, const unsigned char *bytes, size_t size,
@@ -224,7 +226,7 @@ int column_take(struct table *table, struct column *column, const unsigned char 
 	if (rc) return rc;
 	if (!(cells = malloc((2 * *rows + 1) * sizeof *cells))) return err_nomem(e);
 	if (column_type_has_codes(column->type))
-		rc = take_codes(table, column, bytes, size, (uint32_t *)cells, e);
+		rc = take_codes(column, bytes, size, (uint32_t *)cells, e);
 	else if (!(rc = segment_read_numbers(bytes, size, cells, e)))
 		rc = stats_take(table, column, cells, *rows, cells + *rows, e);
 	free(cells);
@@ -235,6 +237,7 @@ static int rewrite_group(struct table *table, struct column *column, uint64_t gr
 {
 	const struct table_sink *sink = &table->sink;
 	uint64_t place = (uint64_t)(column - table->columns);
+	struct leaving leaving;
 	unsigned char *old = NULL, *bytes = NULL;
 	size_t old_size, size, rows;
 	int rc;
@@ -247,7 +250,8 @@ static int rewrite_group(struct table *table, struct column *column, uint64_t gr
 	}
 	if ((rc = segment_read_numbers(old, old_size, column->cells, e))) goto out;
 	if ((rc = recode(table, column, rows, e))) goto out;
-	if ((rc = write_codes(table, column, rows, &bytes, &size, e))) goto out;
+	leaving = (struct leaving){ column->cells, true, column->values.count };
+	if ((rc = write_codes(table, column, &leaving, rows, &bytes, &size, e))) goto out;
 	if ((rc = sink->replace(sink->self, group, place, bytes, size, e))) goto out;
 	table->bytes += size;
 	table->bytes -= old_size;

@@ -1,6 +1,6 @@
 /* table_parts.h - what the files of the table share; only they and their tests include it.
  *
- * table.c has a table's life: rows in, row groups out, the end. table_cell.c says what a cell is, table_column.c puts
+ * table.c has a table's life: rows in, row groups out (table_group.c), the end. table_cell.c says what a cell is, table_column.c puts
  * it into its column and makes segments of them. table_values.c is a category's dictionary as it grows, table_stats.c takes numbers into statistics,
  * table_tally.c has the distinct ones while they are few, table_profile.c their spread, table_types.c the query parameter, table_like.c goes on from an earlier revision,
  * table_describe.c is the description.
@@ -54,8 +54,9 @@ static inline uint64_t table_mix(uint64_t a, uint64_t b)
 /* The code of a value, which is added when it is new. ERR_TOO_LARGE: it does not fit the budget; ERR_NOMEM. No
  * sentence is written. */
 int values_code(struct values *values, struct budget *budget, const char *text, size_t n, uint32_t *code);
-/* Counts cells by their codes (n). As values_code. */
-int values_count(struct values *values, struct budget *budget, const uint32_t *codes, size_t n);
+/* Counts cells by their codes (n), all of them below known or missing. Another thread may add values beyond those
+ * meanwhile. ERR_NOMEM. */
+int values_count(struct values *values, size_t known, const uint32_t *codes, size_t n);
 uint64_t values_counted(const struct values *values, size_t code);
 const char *values_text(const struct values *values, size_t code, size_t *n); /* borrowed, no NUL */
 /* How many values are not there for later only: a boolean has both, whatever its cells are. */
@@ -100,12 +101,20 @@ struct stats {
 	double min, max;
 };
 
+/* What a column's cells are in the group that is on its way out. */
+struct leaving {
+	const double *cells; /* (rows) */
+	bool codes;          /* below values_count */
+	size_t values_count;
+};
+
 struct column {
 	char *name;
 	enum column_type type;
-	bool declared;        /* the type was said; else a number becomes a category with its first word */
-	bool integers;        /* all numbers so far are whole */
-	double *cells;        /* (group_rows), borrowed from the table */
+	bool declared; /* the type was said; else a number becomes a category with its first word */
+	bool integers; /* all numbers so far are whole */
+	double *cells; /* (group_rows), borrowed from the table */
+	struct leaving leaving;
 	uint64_t late_groups; /* of codes: so many groups, from the first, were stored as numbers */
 	uint64_t missing;
 	struct stats stats;
@@ -130,8 +139,11 @@ struct table {
 	struct column *columns; /* (count) */
 	const char **names;     /* (count + 1), the last NULL; of the columns */
 	size_t count;
-	size_t *places;       /* (count), where a column's cell is in a record; NULL: in its own place */
-	double *cells;        /* (count, group_rows) */
+	size_t *places; /* (count), where a column's cell is in a record; NULL: in its own place */
+	double *cells;  /* (count, group_rows) */
+	double *spare;  /* (count, group_rows), of the group on its way out; NULL before the second */
+	struct table_writer *writer;
+	uint64_t flushed;     /* groups that left, or are about to */
 	uint32_t *codes;      /* (group_rows), scratch */
 	double *dense;        /* (group_rows), scratch */
 	unsigned char **data; /* (count), segments on their way to the sink */
@@ -174,8 +186,8 @@ int table_excerpt(const char *text, size_t n, size_t max);
 int column_declare(struct table *table, struct column *column, enum column_type type, struct err *e);
 /* Puts a cell into the present row. ERR_INVALID, ERR_RANGE (of table_add), ERR_TOO_LARGE, ERR_NOMEM. */
 int column_put(struct table *table, struct column *column, const struct table_cell *cell, struct err *e);
-/* Makes a segment, *bytes is new, of the present group's rows, and takes them into the statistics. */
-int column_write(struct table *table, struct column *column, unsigned char **bytes, size_t *size,
+/* Makes a segment, *bytes is new, of the leaving group's rows, and takes them into the statistics. */
+int column_write(struct table *table, struct column *column, size_t rows, unsigned char **bytes, size_t *size,
 		struct err *e);
 /* At the end: writes the groups that were stored as numbers again, as codes. */
 int column_rewrite(struct table *table, struct column *column, struct err *e);
@@ -184,6 +196,14 @@ void column_free(struct table *table, struct column *column);
 /* Takes the cells of a group that is stored already into the statistics. */
 int column_take(struct table *table, struct column *column, const unsigned char *bytes, size_t size,
 		size_t *rows, struct err *e);
+
+/* ---- table_group.c ---- */
+
+/* The present group leaves, unless it is empty; the next one may begin. A fault of the one before, or of this one. */
+int group_flush(struct table *table, struct err *e);
+/* Waits until no group is on its way. Its fault; e may be NULL. */
+int group_wait(struct table *table, struct err *e);
+void group_stop(struct table *table);
 
 /* ---- table.c ---- */
 

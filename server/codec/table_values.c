@@ -125,10 +125,12 @@ static int add(struct values *values, struct budget *budget, const char *text, s
 			used, size_add(n, 1)); /* never nothing, so that an empty text has an address too */
 	int rc;
 
+	if (sizeof *values->counts > budget->max - budget->used) return ERR_TOO_LARGE;
 	if ((rc = grow((void **)&values->text, &values->text_room, need, FIRST_TEXT, 1, budget))) return rc;
 	if ((rc = grow((void **)&values->ends, &values->room, values->count + 1, FIRST_VALUES,
 			     sizeof *values->ends, budget)))
 		return rc;
+	budget->used += sizeof *values->counts; /* which is made later */
 	if (n) memcpy(values->text + used, text, n);
 	values->ends[values->count++] = (uint32_t)(used + n);
 	return 0;
@@ -150,14 +152,18 @@ int values_code(struct values *values, struct budget *budget, const char *text, 
 	return 0;
 }
 
-int values_count(struct values *values, struct budget *budget, const uint32_t *codes, size_t n)
+int values_count(struct values *values, size_t known, const uint32_t *codes, size_t n)
 {
-	size_t before = values->counts_room;
-	int rc = grow((void **)&values->counts, &values->counts_room, values->count, FIRST_VALUES,
-			sizeof *values->counts, budget);
+	size_t room = known > values->counts_room ? known + known / 2 : values->counts_room;
 
-	if (rc) return rc;
-	memset(values->counts + before, 0, (values->counts_room - before) * sizeof *values->counts);
+	if (room > values->counts_room) {
+		uint64_t *counts = realloc(values->counts, room * sizeof *counts);
+
+		if (!counts) return ERR_NOMEM;
+		memset(counts + values->counts_room, 0, (room - values->counts_room) * sizeof *counts);
+		values->counts = counts;
+		values->counts_room = room;
+	}
 	for (size_t i = 0; i < n; i++)
 		if (codes[i] != SEGMENT_CODE_MISSING) values->counts[codes[i]]++;
 	return 0;

@@ -234,6 +234,7 @@ START_TEST(many_columns)
 		ck_assert_int_eq(r.rc, 0);
 		ck_assert_uint_le(sink->largest_group, TABLE_GROUP_BYTES);
 		ck_assert_uint_le(r.table->tallies.used, TABLE_TALLY_BYTES_MAX);
+		ck_assert_int_eq(group_wait(r.table, NULL), 0);
 		sink_clear(sink);
 		ck_assert_uint_le(mallinfo2().uordblks + mallinfo2().hblkhd - before, 64u * MIB);
 		clear(&r);
