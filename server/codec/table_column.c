@@ -67,7 +67,7 @@ static int become(struct table *table, struct column *column, enum column_type t
 	column->type = type;
 	column->late_groups = table->groups;
 	tally_free(&column->tally, &table->tallies);
-	profile_free(&column->profile);
+	stats_drop_profile(column);
 	return recode(table, column, table->row, e);
 }
 
@@ -274,6 +274,6 @@ void column_free(struct table *table, struct column *column)
 {
 	free(column->name);
 	tally_free(&column->tally, &table->tallies);
-	profile_free(&column->profile);
+	stats_drop_profile(column);
 	values_free(&column->values, &table->values);
 }

@@ -229,9 +229,9 @@ static bool describe_many(json_t *out, const struct column *column)
 	double quartiles[3];
 
 	if (!json_put(out, "distinct", json_null())) return false;
-	if (!column->profile.count) return true;
-	return profile_quartiles(&column->profile, quartiles) &&
-	       describe_spread(out, &column->profile, &column->stats, quartiles);
+	if (!column->profile) return true;
+	return profile_quartiles(column->profile, quartiles) &&
+	       describe_spread(out, column->profile, &column->stats, quartiles);
 }
 
 static bool describe_number(json_t *out, const struct column *column, size_t limit, bool profiled)

@@ -91,6 +91,8 @@ struct column;
 int stats_take(struct table *table, struct column *column, const double *cells, size_t rows, double *scratch,
 		struct err *e);
 
+void stats_drop_profile(struct column *column);
+
 /* ---- the table ---- */
 
 /* Of the numbers of a column. squares is the sum of squared distances to the mean. A long double, where it is
@@ -119,7 +121,7 @@ struct column {
 	uint64_t missing;
 	struct stats stats;
 	struct tally tally;
-	struct table_profile profile; /* begun when the tally gives up */
+	struct table_profile *profile; /* of what the tally gave up; NULL: there is none */
 	struct values values;
 };
 

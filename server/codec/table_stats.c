@@ -121,14 +121,24 @@ static bool begin_profile(struct table *table, struct column *column)
 	struct tally_cell *cells;
 	size_t count;
 
-	if (!profile_begin(&column->profile, table->count, seed)) return false;
+	if (!(column->profile = calloc(1, sizeof *column->profile)) ||
+			!profile_begin(column->profile, table->count, seed))
+		return false;
 	if (!tally->count) return true;
 	if (!(cells = tally_list(tally, &count))) return false;
 	for (size_t i = 0; i < count; i++)
-		profile_take(&column->profile, &cells[i].number, 1, cells[i].count, column->stats.min,
+		profile_take(column->profile, &cells[i].number, 1, cells[i].count, column->stats.min,
 				column->stats.max);
 	free(cells);
 	return true;
+}
+
+void stats_drop_profile(struct column *column)
+{
+	if (!column->profile) return;
+	profile_free(column->profile);
+	free(column->profile);
+	column->profile = NULL;
 }
 
 /* Takes dense numbers into the tally, or into the profile once that has given up. false: no memory. */
@@ -142,8 +152,8 @@ static bool take_spread(struct table *table, struct column *column, const double
 		if (table->count <= PROFILE_COLUMNS_MAX && !begin_profile(table, column)) return false;
 		tally_free(&column->tally, &table->tallies);
 	}
-	if (column->profile.bins)
-		profile_take(&column->profile, x + tallied, n - tallied, 1, column->stats.min,
+	if (column->profile)
+		profile_take(column->profile, x + tallied, n - tallied, 1, column->stats.min,
 				column->stats.max);
 	return true;
 }

@@ -238,7 +238,7 @@ START_TEST(where_there_is_none)
 	read_csv(&r, text.data, &(struct how){ .group_rows = 500, .columns = 2 });
 	ck_assert_int_eq(r.rc, 0);
 	ck_assert_ptr_null(at(&r, 0, "histogram"));
-	ck_assert_ptr_null(r.table->columns[0].profile.bins);
+	ck_assert_ptr_null(r.table->columns[0].profile);
 	ck_assert_ptr_nonnull(at(&r, 1, "histogram"));
 	clear(&r);
 	read_csv(&r, wide, &(struct how){ 0 });
