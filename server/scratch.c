@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define OWNER_ONLY 0600
-#define NAME       "/.descentd-XXXXXX"
+#define HERE       "./"
+#define NAME       ".descentd-XXXXXX"
 
 struct scratch {
 	int fd;
@@ -26,47 +27,38 @@ static int fail(struct err *e, const char *what)
 			strerror(errno));
 }
 
-/* The folder of a path with room for NAME behind it, new. */
-static char *folder_of(const char *path)
+int scratch_open(const char *beside)
 {
-	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash - path) : 0;
-	char *folder = malloc(n + sizeof NAME + 1);
+	const char *slash = strrchr(beside, '/');
+	size_t n = slash ? (size_t)(slash - beside) + 1 : strlen(HERE);
+	char *path = malloc(n + sizeof NAME);
+	int fd;
 
-	if (!folder) return NULL;
-	memcpy(folder, path, n);
-	folder[n] = 0;
-	if (!n) strcpy(folder, slash ? "/" : ".");
-	return folder;
+	if (!path) return -1;
+	memcpy(path, slash ? beside : HERE, n);
+	path[n] = 0;
+	fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, OWNER_ONLY);
+	if (fd < 0) {
+		strcpy(path + n, NAME);
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0) unlink(path);
+	}
+	free(path);
+	return fd;
 }
 
 int scratch_new(struct scratch **out, const char *beside, struct err *e)
 {
 	struct scratch *scratch = calloc(1, sizeof *scratch);
-	char *folder = folder_of(beside);
-	int rc = 0;
 
 	*out = NULL;
-	if (!scratch || !folder) {
-		rc = err_nomem(e);
-		goto out;
-	}
-	scratch->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, OWNER_ONLY);
-	if (scratch->fd < 0) {
-		strcat(folder, NAME);
-		scratch->fd = mkostemp(folder, O_CLOEXEC);
-		if (scratch->fd >= 0) unlink(folder);
-	}
-	if (scratch->fd < 0) {
-		rc = fail(e, "make");
-		goto out;
+	if (!scratch) return err_nomem(e);
+	if ((scratch->fd = scratch_open(beside)) < 0) {
+		free(scratch);
+		return fail(e, "make");
 	}
 	*out = scratch;
-	scratch = NULL;
-out:
-	free(scratch);
-	free(folder);
-	return rc;
+	return 0;
 }
 
 void scratch_free(struct scratch *scratch)

@@ -11,6 +11,9 @@
 
 #include "core/err.h"
 
+/* A new, empty one for reading and writing, in the folder of the file named `beside`: its descriptor, or -1 with errno. */
+int scratch_open(const char *beside);
+
 struct scratch; /* by one thread at a time, but reading may be shared */
 
 /* *out is new (scratch_free), empty, in the folder of the file named `beside`. ERR_IO, ERR_DISK_FULL, ERR_NOMEM. */

@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 #include "core/size.h"
+#include "server/scratch.h"
 
-#define PARTS      3
-#define SCRATCH    ".scratch-XXXXXX" /* where a file must have a name before it can lose it */
-#define OWNER_ONLY 0600
+#define PARTS 3
 
 /* One of inputs, targets and weights. */
 struct spill_part {
@@ -35,18 +34,6 @@ static char *folder_of(const char *file)
 	return strndup(file, slash == file ? 1 : (size_t)(slash - file));
 }
 
-static int open_named(const char *database)
-{
-	char *path;
-	int fd;
-
-	if (asprintf(&path, "%s" SCRATCH, database) < 0) return -1;
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0) unlink(path);
-	free(path);
-	return fd;
-}
-
 static int say_errno(const struct spill *spill, const char *what, struct err *e)
 {
 	int number = errno;
@@ -63,9 +50,7 @@ static int say_errno(const struct spill *spill, const char *what, struct err *e)
 
 static int make_file(struct spill *spill, const char *database, struct err *e)
 {
-	spill->fd = open(spill->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, OWNER_ONLY);
-	if (spill->fd < 0)
-		spill->fd = open_named(database); /* a file system without files that have no name */
+	spill->fd = scratch_open(database);
 	if (spill->fd < 0) return say_errno(spill, "made", e);
 	if (fallocate(spill->fd, 0, 0, (off_t)spill->bytes) && errno != EOPNOTSUPP && errno != ENOSYS)
 		return say_errno(spill, "made", e);
