@@ -77,7 +77,7 @@ static inline bool same_curve(const struct trained *a, const struct trained *b)
 	for (uint64_t i = 0; same && i < a->epochs && i < CURVE_KEPT; i++) {
 		struct train_point x = a->curve[i], y = b->curve[i];
 
-		x.seconds = y.seconds = 0;
+		x.seconds = y.seconds = x.elapsed = y.elapsed = 0;
 		same = !memcmp(&x, &y, sizeof x);
 	}
 	return same;
