@@ -1,26 +1,188 @@
-/* job_curve.c - /v1/jobs/{id}/curve: columns as JSON, thinned where asked, or every row as CSV. */
+/* job_curve.c - /v1/jobs/{id}/curve: columns as JSON, thinned where asked, or every row as CSV.
+ *
+ * To thin a long curve, its summaries (server/codec/curve_record.h) are read from the coarsest level down to the one that
+ * has enough spans for the buckets that are asked for. What it does not cover, before its first span that lies wholly in
+ * the range and after its last, is taken from the level below, and so on to the points themselves: a few at either side.
+ */
 #include <string.h>
 
 #include "server/api/document.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
 #include "server/codec/curve.h"
+#include "server/codec/curve_record.h"
 #include "server/codec/json.h"
 
 #define POINTS_MIN 2
-#define POINTS_MAX 1000000
+#define POINTS_MAX 1000000 /* of one answer */
 
 struct reading {
-	struct curve curve;
-	uint64_t from, to;
+	struct store *store;
+	int64_t job;
+	enum curve_keep keep;
+	uint64_t from, to;  /* epochs */
+	struct curve curve; /* all points, or of the block at hand */
+	struct curve_view view;
+	struct buffer *csv; /* not NULL: rows are written here as they come */
+	struct faults *faults;
 };
+
+/* ---- every point ---- */
+
+static int too_many(struct reading *r, struct err *e)
+{
+	if (r->csv)
+		faults_add(r->faults, ERR_INVALID, "?from",
+				"there are more than %d rows in this range, which is what an answer holds: ask for a "
+				"part of them with from and to",
+				POINTS_MAX);
+	else
+		faults_add(r->faults, ERR_INVALID, "?points",
+				"there are more than %d points in this range, which is what an answer holds: thin "
+				"them with points, as in points=2000, or ask for a part with from and to",
+				POINTS_MAX);
+	return faults_result(r->faults, e);
+}
 
 static int on_block(void *self, const struct store_curve_block *block, struct err *e)
 {
-	struct reading *reading = self;
+	struct reading *r = self;
+	size_t before = r->csv ? 0 : r->curve.count;
+	int rc;
 
-	return curve_decode(&reading->curve, block->data, block->size, reading->from, reading->to, e);
+	if (r->csv) r->curve.count = 0;
+	if ((rc = curve_decode(&r->curve, block->data, block->size, r->from, r->to, e))) return rc;
+	r->view.total += r->curve.count - before;
+	if (r->view.total > POINTS_MAX) return too_many(r, e);
+	if (r->csv) {
+		curve_health_clear(&r->curve.health);
+		curve_write_csv(&r->curve, &r->view, r->csv);
+	}
+	return 0;
 }
+
+static int read_all(struct reading *r, struct err *e)
+{
+	if (r->csv) curve_write_csv_head(&r->view, r->csv);
+	return r->store->curve_read(r->store, r->job, curve_key_first(r->keep, r->from),
+			curve_key_last(r->keep, r->to), on_block, r, e);
+}
+
+/* ---- few of many ---- */
+
+/* Part of a curve, in spans. */
+struct gathering {
+	struct reading *reading;
+	uint64_t from, to; /* keys */
+	struct curve_spans spans;
+};
+
+static int on_spans(void *self, const struct store_curve_block *block, struct err *e)
+{
+	struct gathering *g = self;
+
+	return curve_decode_spans(&g->spans, block->data, block->size, g->from, g->to, e);
+}
+
+static int on_points(void *self, const struct store_curve_block *block, struct err *e)
+{
+	struct gathering *g = self;
+	struct curve curve = { 0 };
+	int rc = curve_decode(&curve, block->data, block->size, 0, UINT64_MAX, e);
+
+	for (size_t i = 0; i < curve.count && !rc; i++) {
+		struct curve_span span = curve_span_of(g->reading->keep, &curve.points[i]);
+
+		if (span.first >= g->from && span.first <= g->to && !curve_spans_add(&g->spans, &span))
+			rc = err_nomem(e);
+	}
+	curve_clear(&curve);
+	return rc;
+}
+
+/* What a level has that lies wholly in the range; level 0 has the points. */
+static int read_level(struct gathering *g, unsigned level, struct err *e)
+{
+	struct store *store = g->reading->store;
+
+	if (level) return store->level_read(store, g->reading->job, level, g->from, g->to, on_spans, g, e);
+	return store->curve_read(store, g->reading->job, g->from, g->to, on_points, g, e);
+}
+
+static int append(struct curve_spans *to, const struct curve_spans *from, struct err *e)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (!curve_spans_add(to, &from->spans[i])) return err_nomem(e);
+	return 0;
+}
+
+/* Appends the spans that cover keys [from, to] to out: those of the highest level, of `level` and below, that has `wanted`
+ * of them, and finer ones at its sides. */
+static int cover(struct reading *r, unsigned level, uint64_t from, uint64_t to, size_t wanted,
+		struct curve_spans *out, struct err *e)
+{
+	struct gathering g = { .reading = r, .from = from, .to = to };
+	int rc = 0;
+
+	if (from > to) return 0;
+	for (;; level--) {
+		g.spans.count = 0;
+		if ((rc = read_level(&g, level, e)) || !level || (g.spans.count && g.spans.count >= wanted))
+			break;
+	}
+	if (!rc && level) rc = cover(r, level - 1, from, g.spans.spans[0].first - 1, 1, out, e);
+	if (!rc) rc = append(out, &g.spans, e);
+	if (!rc && level) rc = cover(r, level - 1, g.spans.spans[g.spans.count - 1].last + 1, to, 1, out, e);
+	curve_spans_clear(&g.spans);
+	return rc;
+}
+
+/* The point with this key; what the span knows of it when it went meanwhile. */
+static int find_point(struct reading *r, const struct curve_span *span, uint64_t key, struct train_point *out,
+		struct err *e)
+{
+	struct gathering g = { .reading = r, .from = key, .to = key };
+	int rc = 0;
+
+	*out = span->kept[0];
+	if (span->points > 1 && !(rc = read_level(&g, 0, e)) && g.spans.count)
+		*out = g.spans.spans[0].kept[0];
+	curve_spans_clear(&g.spans);
+	return rc;
+}
+
+/* Health is in the blocks of points, all of which are looked at for it. */
+static int on_health(void *self, const struct store_curve_block *block, struct err *e)
+{
+	struct reading *r = self;
+
+	return curve_health_decode(&r->curve.health, block->data, block->size, r->from, r->to, e);
+}
+
+static int read_thinned(struct reading *r, size_t max, struct err *e)
+{
+	uint64_t from = curve_key_first(r->keep, r->from), to = curve_key_last(r->keep, r->to);
+	size_t wanted = curve_thin_buckets(max, r->view.validated);
+	struct train_point first, last;
+	struct curve_spans spans = { 0 };
+	int rc;
+
+	if ((rc = cover(r, CURVE_LEVELS, from, to, wanted, &spans, e)) || !spans.count) goto out;
+	for (size_t i = 0; i < spans.count; i++)
+		r->view.total += spans.spans[i].points;
+	if ((rc = find_point(r, &spans.spans[0], spans.spans[0].first, &first, e)) ||
+			(rc = find_point(r, &spans.spans[spans.count - 1], spans.spans[spans.count - 1].last,
+					 &last, e)) ||
+			(rc = curve_thin(&spans, &first, &last, max, &r->curve, e)))
+		goto out;
+	if (r->view.health && !(rc = r->store->curve_read(r->store, r->job, from, to, on_health, r, e)))
+		curve_health_thin(&r->curve.health, max);
+out:
+	curve_spans_clear(&spans);
+	return rc;
+}
+
+/* ---- the request ---- */
 
 /* Which metrics the job has: its own say so once it has ended, its model does before. */
 static void find_metrics(struct app *app, const struct store_job *job, struct curve_view *view)
@@ -41,53 +203,48 @@ static void find_metrics(struct app *app, const struct store_job *job, struct cu
 	view->mae = mae || !accuracy;
 }
 
-static bool has_validation(const struct store_job *job)
+/* What the job's configuration says of its curve. */
+static void find_shape(struct app *app, const struct store_job *job, struct reading *r)
 {
 	json_t *config = stored_document(job->config);
-	bool has = json_is_object(json_object_get(config, "validation"));
+	const char *record = json_string_value(json_object_get(config, "record"));
 
+	r->keep = record ? curve_keep_find(record) : CURVE_AUTO;
+	r->view.validated = json_is_object(json_object_get(config, "validation"));
 	json_decref(config);
-	return has;
+	find_metrics(app, job, &r->view);
 }
 
 int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
-	struct faults *faults = request_faults(rq);
-	struct reading reading = { .from = 0, .to = INT64_MAX };
+	struct reading r = { .store = app->store, .to = INT64_MAX, .faults = request_faults(rq) };
 	struct store_job job = { 0 };
-	struct curve_view view;
 	uint64_t id, points = 0;
-	bool csv = request_accepts(rq, "text/csv");
 	const char *health = request_query(rq, "health");
 	int rc;
 
-	if (!faults) return err_nomem(e);
+	if (!r.faults) return err_nomem(e);
 	if ((rc = request_number(rq, "job", "job", &id, e))) return rc;
 	if ((rc = app->store->job_get(app->store, (int64_t)id, &job, e))) goto out;
-	query_number(rq, "from", 0, INT64_MAX, &reading.from, faults);
-	query_number(rq, "to", 0, INT64_MAX, &reading.to, faults);
-	query_number(rq, "points", POINTS_MIN, POINTS_MAX, &points, faults);
+	query_number(rq, "from", 0, INT64_MAX, &r.from, r.faults);
+	query_number(rq, "to", 0, INT64_MAX, &r.to, r.faults);
+	query_number(rq, "points", POINTS_MIN, POINTS_MAX, &points, r.faults);
 	if (health && strcmp(health, "true") && strcmp(health, "false"))
-		faults_add(faults, ERR_INVALID, "?health", "must be true or false");
-	if ((rc = faults_result(faults, e))) goto out;
-	if ((rc = app->store->curve_read(
-			     app->store, job.id, reading.from, reading.to, on_block, &reading, e)))
-		goto out;
-	view = (struct curve_view){
-		.job = job.id, .total = reading.curve.count, .validated = has_validation(&job)
-	};
-	find_metrics(app, &job, &view);
-	view.health = health && !strcmp(health, "true");
-	if (points && !csv) curve_thin(&reading.curve, points);
-	if (csv) {
+		faults_add(r.faults, ERR_INVALID, "?health", "must be true or false");
+	if ((rc = faults_result(r.faults, e))) goto out;
+	r.job = r.view.job = job.id;
+	r.view.health = health && !strcmp(health, "true");
+	find_shape(app, &job, &r);
+	if (request_accepts(rq, "text/csv")) {
 		rp->content_type = "text/csv";
-		curve_write_csv(&reading.curve, &view, &rp->body);
-	} else
-		curve_write_json(&reading.curve, &view, &rp->body);
+		r.csv = &rp->body;
+	}
+	if ((rc = points && !r.csv ? read_thinned(&r, points, e) : read_all(&r, e))) goto out;
+	if (!r.csv) curve_write_json(&r.curve, &r.view, &rp->body);
 	if (!buffer_ok(&rp->body)) rc = err_nomem(e);
 out:
-	curve_clear(&reading.curve);
+	curve_clear(&r.curve);
 	store_job_clear(&job);
 	return rc;
 }

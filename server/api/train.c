@@ -15,6 +15,7 @@
 #include "server/api/models.h"
 #include "server/api/upload.h"
 #include "server/api/validation.h"
+#include "server/codec/curve_record.h"
 #include "server/codec/json.h"
 #include "server/codec/rows.h"
 #include "server/codec/scan.h"
@@ -340,6 +341,21 @@ static bool warn(
 						  column, does, so));
 }
 
+/* More points than are kept one by one? */
+static bool warn_of_points(json_t *warnings, const struct order *o)
+{
+	const struct train_request *r = &o->request;
+	uint64_t rows = train_request_rows(r, o->revision.rows), batch = r->core.batch_size,
+		 points = r->core.epochs;
+
+	if (r->record == CURVE_STEP && batch && rows > batch) points *= (rows + batch - 1) / batch;
+	if (r->record == CURVE_AUTO || points <= CURVE_KEPT_MAX) return true;
+	return !json_array_append_new(warnings,
+			json_sprintf("\"record\": \"%s\" makes %lld points of this job; each is kept to %d, of later ones "
+				     "neighbours are merged to their lowest and highest",
+					curve_keep_name(r->record), (long long)points, CURVE_KEPT_MAX));
+}
+
 /* The config as text, new, with what there is to warn of; NULL: no memory. */
 static char *config_text(const struct order *o)
 {
@@ -352,6 +368,7 @@ static char *config_text(const struct order *o)
 					"it learns nothing of the value that is held out") &&
 			warn(warnings, o, r->sample_weight_column, "says what each row counts",
 					"predictions will need it too") &&
+			warn_of_points(warnings, o) &&
 			(!json_array_size(warnings) || json_put(config, "warnings", json_incref(warnings))))
 		text = json_text(config, false);
 	json_decref(config);

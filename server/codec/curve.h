@@ -1,8 +1,9 @@
-/* curve.h - loss curves: the points of a job, how they lie in a block of the store, and how they are shown.
+/* curve.h - loss curves: how the points of a job lie in blocks of the store, and how they are shown. Which of them are kept
+ * is curve_record.h.
  *
- * Every epoch to CURVE_EVERY_MAX is kept. Of later ones neighbours are merged: of each bucket the points with the
- * lowest and the highest loss and val_loss stay, and buckets grow with the epochs, so that a doubling of the
- * epochs adds at most 2 * CURVE_EVERY_MAX points and no spike is lost.
+ * A block has the health of some epochs (curve_health.h), if any, then its points column by column. A column whose
+ * differences are mostly the same (epochs, steps, a constant rate, what is not there) takes next to nothing, so a point
+ * costs 8 bytes for each of loss, accuracy or mae, seconds, and a rate that moves: 25 to 50 in all.
  */
 #ifndef SERVER_CODEC_CURVE_H
 #define SERVER_CODEC_CURVE_H
@@ -15,36 +16,21 @@
 #include "core/train.h"
 #include "server/buffer.h"
 #include "server/codec/curve_health.h"
+#include "server/codec/curve_span.h"
 
-#define CURVE_EVERY_MAX   10000
-#define CURVE_HEAD_BYTES  8  /* of a block: a mark and how long a point is */
-#define CURVE_POINT_BYTES 80 /* epoch, step, then eight float64; everything is little-endian */
+/* ---- blocks (curve_block.c) ---- */
 
-/* ---- keeping ---- */
+/* No block of points has more than this, nor one of spans. */
+#define CURVE_HEAD_BYTES  256
+#define CURVE_POINT_BYTES 96
+#define CURVE_SPAN_BYTES  (CURVE_SPAN_KEEPS * CURVE_POINT_BYTES + 24)
 
-/* Points of training that wait to be written. */
-struct curve_recorder {             /* zeroed is empty; new: curve_recorder_free */
-	struct train_point *points; /* (count), ready to be written, in the order of epochs */
-	size_t count, capacity;
-	struct train_point low, high, val_low, val_high; /* of the open bucket */
-	uint64_t bucket_end;                             /* the open bucket's last epoch; 0: none is open */
-	struct train_point latest;
-	uint64_t ready;             /* the epoch of the last point that was ready */
-	struct curve_health health; /* rows that wait beside the points */
-};
-/* Epochs of a bucket that begins at `epoch`: 1 to CURVE_EVERY_MAX, then doubling as the epochs double. */
-uint64_t curve_bucket_epochs(uint64_t epoch);
-/* False: no memory. */
-bool curve_record(struct curve_recorder *recorder, const struct train_point *point);
-/* At the end: the open bucket and the very last point join the points that are ready. */
-bool curve_record_end(struct curve_recorder *recorder);
-void curve_recorder_free(struct curve_recorder *recorder);
-
-/* *data is new (free): rows [from, to) of the health (NULL: none), then CURVE_HEAD_BYTES + count * CURVE_POINT_BYTES. */
+/* *data is new (free): rows [from, to) of the health (NULL: none), then at most CURVE_HEAD_BYTES + count *
+ * CURVE_POINT_BYTES. */
 int curve_encode(const struct train_point *points, size_t count, const struct curve_health *health,
 		size_t from, size_t to, unsigned char **data, size_t *size, struct err *e);
-
-/* ---- showing ---- */
+int curve_encode_spans(const struct curve_span *spans, size_t count, unsigned char **data, size_t *size,
+		struct err *e);
 
 struct curve { /* zeroed is empty; new: curve_clear */
 	struct train_point *points;
@@ -52,13 +38,34 @@ struct curve { /* zeroed is empty; new: curve_clear */
 	struct curve_health health;
 };
 void curve_clear(struct curve *curve);
-/* Appends the points, and the health where there is some, of a block whose epoch lies in [from, to]. Blocks of the first releases have no head and one metric
- * a point, which is taken for both accuracy and mae. ERR_CORRUPT, ERR_NOMEM. */
+/* Appends the points, and the health where there is some, of a block whose epoch lies in [from, to]. Blocks of the first
+ * releases have rows of points, the very first one metric a point, which is taken for both accuracy and mae.
+ * ERR_CORRUPT, ERR_NOMEM. */
 int curve_decode(struct curve *curve, const unsigned char *data, size_t size, uint64_t from, uint64_t to,
 		struct err *e);
-/* Leaves at most max points (at least 2): the first, the last, and of each bucket those with the lowest and highest
- * loss and val_loss. */
-void curve_thin(struct curve *curve, size_t max);
+
+struct curve_spans { /* zeroed is empty; new: curve_spans_clear */
+	struct curve_span *spans;
+	size_t count, capacity;
+};
+void curve_spans_clear(struct curve_spans *spans);
+/* False: no memory. */
+bool curve_spans_add(struct curve_spans *spans, const struct curve_span *span);
+/* Appends the spans of a block that lie wholly in keys [from, to]. As curve_decode. */
+int curve_decode_spans(struct curve_spans *spans, const unsigned char *data, size_t size, uint64_t from,
+		uint64_t to, struct err *e);
+
+/* ---- thinning (curve_thin.c) ---- */
+
+/* *out (empty) gets at most max points (at least 2): first and last, and of each bucket of the others those with the lowest
+ * and the highest loss and val_loss. spans are in order, without gaps, and a point alone is a span; first and last are
+ * the very first and last of their points; the one is the other when there is one point only. */
+int curve_thin(const struct curve_spans *spans, const struct train_point *first,
+		const struct train_point *last, size_t max, struct curve *out, struct err *e);
+/* Into how many buckets that is at most: fewer spans than these are too coarse. */
+size_t curve_thin_buckets(size_t max, bool validated);
+
+/* ---- showing ---- */
 
 struct curve_view {
 	int64_t job;
@@ -67,9 +74,11 @@ struct curve_view {
 	bool validated;     /* are there val_ columns? */
 	bool health;        /* is it to be shown? */
 };
-/* Columns, ready to plot; what is not finite is null and named in "nonfinite". */
+/* Columns, ready to plot; what is not finite is null and named in "nonfinite". val_ numbers of an epoch that was not
+ * validated are null and no more. */
 void curve_write_json(const struct curve *curve, const struct curve_view *view, struct buffer *out);
-/* A header line and a row a point; what is not finite is an empty cell. */
+/* A header line, and a row a point; what is not finite is an empty cell. */
+void curve_write_csv_head(const struct curve_view *view, struct buffer *out);
 void curve_write_csv(const struct curve *curve, const struct curve_view *view, struct buffer *out);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/size.h"
-#include "server/codec/curve.h"
+#include "server/codec/curve_record.h"
 #include "server/codec/little.h"
 #include "server/codec/number.h"
 
@@ -48,9 +48,9 @@ void curve_health_clear(struct curve_health *h)
 	*h = (struct curve_health){ 0 };
 }
 
-bool curve_health_wanted(uint64_t epoch)
+bool curve_health_wanted(enum curve_keep keep, uint64_t epoch)
 {
-	return epoch % curve_bucket_epochs(epoch) == 0;
+	return epoch % curve_bucket_points(keep, epoch) == 0;
 }
 
 static bool grow(struct curve_health *h)

@@ -1,5 +1,6 @@
 /* curve_health.h - how the layers of a network fared, epoch by epoch: kept beside a curve's points, in the same blocks of
- * the store, and shown as columns. Every epoch to CURVE_EVERY_MAX is kept, of later ones one of each bucket of a curve.
+ * the store, and shown as columns. The trainer measures it at most ten times a second (server/jobs/training.c), and of
+ * each bucket of a curve's epochs once: it is a measurement, and no two runs of the same bits need have it of the same epochs.
  */
 #ifndef SERVER_CODEC_CURVE_HEALTH_H
 #define SERVER_CODEC_CURVE_HEALTH_H
@@ -11,6 +12,7 @@
 #include "core/err.h"
 #include "core/train.h"
 #include "server/buffer.h"
+#include "server/codec/curve_span.h"
 
 struct curve_health {              /* zeroed is empty; new: curve_health_clear */
 	uint64_t *epochs;          /* (count) */
@@ -18,8 +20,8 @@ struct curve_health {              /* zeroed is empty; new: curve_health_clear *
 	size_t count, capacity, layers;
 };
 void curve_health_clear(struct curve_health *health);
-/* Is it kept for this epoch? */
-bool curve_health_wanted(uint64_t epoch);
+/* May it be measured in this epoch? */
+bool curve_health_wanted(enum curve_keep keep, uint64_t epoch);
 /* False: no memory. layers stays the same between calls. */
 bool curve_health_add(
 		struct curve_health *health, uint64_t epoch, const struct train_health *row, size_t layers);

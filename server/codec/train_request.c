@@ -36,11 +36,11 @@
 #define DEFAULT_PATIENCE 20
 
 struct said {
-	const char *dataset, *from, *note;
+	const char *dataset, *from, *note, *record;
 	const char *sample_weight_column;
 	const json_t *warnings, *data, *batch_size, *optimizer, *schedule, *loss, *validation,
 			*early_stopping, *noise, *class_weights;
-	uint64_t epochs, seed, threads, accumulate;
+	uint64_t epochs, seed, threads, accumulate, evaluate_every;
 	double max_seconds, target_loss, gradient_clip_norm, gradient_clip_value, ema_decay;
 	bool shuffle;
 };
@@ -74,6 +74,8 @@ static const struct field fields[] = {
 	ROW(sample_weight_column, FIELD_STRING, 0, 0, true),
 	ROW(validation, FIELD_ANY, 0, 0, false),
 	ROW(early_stopping, FIELD_ANY, 0, 0, false),
+	ROW(evaluate_every, FIELD_UINT, 1, TRAIN_EPOCHS_MAX, false),
+	ROW(record, FIELD_STRING, 0, 0, false),
 	ROW(from, FIELD_STRING, 0, 0, false),
 	ROW(note, FIELD_STRING, 0, 0, false),
 	{ 0 },
@@ -269,6 +271,17 @@ static void read_class_weights(const json_t *value, struct train_request *r, str
 			field_value(item, &weight, &number, pointer_join(at, "/class_weights", key), faults);
 }
 
+static void read_record(const char *name, struct train_request *r, struct faults *faults)
+{
+	r->record = curve_keep_find(name);
+	if (r->record < CURVE_KEEPS) return;
+	faults_add(faults, ERR_INVALID, "/record",
+			"must be \"auto\", \"epoch\" (each epoch is a point) or \"step\" (each mini-batch is), not "
+			"\"%.64s\"",
+			name);
+	r->record = CURVE_AUTO;
+}
+
 static void check_from(const char *from, struct faults *faults)
 {
 	if (!strcmp(from, "scratch") || !strcmp(from, "latest")) return;
@@ -278,9 +291,13 @@ static void check_from(const char *from, struct faults *faults)
 
 void train_request_read(const json_t *document, bool stored, struct train_request *r, struct faults *faults)
 {
-	struct said said = {
-		.accumulate = 1, .shuffle = true, .target_loss = -1, .from = "scratch", .note = ""
-	};
+	struct said said = { .accumulate = 1,
+		.evaluate_every = 1,
+		.shuffle = true,
+		.target_loss = -1,
+		.record = "auto",
+		.from = "scratch",
+		.note = "" };
 	const json_t *dataset = json_object_get(document, "dataset");
 
 	*r = (struct train_request){ 0 };
@@ -296,6 +313,7 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	r->core.gradient_clip_value = said.gradient_clip_value;
 	r->core.accumulate = said.accumulate;
 	r->core.ema_decay = said.ema_decay;
+	r->core.evaluate_every = said.evaluate_every;
 	r->sample_weight_column = said.sample_weight_column;
 	r->threads = said.threads;
 	r->from = said.from;
@@ -309,6 +327,7 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	read_stopping(said.early_stopping, r, faults);
 	read_noise(said.noise, r, faults);
 	read_class_weights(said.class_weights, r, faults);
+	read_record(said.record, r, faults);
 	check_from(r->from, faults);
 	if (stored) return;
 	if (said.dataset && said.data)
@@ -389,6 +408,9 @@ void train_request_resolve(struct train_request *r, uint64_t rows, bool classifi
 		faults_add(faults, ERR_RANGE, "/validation/split",
 				"there is only one row; a split needs two");
 	resolve_stopping(r, !r->validation_said && many, faults);
+	if (r->core.evaluate_every > 1 && !train_validation_wanted(&r->validation))
+		faults_add(faults, ERR_INVALID, "/evaluate_every",
+				"needs validation, as in \"validation\": {\"split\": 0.2}");
 	if (!r->optimizer_said) r->core.optimizer_params[0] = DEFAULT_RATE;
 	training = train_request_rows(r, rows);
 	if (r->core.optimizer->iterate) resolve_full_batch(r, faults);
@@ -468,6 +490,8 @@ json_t *train_request_document(const struct train_request *r)
 	whole &= json_put(out, "class_weights", class_weights_document(r));
 	whole &= json_put(out, "sample_weight_column",
 			r->sample_weight_column ? json_string(r->sample_weight_column) : json_null());
+	whole &= json_put(out, "evaluate_every", json_integer((json_int_t)c->evaluate_every));
+	whole &= json_put(out, "record", json_string(curve_keep_name(r->record)));
 	whole &= json_put(out, "from", json_string(r->from));
 	return json_whole(out, whole);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/train.h"
+#include "server/codec/curve_span.h"
 #include "server/codec/faults.h"
 #include "server/codec/train_validation.h"
 
@@ -24,6 +25,7 @@ struct train_request {
 	bool batch_said, optimizer_said, epochs_said, validation_said, stopping_said;
 	bool batch_full;
 	uint64_t threads; /* 0: not said */
+	enum curve_keep record;
 	struct train_validation validation;
 	bool stopping;                    /* early stopping */
 	const char *monitor;              /* "val_loss" or "loss" */

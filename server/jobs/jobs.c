@@ -1,22 +1,21 @@
 /* jobs.c - the workers. See jobs.h.
  *
  * Two threads work on a job: the worker waits for the disk, the trainer computes at idle priority and never
- * touches the store. Between them lie the recorder of curve points (under the run's lock, which no request takes)
- * and the progress cell. A job that is told to stop either was cancelled (`cancelled`) or the daemon ends: then it
+ * touches the store. Between them lie the record of curve points (record.h), the run under its lock, which no request
+ * takes, and the progress cell. A job that is told to stop either was cancelled (`cancelled`) or the daemon ends: then it
  * goes back to the queue.
  */
 #include "server/jobs/jobs.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "server/codec/curve.h"
 #include "server/codec/json.h"
 #include "server/codec/problem.h"
 #include "server/jobs/crew.h"
+#include "server/jobs/record.h"
 #include "server/jobs/training.h"
 
 #define OWNER           "descentd"
@@ -48,11 +47,11 @@ struct run {
 	struct store_job job;
 	struct training *training;
 	size_t memory;
+	struct record record;
 	pthread_mutex_t lock; /* of the rest, which the trainer's thread writes */
 	pthread_cond_t changed;
-	struct curve_recorder recorder;
 	struct train_point last;
-	bool done, lost; /* lost: a point could not be kept for want of memory */
+	bool done;
 	struct train_result result;
 	int rc;
 	struct err e;
@@ -131,25 +130,31 @@ static void on_epoch(void *self, const struct train_point *point)
 	progress_write(&run->worker->progress, &progress);
 	pthread_mutex_lock(&run->lock);
 	run->last = *point;
-	if (!curve_record(&run->recorder, point)) run->lost = true;
 	pthread_mutex_unlock(&run->lock);
+	if (run->record.recorder.keep != CURVE_STEP) record_point(&run->record, point);
+}
+
+static void on_step(void *self, const struct train_point *point)
+{
+	struct run *run = self;
+
+	record_point(&run->record, point);
 }
 
 static void on_health(void *self, uint64_t epoch, const struct train_health *rows, size_t layers)
 {
 	struct run *run = self;
 
-	pthread_mutex_lock(&run->lock);
-	if (!curve_health_add(&run->recorder.health, epoch, rows, layers)) run->lost = true;
-	pthread_mutex_unlock(&run->lock);
+	record_health(&run->record, epoch, rows, layers);
 }
 
 static void *train_main(void *arg)
 {
 	struct run *run = arg;
-	struct training_watch watch = { run, on_epoch, on_health };
+	struct training_watch watch = { .self = run, .epoch = on_epoch, .health = on_health };
 	int rc;
 
+	if (run->record.recorder.keep == CURVE_STEP) watch.step = on_step;
 	crew_idle_priority();
 	rc = training_run(run->training, &watch, &run->result, &run->e);
 	pthread_mutex_lock(&run->lock);
@@ -160,78 +165,9 @@ static void *train_main(void *arg)
 	return NULL;
 }
 
-/* Takes the points that are ready, and the health up to the last of them, out of the recorder. */
-static void take_ready(struct run *run, struct curve_recorder *ready)
-{
-	struct curve_health later = { 0 };
-	uint64_t last;
-
-	pthread_mutex_lock(&run->lock);
-	*ready = run->recorder;
-	last = ready->count ? ready->points[ready->count - 1].epoch : 0;
-	for (size_t i = 0; ready->count && i < ready->health.count; i++)
-		if (ready->health.epochs[i] > last &&
-				!curve_health_add(&later, ready->health.epochs[i],
-						ready->health.rows + i * ready->health.layers,
-						ready->health.layers))
-			run->lost = true;
-	ready->health.count -= later.count;
-	if (ready->count) run->recorder.health = later;
-	run->recorder.points = NULL;
-	run->recorder.count = run->recorder.capacity = 0;
-	pthread_mutex_unlock(&run->lock);
-	if (!ready->count) ready->health = (struct curve_health){ 0 };
-}
-
-/* Writes the points that are ready, in blocks that a commit may hold. */
-static int flush_curve(struct run *run, struct err *e)
-{
-	struct store *store = run->worker->jobs->config.store;
-	struct curve_recorder ready;
-	size_t most, healthy = 0;
-	int rc = 0;
-
-	take_ready(run, &ready);
-	most = (STORE_CHUNK_BYTES - CURVE_HEAD_BYTES) /
-	       (CURVE_POINT_BYTES + curve_health_bytes(&ready.health, 0, 1));
-	for (size_t i = 0, n; i < ready.count && !rc; i += n) {
-		struct store_curve_block block = { 0 };
-		size_t from = healthy;
-		unsigned char *data;
-
-		n = ready.count - i < most ? ready.count - i : most;
-		while (healthy < ready.health.count &&
-				ready.health.epochs[healthy] <= ready.points[i + n - 1].epoch)
-			healthy++;
-		if ((rc = curve_encode(ready.points + i, n, &ready.health, from, healthy, &data, &block.size,
-				     e)))
-			break;
-		block.first = ready.points[i].epoch;
-		block.last = ready.points[i + n - 1].epoch;
-		block.points = n;
-		block.data = data;
-		rc = store->curve_append(store, run->job.id, run->job.attempt, &block, e);
-		free(data);
-	}
-	free(ready.points);
-	curve_health_clear(&ready.health);
-	return rc;
-}
-
-/* The epoch in which the loss left the finite numbers ends the curve. */
-static void record_divergence(struct run *run)
-{
-	struct train_point point = run->last;
-
-	point.epoch = run->result.diverged_epoch;
-	point.step = run->result.diverged_step;
-	if (point.epoch <= run->last.epoch) return;
-	point.loss = point.val_loss = point.accuracy = point.val_accuracy = point.mae = point.val_mae = NAN;
-	run->lost |= !curve_record(&run->recorder, &point);
-}
-
 static int train(struct run *run, struct err *e)
 {
+	struct store *store = run->worker->jobs->config.store;
 	pthread_t thread;
 	bool done = false;
 	int rc = 0, flushed;
@@ -244,10 +180,11 @@ static int train(struct run *run, struct err *e)
 		pthread_mutex_lock(&run->lock);
 		if (!run->done) pthread_cond_timedwait(&run->changed, &run->lock, &until);
 		done = run->done;
-		if (done && run->rc == ERR_DIVERGED) record_divergence(run);
-		if (done) run->lost |= !curve_record_end(&run->recorder);
 		pthread_mutex_unlock(&run->lock);
-		if ((flushed = flush_curve(run, e)) &&
+		if (done && run->rc == ERR_DIVERGED)
+			record_divergence(&run->record, &run->result, training_validates(run->training));
+		if (done) record_end(&run->record);
+		if ((flushed = record_flush(&run->record, store, &run->job, e)) &&
 				!rc) { /* the job is no longer ours, or the disk failed */
 			rc = flushed;
 			atomic_store(&run->worker->stop, 1);
@@ -255,7 +192,6 @@ static int train(struct run *run, struct err *e)
 	}
 	pthread_join(thread, NULL);
 	if (rc) return rc;
-	if (run->lost) return err_nomem(e);
 	*e = run->e;
 	return run->rc;
 }
@@ -413,6 +349,7 @@ static int prepare(struct run *run, struct err *e)
 
 	if ((rc = config->store->curve_rewind(config->store, run->job.id, run->job.attempt, 0, e))) return rc;
 	if ((rc = training_new(&run->training, &needs, &run->job, e))) return rc;
+	run->record.recorder.keep = training_request(run->training)->record;
 	if ((rc = take_memory(run, e))) return rc;
 	say_scratch(run);
 	return training_load(run->training, e);
@@ -451,11 +388,12 @@ static void run_job(struct run *run)
 	if (was_cancelled(run) || atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, 1);
 	pthread_mutex_init(&run->lock, NULL);
 	cond_new(&run->changed);
+	record_init(&run->record, CURVE_AUTO);
 	if (!(rc = prepare(run, &e))) rc = train(run, &e);
 	end_run(run, rc, &e);
 	give_memory(run);
 	training_free(run->training);
-	curve_recorder_free(&run->recorder);
+	record_clear(&run->record);
 	pthread_cond_destroy(&run->changed);
 	pthread_mutex_destroy(&run->lock);
 }

@@ -8,12 +8,15 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/codec/curve_health.h"
 #include "server/codec/json.h"
 #include "server/jobs/crew.h"
 #include "server/jobs/training_parts.h"
 #include "server/jobs/weights.h"
+
+#define HEALTH_SECONDS 0.1 /* between two looks at the layers, at least */
 
 /* ---- reading what is asked ---- */
 
@@ -152,10 +155,28 @@ static void on_epoch(void *self, const struct train_point *point)
 	t->watch.epoch(t->watch.self, point);
 }
 
+static void on_step(void *self, const struct train_point *point)
+{
+	struct training *t = self;
+
+	t->watch.step(t->watch.self, point);
+}
+
+/* By the clock, as measuring is no part of a run's bits; the last epoch that was asked for always. */
 static bool wants_health(void *self, uint64_t epoch)
 {
-	(void)self;
-	return curve_health_wanted(epoch);
+	struct training *t = self;
+	struct timespec time;
+	double now;
+
+	if (epoch == t->request.core.epochs) return true;
+	if (!curve_health_wanted(t->request.record, epoch)) return false;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+	if (t->measured && now - t->measured_seconds < HEALTH_SECONDS) return false;
+	t->measured = true;
+	t->measured_seconds = now;
+	return true;
 }
 
 static void on_health(void *self, const struct train_point *point, const struct train_health *rows)
@@ -214,6 +235,7 @@ int training_run(struct training *t, const struct training_watch *watch, struct 
 	struct train_data validation = data_of(t, t->train_rows, t->validation_rows, &shelves[1]);
 	struct train_hooks hooks = { .self = t,
 		.epoch = on_epoch,
+		.step = watch->step ? on_step : NULL,
 		.stop = t->needs.stop,
 		.health = watch->health ? on_health : NULL,
 		.healthy = wants_health };

@@ -47,10 +47,12 @@ const struct train_request *training_request(const struct training *training);
 /* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED; ERR_DISK_FULL: no
  * room for the scratch file. */
 int training_load(struct training *training, struct err *e);
-/* Who is told, on the training thread. Health of the layers (layers of the network) comes right before the epoch it is of, where curve_health_wanted. */
+/* Who is told, on the training thread. Health of the layers (layers of the network) comes right before the epoch it is of, at
+ * most ten times a second and where curve_health_wanted. health and step (see train_hooks) may be NULL. */
 struct training_watch {
 	void *self;
 	void (*epoch)(void *self, const struct train_point *point);
+	void (*step)(void *self, const struct train_point *point);
 	void (*health)(void *self, uint64_t epoch, const struct train_health *rows, size_t layers);
 };
 

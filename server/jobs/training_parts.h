@@ -41,6 +41,8 @@ struct training {
 	double *target_scale;
 	struct train_point point; /* of the weights as they are left */
 	struct training_watch watch;
+	bool measured; /* the layers were, at measured_seconds of the monotonic clock */
+	double measured_seconds;
 };
 
 /* ---- holdout.c ---- */

@@ -189,7 +189,10 @@ struct store_checkpoint {
 
 /* ---- the curve: points in blocks, written as the job runs ---- */
 
-/* Bytes of a block are coded by server/codec/curve.h. first and last are its epochs. Point i of it is event
+/* Where each mini-batch is a point, a key is its epoch above so many bits of its step; else it is the epoch alone. */
+#define STORE_KEY_STEP_BITS 39
+/* Bytes of a block are coded by server/codec/curve.h. first and last are the keys of its points, numbers from 1 that
+ * ascend with them (curve_key in server/codec/curve_span.h). Point i of it is event
  * first_event + i of the log; the store gives them (what curve_append is handed is not looked at). */
 struct store_curve_block {
 	uint64_t first, last, points;
@@ -409,14 +412,21 @@ struct store {
 	/* Fenced. Blocks come in order and do not overlap (ERR_RANGE). */
 	int (*curve_append)(struct store *s, int64_t job, int64_t attempt,
 			const struct store_curve_block *block, struct err *e);
-	/* Blocks with points past epoch go; when there are any, it is logged. Fenced. */
-	int (*curve_rewind)(struct store *s, int64_t job, int64_t attempt, uint64_t epoch, struct err *e);
-	/* Calls each for every block that overlaps epochs [from, to], in order, until it returns not 0 (which is
+	/* Blocks and summaries with points past the key `last` go; when there are any, it is logged, by its epoch. Fenced. */
+	int (*curve_rewind)(struct store *s, int64_t job, int64_t attempt, uint64_t last, struct err *e);
+	/* Calls each for every block that overlaps keys [from, to], in order, until it returns not 0 (which is
 	 * returned). The block is borrowed for the call. */
 	int (*curve_read)(struct store *s, int64_t job, uint64_t from, uint64_t to,
 			int (*each)(void *self, const struct store_curve_block *block, struct err *e),
 			void *self, struct err *e);
-	/* Likewise, of every block with a point whose event is above `event`. */
+	/* Summaries of the points, of level 1 and above, as blocks: those that `block` overlaps give way to it, so that
+	 * what is written again after a rewind is there once. They may end before the points do. Fenced. */
+	int (*level_append)(struct store *s, int64_t job, int64_t attempt, unsigned level,
+			const struct store_curve_block *block, struct err *e);
+	int (*level_read)(struct store *s, int64_t job, unsigned level, uint64_t from, uint64_t to,
+			int (*each)(void *self, const struct store_curve_block *block, struct err *e),
+			void *self, struct err *e);
+	/* As curve_read, of every block with a point whose event is above `event`. */
 	int (*curve_read_after)(struct store *s, int64_t job, int64_t event,
 			int (*each)(void *self, const struct store_curve_block *block, struct err *e),
 			void *self, struct err *e);

@@ -374,8 +374,65 @@ START_TEST(curve_is_fenced_and_goes_with_its_job)
 }
 END_TEST
 
+/* Keys first to first + 9, ten spans. */
+static inline int append_level(struct store *s, int64_t job, int64_t attempt, unsigned level, uint64_t first)
+{
+	struct store_bytes bytes = bytes_of(first, 50);
+	struct store_curve_block block = { first, first + 9, 10, 0, bytes.data, bytes.size };
+	int rc = s->level_append(s, job, attempt, level, &block, &e);
+
+	store_bytes_clear(&bytes);
+	return rc;
+}
+
+static inline uint64_t level_blocks(struct store *s, int64_t job, unsigned level, uint64_t from, uint64_t to)
+{
+	struct seen seen = { 0 };
+
+	OK(s->level_read(s, job, level, from, to, see_block, &seen, &e));
+	return seen.blocks;
+}
+
+START_TEST(summaries_lie_beside_a_curve)
+{
+	int64_t revision, id, other, attempt;
+	struct store *s = store_for_jobs(&revision);
+	struct seen seen = { 0 };
+
+	id = put_job(s, "m", revision, 0);
+	attempt = claim(s, id);
+	ck_assert_uint_eq(level_blocks(s, id, 1, 0, UINT64_MAX), 0);
+	for (uint64_t first = 1; first <= 291; first += 10) {
+		OK(append_block(s, id, attempt, first));
+		OK(append_level(s, id, attempt, 1, first));
+	}
+	OK(append_level(s, id, attempt, 2, 1));
+	REFUSED(append_level(s, id, attempt, 0, 1), ERR_RANGE);
+	REFUSED(append_level(s, id, attempt + 1, 1, 301), ERR_CONFLICT);
+	ck_assert_uint_eq(level_blocks(s, id, 1, 0, UINT64_MAX), 30);
+	ck_assert_uint_eq(level_blocks(s, id, 1, 15, 31), 3);
+	ck_assert_uint_eq(level_blocks(s, id, 2, 0, UINT64_MAX), 1);
+	ck_assert_uint_eq(level_blocks(s, id, 3, 0, UINT64_MAX), 0);
+	OK(append_level(s, id, attempt, 1, 281)); /* written again: what it overlaps gives way */
+	ck_assert_uint_eq(level_blocks(s, id, 1, 0, UINT64_MAX), 29);
+	ck_assert_uint_eq(level_blocks(s, id, 2, 0, UINT64_MAX), 1);
+	OK(s->curve_rewind(s, id, attempt, 105, &e)); /* with their points */
+	ck_assert_uint_eq(level_blocks(s, id, 1, 0, UINT64_MAX), 10);
+	OK(s->curve_read(s, id, 0, UINT64_MAX, see_block, &seen, &e));
+	ck_assert_uint_eq(seen.blocks, 10);
+	OK(s->curve_rewind(s, id, attempt, 0, &e));
+	ck_assert_uint_eq(level_blocks(s, id, 1, 0, UINT64_MAX), 0);
+	ck_assert_uint_eq(level_blocks(s, id, 2, 0, UINT64_MAX), 0);
+	other = put_job(s, "m", revision, 0);
+	ck_assert_uint_eq(level_blocks(s, other, 1, 0, UINT64_MAX), 0);
+	REFUSED(s->level_read(s, 99, 1, 0, 100, see_block, &seen, &e), ERR_NOT_FOUND);
+	s->close(s);
+}
+END_TEST
+
 #define STORE_SUITE_JOBS                                                                                \
 	states_have_names, job_is_created_whole, claims_go_by_priority_then_age, finish_publishes_once, \
 			finish_is_all_or_nothing, cancel_by_state, recover_queues_what_was_cut_off,     \
 			requeue_is_fenced, jobs_are_updated_and_deleted, jobs_are_listed_newest_first,  \
-			curve_is_read_by_range, curve_is_fenced_and_goes_with_its_job
+			curve_is_read_by_range, curve_is_fenced_and_goes_with_its_job,                  \
+			summaries_lie_beside_a_curve

@@ -1,4 +1,5 @@
-/* curve.c - the curve of a job: blocks of points, in order and without overlap, by epochs as by events. */
+/* curve.c - the curve of a job: blocks of points, in order and without overlap, by keys as by events; and the summaries
+ * beside them. */
 #include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
@@ -41,11 +42,50 @@ static int curve_append(struct store *s, int64_t job, int64_t attempt, const str
 	return store_write(s, append_tx, &a, e);
 }
 
+/* ---- summaries ---- */
+
+struct summary {
+	int64_t job, attempt;
+	unsigned level;
+	const struct store_curve_block *block;
+};
+
+static int level_tx(struct db *db, void *arg, struct err *e)
+{
+	const struct summary *a = arg;
+	const struct store_curve_block *b = a->block;
+	struct store_job job = { 0 };
+	int64_t curve;
+	int rc;
+
+	if ((rc = job_fence(db, a->job, a->attempt, &job, e))) return rc;
+	store_job_clear(&job);
+	if ((rc = job_curve(db, a->job, &curve, e))) return rc;
+	if ((rc = db_run(db, SQL_LEVEL_REWIND,
+			     DB_VALUES(V_INT(curve), V_INT(b->first - 1), V_INT(a->level), V_INT(a->level)),
+			     NULL, e)))
+		return rc;
+	return db_run(db, SQL_LEVEL_ADD,
+			DB_VALUES(V_INT(curve), V_INT(a->level), V_INT(b->first), V_INT(b->last),
+					V_INT(b->points), V_BYTES(b->data, b->size)),
+			NULL, e);
+}
+
+static int level_append(struct store *s, int64_t job, int64_t attempt, unsigned level,
+		const struct store_curve_block *block, struct err *e)
+{
+	struct summary a = { job, attempt, level, block };
+
+	if (!level || !block->first || block->last < block->first)
+		return err_set(e, ERR_RANGE, "no such summary of a curve");
+	return store_write(s, level_tx, &a, e);
+}
+
 /* ---- rewind ---- */
 
 struct rewind {
 	int64_t job, attempt;
-	uint64_t epoch;
+	uint64_t last; /* key */
 };
 
 /* A whole curve goes in steps, beside what others write: the job gets another one. */
@@ -59,9 +99,14 @@ static int take_all(struct db *db, int64_t job, int64_t curve, int *gone, struct
 	if ((rc = db_number(db, SQL_CURVE_LAST, DB_VALUES(V_INT(curve)), &last, &found, e)) || !found)
 		return rc;
 	if ((rc = db_number(db, SQL_SERIES_NEXT, DB_VALUES(V_TEXT("curve")), &fresh, NULL, e))) return rc;
-	if ((rc = garbage_add(db, GARBAGE_CURVE, curve, e))) return rc;
+	if ((rc = garbage_add_curve(db, curve, e))) return rc;
 	*gone = 1;
 	return db_run(db, SQL_JOB_CURVE_SET, DB_VALUES(V_INT(job), V_INT(fresh)), NULL, e);
+}
+
+static uint64_t epoch_of(uint64_t key)
+{
+	return key >> STORE_KEY_STEP_BITS ? key >> STORE_KEY_STEP_BITS : key;
 }
 
 static int rewind_tx(struct db *db, void *arg, struct err *e)
@@ -74,23 +119,27 @@ static int rewind_tx(struct db *db, void *arg, struct err *e)
 	if ((rc = job_fence(db, r->job, r->attempt, &job, e))) return rc;
 	store_job_clear(&job);
 	if ((rc = job_curve(db, r->job, &curve, e))) return rc;
-	rc = r->epoch ? db_run(db, SQL_CURVE_REWIND, DB_VALUES(V_INT(curve), V_INT(r->epoch)), &gone, e)
-		      : take_all(db, r->job, curve, &gone, e);
-	return rc || !gone ? rc : event_rewind(db, r->job, r->epoch, e);
+	rc = r->last ? db_run(db, SQL_CURVE_REWIND, DB_VALUES(V_INT(curve), V_INT(r->last)), &gone, e)
+		     : take_all(db, r->job, curve, &gone, e);
+	if (!rc && r->last)
+		rc = db_run(db, SQL_LEVEL_REWIND,
+				DB_VALUES(V_INT(curve), V_INT(r->last), V_INT(0), V_INT(INT64_MAX)), NULL, e);
+	return rc || !gone ? rc : event_rewind(db, r->job, epoch_of(r->last), e);
 }
 
-static int curve_rewind(struct store *s, int64_t job, int64_t attempt, uint64_t epoch, struct err *e)
+static int curve_rewind(struct store *s, int64_t job, int64_t attempt, uint64_t last, struct err *e)
 {
-	struct rewind r = { job, attempt, epoch };
+	struct rewind r = { job, attempt, last };
 
 	return store_write(s, rewind_tx, &r, e);
 }
 
 /* ---- read ---- */
 
-/* By epochs from `from` to `to`, or, where to is 0, by events above `from`. */
+/* By keys from `from` to `to`, or, where to is 0, by events above `from`. */
 struct reading {
 	int64_t job, curve;
+	unsigned level; /* 0: the points themselves */
 	uint64_t from, to;
 	struct store_curve_block
 			blocks[BATCH_BLOCKS]; /* (count), their data in bytes, one behind the other */
@@ -115,13 +164,17 @@ static int blocks_tx(struct db *db, void *arg, struct err *e)
 	int rc;
 
 	r->count = 0;
-	rc = r->to ? db_start(db, SQL_CURVE_GET,
-				     DB_VALUES(V_INT(r->curve), V_INT(r->from), V_INT(r->to),
-						     V_INT(BATCH_BLOCKS)),
-				     &row.stmt, e)
-		   : db_start(db, SQL_CURVE_GET_AFTER,
-				     DB_VALUES(V_INT(r->curve), V_INT(r->from), V_INT(BATCH_BLOCKS)),
-				     &row.stmt, e);
+	rc = r->level ? db_start(db, SQL_LEVEL_GET,
+					DB_VALUES(V_INT(r->curve), V_INT(r->level), V_INT(r->from),
+							V_INT(r->to), V_INT(BATCH_BLOCKS)),
+					&row.stmt, e)
+	     : r->to  ? db_start(db, SQL_CURVE_GET,
+					DB_VALUES(V_INT(r->curve), V_INT(r->from), V_INT(r->to),
+							V_INT(BATCH_BLOCKS)),
+					&row.stmt, e)
+		      : db_start(db, SQL_CURVE_GET_AFTER,
+					DB_VALUES(V_INT(r->curve), V_INT(r->from), V_INT(BATCH_BLOCKS)),
+					&row.stmt, e);
 	if (rc) return rc;
 	while (used < STORE_CHUNK_BYTES && r->count < BATCH_BLOCKS &&
 			!(rc = db_next(db, row.stmt, &found, e)) && found) {
@@ -184,6 +237,18 @@ static int curve_read(struct store *s, int64_t job, uint64_t from, uint64_t to,
 	return read_on(s, &r, each, self, e);
 }
 
+static int level_read(struct store *s, int64_t job, unsigned level, uint64_t from, uint64_t to,
+		int (*each)(void *self, const struct store_curve_block *block, struct err *e), void *self,
+		struct err *e)
+{
+	struct reading r = {
+		.job = job, .level = level, .from = from, .to = to < INT64_MAX ? to : INT64_MAX
+	};
+
+	if (!level || !to) return 0;
+	return read_on(s, &r, each, self, e);
+}
+
 static int curve_read_after(struct store *s, int64_t job, int64_t event,
 		int (*each)(void *self, const struct store_curve_block *block, struct err *e), void *self,
 		struct err *e)
@@ -198,5 +263,7 @@ void curve_fill(struct store *s)
 	s->curve_append = curve_append;
 	s->curve_rewind = curve_rewind;
 	s->curve_read = curve_read;
+	s->level_append = level_append;
+	s->level_read = level_read;
 	s->curve_read_after = curve_read_after;
 }

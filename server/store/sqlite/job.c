@@ -277,7 +277,7 @@ static int drop_one(struct db *db, int64_t id, struct err *e)
 	if (!job_state_ended(job.state))
 		rc = err_set(e, ERR_CONFLICT, "job %lld has not ended; cancel it first", (long long)id);
 	if (!rc) rc = job_curve(db, id, &curve, e);
-	if (!rc) rc = garbage_add(db, GARBAGE_CURVE, curve, e);
+	if (!rc) rc = garbage_add_curve(db, curve, e);
 	if (!rc) rc = db_run(db, SQL_NOTIFY_DONE, DB_VALUES(V_INT(id)), NULL, e);
 	if (!rc) rc = db_run(db, SQL_JOB_DELETE, DB_VALUES(V_INT(id)), NULL, e);
 	if (!rc) rc = event_job_deleted(db, id, job.model, e);

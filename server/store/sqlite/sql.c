@@ -74,6 +74,8 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_BLOB_SWEEP] = "DELETE FROM blob_chunk WHERE id = ?1",
 	[SQL_CURVE_PIECE] = "SELECT id, length(data) FROM curve_block WHERE curve = ?1 LIMIT 1",
 	[SQL_CURVE_SWEEP] = "DELETE FROM curve_block WHERE id = ?1",
+	[SQL_LEVEL_PIECE] = "SELECT id, length(data) FROM curve_level WHERE curve = ?1 LIMIT 1",
+	[SQL_LEVEL_SWEEP] = "DELETE FROM curve_level WHERE id = ?1",
 	[SQL_REVISION_LOOSE] = "SELECT id FROM revision WHERE state < 2 LIMIT 1",
 	[SQL_BLOB_LOOSE] = "SELECT id FROM blob WHERE state = 0 LIMIT 1",
 
@@ -277,6 +279,13 @@ const char *const sql_texts[SQL_COUNT] = {
 		" coalesce((SELECT max(first_event) FROM curve_block WHERE curve = ?1 AND first_event <= ?2), 0)"
 		" AND first_event + points > ?2 + 1 ORDER BY first_event LIMIT ?3",
 	[SQL_CURVE_REWIND] = "DELETE FROM curve_block WHERE curve = ?1 AND last_epoch > ?2",
+	[SQL_LEVEL_ADD] =
+		"INSERT INTO curve_level (curve, level, first_key, last_key, spans, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[SQL_LEVEL_GET] =
+		"SELECT first_key, last_key, spans, 0, data FROM curve_level WHERE curve = ?1 AND level = ?2 AND first_key >="
+		" coalesce((SELECT max(first_key) FROM curve_level WHERE curve = ?1 AND level = ?2 AND first_key <= ?3), 0)"
+		" AND first_key <= ?4 AND last_key >= ?3 ORDER BY first_key LIMIT ?5",
+	[SQL_LEVEL_REWIND] = "DELETE FROM curve_level WHERE curve = ?1 AND last_key > ?2 AND level BETWEEN ?3 AND ?4",
 
 	/* the log */
 	[SQL_EVENT_ADD_MODEL] =

@@ -20,6 +20,7 @@ static const struct {
 	[GARBAGE_DICTIONARIES] = { SQL_DICTIONARY_PIECE, SQL_DICTIONARY_SWEEP },
 	[GARBAGE_BLOB] = { SQL_BLOB_PIECE, SQL_BLOB_SWEEP },
 	[GARBAGE_CURVE] = { SQL_CURVE_PIECE, SQL_CURVE_SWEEP },
+	[GARBAGE_LEVELS] = { SQL_LEVEL_PIECE, SQL_LEVEL_SWEEP },
 };
 
 struct pair {
@@ -41,6 +42,13 @@ int garbage_add(struct db *db, enum garbage kind, int64_t owner, struct err *e)
 	if (!owner) return 0;
 	db_mark_garbage(db);
 	return db_run(db, SQL_GARBAGE_ADD, DB_VALUES(V_INT(kind), V_INT(owner)), NULL, e);
+}
+
+int garbage_add_curve(struct db *db, int64_t curve, struct err *e)
+{
+	int rc = garbage_add(db, GARBAGE_CURVE, curve, e);
+
+	return rc ? rc : garbage_add(db, GARBAGE_LEVELS, curve, e);
 }
 
 int garbage_add_revision(struct db *db, int64_t revision, struct err *e)

@@ -9,10 +9,19 @@
 #include "server/store/sqlite/db.h"
 
 /* What an owner's pieces are. The numbers are in the file: only add at the end. */
-enum garbage { GARBAGE_SEGMENTS, GARBAGE_DICTIONARIES, GARBAGE_BLOB, GARBAGE_CURVE, GARBAGE_KINDS };
+enum garbage {
+	GARBAGE_SEGMENTS,
+	GARBAGE_DICTIONARIES,
+	GARBAGE_BLOB,
+	GARBAGE_CURVE,
+	GARBAGE_LEVELS,
+	GARBAGE_KINDS
+};
 
 /* Owner 0 is nobody. */
 int garbage_add(struct db *db, enum garbage kind, int64_t owner, struct err *e);
+/* The blocks and the summaries of a curve. */
+int garbage_add_curve(struct db *db, int64_t curve, struct err *e);
 /* The dictionaries of a revision whose row is gone, its parts, and its cells unless others share them; and the cells
  * that it was the last to share. */
 int garbage_add_revision(struct db *db, int64_t revision, struct err *e);
