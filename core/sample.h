@@ -15,6 +15,7 @@ struct sample {          /* zeroed: takes nothing */
 	size_t room;
 	uint64_t seen, next; /* numbers so far; which one, counted from 0, is kept next */
 	double weight;
+	size_t place; /* where it goes */
 	uint64_t seed, drawn;
 	uint32_t which;
 };

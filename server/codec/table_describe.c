@@ -202,7 +202,7 @@ static bool describe_tallied(
 	double quartiles[3];
 	bool ok;
 
-	if (!profile_begin(&profile, 1, 0)) return false;
+	if (!profile_begin_grid(&profile)) return false;
 	tally_quartiles(cells, count, quartiles);
 	for (size_t i = 0; i < count; i++)
 		profile_take(&profile, &cells[i].number, 1, cells[i].count, stats->min, stats->max);

@@ -20,12 +20,17 @@
 
 _Static_assert(PROFILE_FINE_BINS > (1 << SPAN_BITS) + 1, "a fresh grid has room");
 
+bool profile_begin_grid(struct table_profile *profile)
+{
+	*profile = (struct table_profile){ .bins = calloc(PROFILE_FINE_BINS, sizeof *profile->bins) };
+	return profile->bins;
+}
+
 bool profile_begin(struct table_profile *profile, size_t columns, uint64_t seed)
 {
 	size_t share = TABLE_PROFILE_BYTES / columns / sizeof *profile->sample.numbers;
 
-	*profile = (struct table_profile){ .bins = calloc(PROFILE_FINE_BINS, sizeof *profile->bins) };
-	if (profile->bins &&
+	if (profile_begin_grid(profile) &&
 			sample_begin(&profile->sample,
 					share < PROFILE_SAMPLE_MAX ? share : PROFILE_SAMPLE_MAX, seed, 0))
 		return true;

@@ -42,6 +42,7 @@ struct profile_histogram {
 
 /* columns: of the table. seed: of the sample. false: no memory. */
 bool profile_begin(struct table_profile *profile, size_t columns, uint64_t seed);
+bool profile_begin_grid(struct table_profile *profile); /* for a histogram alone */
 void profile_free(struct table_profile *profile);
 /* Takes x (n), all finite, with those before within [min, max]; each of them `each` times. */
 void profile_take(struct table_profile *profile, const double *x, size_t n, uint64_t each, double min,
