@@ -191,6 +191,7 @@ static int serve(const struct config *config)
 	struct err e;
 	int rc;
 
+	pthread_mutex_init(&app->keys_lock, NULL);
 	block_signals();
 	clock_gettime(CLOCK_REALTIME, &now);
 	app->started_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;

@@ -6,6 +6,7 @@
 #ifndef SERVER_API_API_H
 #define SERVER_API_API_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "core/gemm.h"
@@ -15,6 +16,8 @@
 #include "server/log.h"
 #include "server/registry/registry.h"
 #include "server/store/store.h"
+
+struct idempotency;
 
 struct app { /* borrows everything; request.app */
 	struct store *store;
@@ -30,6 +33,8 @@ struct app { /* borrows everything; request.app */
 	const char *database;             /* its path */
 	int64_t started_ms;
 	atomic_bool stopping;
+	pthread_mutex_t keys_lock; /* of the requests under way that have an Idempotency-Key */
+	struct idempotency *keys;
 };
 
 /* The route table with the limits of this app, new (free). NULL: no memory. */

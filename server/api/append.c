@@ -25,6 +25,7 @@
 
 struct append {
 	struct incoming in;
+	struct idempotency key;
 	struct table *table; /* of in.body */
 	struct store_revision base;
 	json_t *columns;              /* of base, as they are stored */
@@ -40,6 +41,7 @@ static void append_free(struct append *a)
 	free(a->segments);
 	cells_free(a->last);
 	incoming_clear(&a->in);
+	idempotency_end(&a->key);
 	json_decref(a->columns);
 	store_revision_clear(&a->base);
 	free(a);
@@ -173,10 +175,14 @@ static int append_begin(struct request *rq, struct reply *rp, struct err *e)
 	struct append *a = calloc(1, sizeof *a);
 	int rc;
 
-	(void)rp;
 	rq->state = a;
 	if (!a || !faults) {
 		rc = err_nomem(e);
+		goto out;
+	}
+	if ((rc = idempotency_begin(&a->key, rq, rp, e))) goto out;
+	if (a->key.answered) {
+		rc = incoming_open(&a->in, rq, false, faults, e);
 		goto out;
 	}
 	rc = app->store->dataset_get(app->store, request_param(rq, "dataset"), &a->base, e);
@@ -204,28 +210,40 @@ static void chain_digest(const struct append *a, char sha256[2 * SHA256_DIGEST_S
 	upload_digest(&hash, sha256);
 }
 
-static int append_end(struct append *a, struct store_revision *out, struct err *e)
+/* sha256: of what was sent. */
+static int append_end(struct append *a, const char *sha256, struct store_revision *out, struct err *e)
 {
 	struct store_revision now = { 0 };
-	int rc = incoming_end(&a->in, now.sha256, e);
 
-	if (rc) return rc;
+	strcpy(now.sha256, sha256);
 	now.size_bytes = a->base.size_bytes + a->in.bytes;
 	now.rows = table_rows(a->table);
 	now.groups = table_groups(a->table);
 	if (now.rows == a->base.rows)
 		return err_set(e, ERR_INVALID, "there are no rows to append; send at least one");
 	chain_digest(a, now.sha256);
+	incoming_note(&a->in, &a->key, NULL);
 	return upload_commit_change(&a->in.upload, &a->base, &now,
 			columns_ignore_again(table_describe(a->table), a->columns), out, e);
 }
 
 int dataset_patch(struct request *rq, struct reply *rp, struct err *e)
 {
+	struct append *a = rq->state;
 	struct store_revision now = { 0 };
-	int rc = append_end(rq->state, &now, e);
+	char sha256[2 * SHA256_DIGEST_SIZE + 1];
+	int rc;
 
-	if (!rc) rc = reply_document(rp, dataset_document(&now), e);
+	if ((rc = incoming_end(&a->in, sha256, e))) goto out;
+	idempotency_request(&a->key, rq, sha256);
+	if (a->key.answered) {
+		rc = idempotency_repeat(&a->key, rq, rp, e);
+		goto out;
+	}
+	if ((rc = append_end(a, sha256, &now, e))) goto out;
+	if ((rc = dataset_answer(&now, false, rp, e))) goto out;
+	idempotency_keep(&a->key, rp, 0);
+out:
 	store_revision_clear(&now);
 	append_abandon(rq);
 	return rc;

@@ -19,6 +19,7 @@
 
 struct put {
 	struct incoming in;
+	struct idempotency key;
 	bool replace;
 	struct store_revision there; /* the data set of that name, when there is one */
 };
@@ -37,6 +38,15 @@ json_t *dataset_document(const struct store_revision *revision)
 	return out;
 }
 
+int dataset_answer(const struct store_revision *revision, bool created, struct reply *rp, struct err *e)
+{
+	if (created) {
+		rp->status = 201;
+		reply_header(rp, "Location", "/v1/datasets/%s", revision->dataset);
+	}
+	return reply_document(rp, dataset_document(revision), e);
+}
+
 /* ---- PUT ---- */
 
 static void put_abandon(struct request *rq)
@@ -46,20 +56,35 @@ static void put_abandon(struct request *rq)
 	rq->state = NULL;
 	if (!put) return;
 	incoming_clear(&put->in);
+	idempotency_end(&put->key);
 	store_revision_clear(&put->there);
 	free(put);
 }
 
-static int put_begin(struct request *rq, struct reply *rp, struct err *e)
+/* Its rows are put into an upload, or only hashed. */
+static int put_open(struct request *rq, struct put *put, struct faults *faults, struct err *e)
 {
 	struct app *app = rq->app;
-	struct faults *faults = request_faults(rq);
-	struct put *put = calloc(1, sizeof *put);
 	const char *name = request_param(rq, "dataset");
 	bool reads, keep; /* the bytes in a way that the request says; them at all */
 	int rc;
 
-	(void)rp;
+	if (put->key.answered) return incoming_open(&put->in, rq, false, faults, e);
+	rc = app->store->dataset_get(app->store, name, &put->there, e);
+	if (rc && rc != ERR_NOT_FOUND) return rc;
+	reads = request_query(rq, "types") || request_query(rq, "decimal");
+	keep = rc == ERR_NOT_FOUND || put->replace || reads;
+	if ((rc = incoming_open(&put->in, rq, keep, faults, e))) return rc;
+	return keep ? upload_begin(&put->in.upload, app->store, e) : 0;
+}
+
+static int put_begin(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct faults *faults = request_faults(rq);
+	struct put *put = calloc(1, sizeof *put);
+	const char *name = request_param(rq, "dataset");
+	int rc;
+
 	rq->state = put;
 	if (!put || !faults) {
 		rc = err_nomem(e);
@@ -68,12 +93,8 @@ static int put_begin(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = name_check(name, "a data set's name", e))) goto out;
 	put->replace = query_flag(rq, "replace", faults);
 	if ((rc = faults_result(faults, e))) goto out;
-	rc = app->store->dataset_get(app->store, name, &put->there, e);
-	if (rc && rc != ERR_NOT_FOUND) goto out;
-	reads = request_query(rq, "types") || request_query(rq, "decimal");
-	keep = rc == ERR_NOT_FOUND || put->replace || reads;
-	if ((rc = incoming_open(&put->in, rq, keep, faults, e))) goto out;
-	if (keep) rc = upload_begin(&put->in.upload, app->store, e);
+	if ((rc = idempotency_begin(&put->key, rq, rp, e))) goto out;
+	rc = put_open(rq, put, faults, e);
 out:
 	if (rc) put_abandon(rq);
 	return rc;
@@ -86,15 +107,13 @@ static int put_data(struct request *rq, const char *bytes, size_t n, struct err 
 	return incoming_data(&put->in, bytes, n, e);
 }
 
-static int finish_put(struct request *rq, struct put *put, enum store_outcome *outcome,
+static int finish_put(struct request *rq, struct put *put, const char *sha256, enum store_outcome *outcome,
 		struct store_revision *now, struct err *e)
 {
 	const char *name = request_param(rq, "dataset");
 	struct incoming *in = &put->in;
-	char sha256[2 * SHA256_DIGEST_SIZE + 1];
-	int rc;
 
-	if ((rc = incoming_end(in, sha256, e))) return rc;
+	incoming_note(in, &put->key, name);
 	if (in->body)
 		return upload_commit(&in->upload, body_table(in->body), name, put->replace, sha256, in->bytes,
 				outcome, now, e);
@@ -113,16 +132,20 @@ int dataset_put(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct put *put = rq->state;
 	struct store_revision now = { 0 };
+	char sha256[2 * SHA256_DIGEST_SIZE + 1];
 	enum store_outcome outcome;
 	int rc;
 
-	if (!(rc = finish_put(rq, put, &outcome, &now, e))) {
-		if (outcome == STORE_CREATED) {
-			rp->status = 201;
-			reply_header(rp, "Location", "/v1/datasets/%s", now.dataset);
-		}
-		rc = reply_document(rp, dataset_document(&now), e);
+	if ((rc = incoming_end(&put->in, sha256, e))) goto out;
+	idempotency_request(&put->key, rq, sha256);
+	if (put->key.answered) {
+		rc = idempotency_repeat(&put->key, rq, rp, e);
+		goto out;
 	}
+	if ((rc = finish_put(rq, put, sha256, &outcome, &now, e))) goto out;
+	if ((rc = dataset_answer(&now, outcome == STORE_CREATED, rp, e))) goto out;
+	idempotency_keep(&put->key, rp, 0);
+out:
 	store_revision_clear(&now);
 	put_abandon(rq);
 	return rc;

@@ -14,5 +14,7 @@ route_handler dataset_put, dataset_patch, dataset_list, dataset_get, dataset_del
 
 /* The document of a revision, new; NULL: no memory. */
 json_t *dataset_document(const struct store_revision *revision);
+/* The answer to an upload that made this revision; created: and its data set. */
+int dataset_answer(const struct store_revision *revision, bool created, struct reply *rp, struct err *e);
 
 #endif

@@ -54,6 +54,13 @@ int incoming_end(struct incoming *in, char sha256[2 * SHA256_DIGEST_SIZE + 1], s
 	return in->body ? body_end(in->body, e) : 0;
 }
 
+void incoming_note(struct incoming *in, const struct idempotency *key, const char *location)
+{
+	in->upload.answer_key = idempotency_key(key);
+	in->upload.answer_request = key->request;
+	in->upload.answer_location = location;
+}
+
 void incoming_clear(struct incoming *in)
 {
 	gunzip_free(in->gunzip);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "server/api/idempotency.h"
 #include "server/api/upload.h"
 #include "server/codec/body.h"
 #include "server/codec/gunzip.h"
@@ -27,6 +28,8 @@ int incoming_open(struct incoming *in, const struct request *rq, bool keep, stru
 int incoming_data(struct incoming *in, const char *bytes, size_t n, struct err *e);
 /* The body is complete: of the plain bytes, sha256 is the digest in hex. */
 int incoming_end(struct incoming *in, char sha256[2 * SHA256_DIGEST_SIZE + 1], struct err *e);
+/* After the end: the commit notes the request's key. location: of the data set, if the commit makes it; borrowed. */
+void incoming_note(struct incoming *in, const struct idempotency *key, const char *location);
 void incoming_clear(struct incoming *in); /* what was not committed is swept */
 
 #endif

@@ -100,6 +100,14 @@ json_t *job_document(const struct app *app, const struct store_job *job)
 	return out;
 }
 
+int job_accepted(const struct app *app, const struct store_job *job, struct reply *rp, struct err *e)
+{
+	rp->status = 202;
+	reply_header(rp, "Location", "/v1/jobs/%lld", (long long)job->id);
+	reply_header(rp, "Retry-After", "1");
+	return reply_document(rp, job_document(app, job), e);
+}
+
 static int reply_job(struct app *app, struct reply *rp, uint64_t id, struct err *e)
 {
 	struct store_job job = { 0 };

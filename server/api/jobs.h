@@ -14,5 +14,7 @@ route_handler job_curve_get;                                        /* job_curve
 
 /* The document of a job, with how far it is while it runs here; new. */
 json_t *job_document(const struct app *app, const struct store_job *job);
+/* The answer to a request that made this job: 202. */
+int job_accepted(const struct app *app, const struct store_job *job, struct reply *rp, struct err *e);
 
 #endif

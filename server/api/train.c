@@ -10,6 +10,7 @@
 
 #include "server/api/document.h"
 #include "server/api/fit.h"
+#include "server/api/idempotency.h"
 #include "server/api/inline.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
@@ -39,6 +40,7 @@ struct order {
 	struct store_revision held; /* the data set of its own to validate on; id 0: there is none */
 	bool inline_data;
 	struct training_size size;
+	struct idempotency *key; /* of a :train */
 };
 
 /* ---- the body ---- */
@@ -387,7 +389,9 @@ static int submit(struct order *o, struct reply *rp, struct err *e)
 		.note = o->request.note,
 		.revision = o->revision.id,
 		.validation_revision = o->held.id,
-		.epochs = o->request.core.epochs };
+		.epochs = o->request.core.epochs,
+		.answer_key = idempotency_key(o->key),
+		.answer_request = o->key->request };
 	struct store_job made = { 0 };
 	int64_t id;
 	int rc;
@@ -396,10 +400,8 @@ static int submit(struct order *o, struct reply *rp, struct err *e)
 	if ((rc = store->job_create(store, &job, &id, e))) goto out;
 	jobs_wake(o->app->jobs);
 	if ((rc = store->job_get(store, id, &made, e))) goto out;
-	rp->status = 202;
-	reply_header(rp, "Location", "/v1/jobs/%lld", (long long)id);
-	reply_header(rp, "Retry-After", "1");
-	rc = reply_document(rp, job_document(o->app, &made), e);
+	if ((rc = job_accepted(o->app, &made, rp, e))) goto out;
+	idempotency_keep(o->key, rp, id);
 out:
 	store_job_clear(&made);
 	free(text);
@@ -407,11 +409,11 @@ out:
 }
 
 /* Reads and checks all, and leaves what is done with it to act; then gives everything back. */
-static int with_order(struct request *rq, struct reply *rp,
+static int with_order(struct request *rq, struct reply *rp, struct idempotency *key,
 		int (*act)(struct order *o, struct reply *rp, struct err *e), bool keeps_data, struct err *e)
 {
 	struct order o = {
-		.app = rq->app, .faults = request_faults(rq), .model = request_param(rq, "model")
+		.app = rq->app, .faults = request_faults(rq), .model = request_param(rq, "model"), .key = key
 	};
 	char from[24];
 	int rc;
@@ -433,7 +435,14 @@ static int with_order(struct request *rq, struct reply *rp,
 
 int model_train(struct request *rq, struct reply *rp, struct err *e)
 {
-	return with_order(rq, rp, submit, true, e);
+	struct idempotency key = { 0 };
+	int rc = idempotency_begin(&key, rq, rp, e);
+
+	if (rc) return rc;
+	idempotency_request_body(&key, rq);
+	rc = key.answered ? idempotency_repeat(&key, rq, rp, e) : with_order(rq, rp, &key, submit, true, e);
+	idempotency_end(&key);
+	return rc;
 }
 
 /* ---- what it would take ---- */
@@ -466,5 +475,5 @@ static int estimate(struct order *o, struct reply *rp, struct err *e)
 
 int model_estimate(struct request *rq, struct reply *rp, struct err *e)
 {
-	return with_order(rq, rp, estimate, false, e);
+	return with_order(rq, rp, NULL, estimate, false, e);
 }

@@ -312,17 +312,16 @@ static enum MHD_Result hand_over(struct exchange *x, enum phase phase, void (*ru
 static int run_handler(struct exchange *x, struct err *e)
 {
 	const struct route *route = x->rq.match.route;
-	bool change = x->rq.may_wait && (route->flags & ROUTE_CHANGE);
+	bool change = x->rq.may_wait && (route->flags & ROUTE_CHANGE) && !x->rq.settled;
 	int rc = 0;
 
 	if (change) {
 		pthread_mutex_lock(&x->server->change_lock);
 		rc = conditional_guard(x->server, &x->rq, e);
 	}
-	if (!rc) {
-		x->streaming = false;
-		rc = route->handler(&x->rq, &x->rp, e);
-	}
+	if (rc && x->streaming) route->stream->abandon(&x->rq); /* before the answer: who has it may come again */
+	x->streaming = false;
+	if (!rc) rc = route->handler(&x->rq, &x->rp, e);
 	if (change) pthread_mutex_unlock(&x->server->change_lock);
 	return rc;
 }

@@ -16,7 +16,7 @@ void request_reset(struct request *rq)
 	rq->path_length = 0;
 	rq->match.route = NULL;
 	rq->match.count = 0;
-	rq->may_wait = false;
+	rq->may_wait = rq->settled = false;
 	rq->state = rq->notes = NULL;
 	rq->query_count = 0;
 	rq->query_memory = NULL;

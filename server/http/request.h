@@ -24,6 +24,7 @@ struct request {
 	struct route_match match;
 	struct buffer body;
 	bool may_wait; /* false on a loop's thread: answer ERR_WOULD_BLOCK instead of touching the store */
+	bool settled;  /* what it asks for was done before: nothing will change, whatever If-Match says */
 	void *state;   /* a stream's */
 	void *notes;   /* what the handlers keep with the request: the faults found in it */
 	void (*notes_free)(void *notes);

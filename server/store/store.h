@@ -63,6 +63,9 @@ struct store_upload {
 	/* Not 0: this is a change of that revision (more rows, another type of a column), which must still be the
 	 * current one of the data set; replace is not looked at, and the same bytes are a change too. */
 	int64_t base;
+	/* Not NULL: an answer under this key, to this request, is put in the same commit when it changes anything; its
+	 * location is answer_location when the data set was made by it, else "". */
+	const char *answer_key, *answer_request, *answer_location;
 };
 
 /* ---- models and versions ---- */

@@ -400,6 +400,50 @@ START_TEST(answers_are_kept)
 }
 END_TEST
 
+/* The key of an upload stands in the commit that makes it visible, and in no other. */
+START_TEST(answers_come_with_uploads)
+{
+	struct store *s = fresh_store();
+	struct store_upload upload = { .dataset = "d",
+		.rows = 20,
+		.columns_count = 2,
+		.groups = 2,
+		.columns = "[]",
+		.answer_key = "first",
+		.answer_request = "abc",
+		.answer_location = "d" };
+	struct store_revision out;
+	struct store_answer got;
+	enum store_outcome outcome;
+
+	upload.sha256 = sha_of('a');
+	OK(s->upload_commit(s, begin_upload(s, 1, 2, 10), &upload, &outcome, &out, &e));
+	upload.base = out.id;
+	store_revision_clear(&out);
+	OK(s->answer_get(s, "first", &got, &e));
+	ck_assert_str_eq(got.request, "abc");
+	ck_assert_str_eq(got.location, "d");
+	ck_assert_int_eq(got.status, 0);
+	store_answer_clear(&got);
+	/* A change whose key is taken is none. */
+	REFUSED(s->upload_commit(s, begin_upload(s, 2, 2, 10), &upload, &outcome, &out, &e), ERR_CONFLICT);
+	OK(s->dataset_get(s, "d", &out, &e));
+	ck_assert_int_eq(out.id, upload.base);
+	store_revision_clear(&out);
+	upload.answer_key = "second";
+	OK(s->upload_commit(s, begin_upload(s, 2, 2, 10), &upload, &outcome, &out, &e));
+	store_revision_clear(&out);
+	OK(s->answer_get(s, "second", &got, &e));
+	ck_assert_str_eq(got.location, ""); /* the data set was there */
+	store_answer_clear(&got);
+	/* Nor does one that was refused take its key. */
+	upload.answer_key = "third";
+	REFUSED(s->upload_commit(s, begin_upload(s, 3, 2, 10), &upload, &outcome, &out, &e), ERR_CONFLICT);
+	REFUSED(s->answer_get(s, "third", &got, &e), ERR_NOT_FOUND);
+	s->close(s);
+}
+END_TEST
+
 static inline void assert_due(struct store *s, int64_t id, int64_t tries)
 {
 	struct store_notify *list;
@@ -449,4 +493,5 @@ END_TEST
 #define STORE_SUITE_LOG                                                                              \
 	changes_are_logged, events_say_what_happened, points_are_events, commits_are_told,           \
 			children_go_with_their_parent, old_jobs_are_pruned, old_versions_are_pruned, \
-			free_bytes_are_given_back, answers_are_kept, ends_are_to_be_told
+			free_bytes_are_given_back, answers_are_kept, answers_come_with_uploads,      \
+			ends_are_to_be_told

@@ -20,12 +20,13 @@ static void answer_clear(void *item)
 
 static const struct db_kind answer_kind = { sizeof(struct store_answer), answer_read, answer_clear };
 
-int answer_new(struct db *db, const struct store_job_new *job, int64_t id, struct err *e)
+int answer_new(struct db *db, const char *key, const struct store_answer *answer, struct err *e)
 {
 	int put, rc;
 
 	rc = db_run(db, SQL_ANSWER_NEW,
-			DB_VALUES(V_TEXT(job->answer_key), V_TEXT(job->answer_request), V_INT(id),
+			DB_VALUES(V_TEXT(key), V_TEXT(answer->request), V_INT(answer->job),
+					V_TEXT(answer->location ? answer->location : ""),
 					V_INT(store_now_ms())),
 			&put, e);
 	if (rc || put) return rc;

@@ -109,6 +109,7 @@ static int must_exist(struct db *db, const struct store_job_new *j, struct err *
 /* What comes with a new job: its hook, an answer, its data for itself. */
 static int create_beside(struct db *db, const struct store_job_new *j, int64_t id, struct err *e)
 {
+	const struct store_answer answer = { .request = (char *)j->answer_request, .job = id };
 	int rc;
 
 	if ((rc = db_run(db, SQL_REVISION_INLINE_TAKEN, DB_VALUES(V_INT(j->revision)), NULL, e))) return rc;
@@ -116,7 +117,7 @@ static int create_beside(struct db *db, const struct store_job_new *j, int64_t i
 		return rc;
 	if (j->notify && (rc = db_run(db, SQL_NOTIFY_ADD, DB_VALUES(V_INT(id), V_TEXT(j->notify)), NULL, e)))
 		return rc;
-	if (j->answer_key && (rc = answer_new(db, j, id, e))) return rc;
+	if (j->answer_key && (rc = answer_new(db, j->answer_key, &answer, e))) return rc;
 	return event_job(db, id, "created", JOB_QUEUED, e);
 }
 

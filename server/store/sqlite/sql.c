@@ -322,7 +322,7 @@ const char *const sql_texts[SQL_COUNT] = {
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_ANSWER_NEW] =
 		"INSERT INTO answer (key, request, status, job, location, body, created_ms)"
-		" VALUES (?1, ?2, 0, ?3, '', '', ?4) ON CONFLICT (key) DO NOTHING",
+		" VALUES (?1, ?2, 0, ?3, ?4, '', ?5) ON CONFLICT (key) DO NOTHING",
 	[SQL_ANSWER_PRUNE] = "DELETE FROM answer WHERE created_ms < ?1",
 	[SQL_NOTIFY_ADD] = "INSERT INTO notify (job, url) VALUES (?1, ?2)",
 	[SQL_NOTIFY_READY] = "UPDATE notify SET next_ms = 0 WHERE job = ?1",

@@ -117,7 +117,8 @@ int job_curve(struct db *db, int64_t id, int64_t *curve, struct err *e);
 /* Of a job, all but the newest `keep`. */
 int checkpoints_drop(struct db *db, int64_t job, int keep, struct err *e);
 
-/* One answer and one hook that a new job brings with it. ERR_CONFLICT: there is an answer under this key. */
-int answer_new(struct db *db, const struct store_job_new *job, int64_t id, struct err *e);
+/* Notes that a change was made, in its transaction: request, job and location are read. ERR_CONFLICT: there is an
+ * answer under this key. */
+int answer_new(struct db *db, const char *key, const struct store_answer *answer, struct err *e);
 
 #endif

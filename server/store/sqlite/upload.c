@@ -368,6 +368,15 @@ static int may_replace(const struct commit *c, bool there, struct err *e)
 			u->dataset, (unsigned long long)c->out->number);
 }
 
+static int note_answer(struct db *db, const struct commit *c, struct err *e)
+{
+	const struct store_upload *u = c->upload;
+	const struct store_answer answer = { .request = (char *)u->answer_request,
+		.location = (char *)(*c->outcome == STORE_CREATED ? u->answer_location : NULL) };
+
+	return u->answer_key ? answer_new(db, u->answer_key, &answer, e) : 0;
+}
+
 static int commit_tx(struct db *db, void *arg, struct err *e)
 {
 	struct commit *c = arg;
@@ -388,7 +397,7 @@ static int commit_tx(struct db *db, void *arg, struct err *e)
 	if ((rc = may_replace(c, there, e))) return rc;
 	rc = u->dataset ? put_current(db, c, c->out->id, there ? c->out->number + 1 : 1, e)
 			: make_visible(db, c, 1, e);
-	if (rc) return rc;
+	if (rc || (rc = note_answer(db, c, e))) return rc;
 	store_revision_clear(c->out);
 	return db_one(db, &revision_kind, SQL_REVISION_GET, DB_VALUES(V_INT(c->id)), c->out, &there, e);
 }
