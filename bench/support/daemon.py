@@ -49,6 +49,11 @@ class Daemon:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) * 1024
 
+    def cpu_seconds(self):
+        """That the daemon has used so far."""
+        fields = open(f"/proc/{self.process.pid}/stat").read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(15)

@@ -88,7 +88,8 @@ static int on_points(void *self, const struct store_curve_block *block, struct e
 {
 	struct gathering *g = self;
 	struct curve curve = { 0 };
-	int rc = curve_decode(&curve, block->data, block->size, 0, UINT64_MAX, e);
+	int rc = curve_decode(&curve, block->data, block->size, curve_key_epoch(g->from),
+			curve_key_epoch(g->to), e);
 
 	for (size_t i = 0; i < curve.count && !rc; i++) {
 		struct curve_span span = curve_span_of(g->reading->keep, &curve.points[i]);

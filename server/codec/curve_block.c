@@ -290,18 +290,16 @@ static bool read_head(struct bytes *b, uint64_t mark, struct head *head)
 	       head->kept <= CURVE_SPAN_KEEPS;
 }
 
-/* Columns of numbers into the places of them; values (count * group). Those of later releases are skipped. */
-static bool read_columns(
-		struct bytes *b, const struct head *head, char *first, size_t stride, uint64_t *values)
+/* Columns of points, kept of them in each span; values (count * kept). Those of later releases are skipped. */
+static bool read_kept(struct bytes *b, const struct head *head, struct curve_span *spans, uint64_t *values)
 {
 	size_t count = head->count * head->kept;
 
 	for (size_t j = 0; j < head->columns; j++) {
 		if (!read_column(b, count, values)) return false;
 		for (size_t i = 0; j < POINT_COLUMNS && i < count; i++)
-			memcpy(first + i / head->kept * stride + i % head->kept * sizeof(struct train_point) +
-							of_point[j],
-					&values[i], sizeof *values);
+			memcpy((char *)&spans[i / head->kept].kept[i % head->kept] + of_point[j], &values[i],
+					sizeof *values);
 	}
 	return true;
 }
@@ -324,30 +322,59 @@ static bool room_for(struct curve *curve, size_t more)
 /* What a damaged head says of its count is not believed before this: a constant column takes no room. */
 #define UNBELIEVED ((size_t)1 << 22)
 
+/* Of a block, those in a range of epochs. */
+struct part {
+	size_t begin, end;
+};
+
+static struct part part_of(const uint64_t *epochs, size_t count, uint64_t from, uint64_t to)
+{
+	struct part part = { 0, count };
+
+	while (part.begin < count && epochs[part.begin] < from)
+		part.begin++;
+	while (part.end > part.begin && epochs[part.end - 1] > to)
+		part.end--;
+	return part;
+}
+
+/* The first column, epochs, says which places of the others are wanted. */
+static int read_points(struct curve *curve, struct bytes *b, const struct head *head, uint64_t *values,
+		uint64_t from, uint64_t to, struct err *e)
+{
+	struct part part = { 0, 0 };
+	struct train_point *points = NULL;
+
+	for (size_t j = 0; j < head->columns; j++) {
+		if (!read_column(b, head->count, values)) return damaged(e);
+		if (!j) {
+			part = part_of(values, head->count, from, to);
+			if (!room_for(curve, part.end - part.begin)) return err_nomem(e);
+			points = curve->points + curve->count;
+			if (part.end > part.begin)
+				memset(points, 0, (part.end - part.begin) * sizeof *points);
+		}
+		for (size_t i = part.begin; j < POINT_COLUMNS && i < part.end; i++)
+			memcpy((char *)&points[i - part.begin] + of_point[j], &values[i], sizeof *values);
+	}
+	if (b->left) return damaged(e);
+	curve->count += part.end - part.begin;
+	return 0;
+}
+
 static int decode_columns(struct curve *curve, struct bytes b, uint64_t from, uint64_t to, struct err *e)
 {
-	struct train_point *added;
 	uint64_t *values;
 	struct head head;
-	size_t stay = 0;
-	bool whole;
+	int rc;
 
 	if (!read_head(&b, COLUMNS_MARK, &head) || head.kept != 1 || head.count > UNBELIEVED)
 		return damaged(e);
 	values = reallocarray(NULL, head.count + 1, sizeof *values);
-	if (!values || !room_for(curve, head.count)) {
-		free(values);
-		return err_nomem(e);
-	}
-	added = curve->points + curve->count;
-	if (head.count) memset(added, 0, head.count * sizeof *added);
-	whole = read_columns(&b, &head, (char *)added, sizeof *added, values) && !b.left;
+	if (!values) return err_nomem(e);
+	rc = read_points(curve, &b, &head, values, from, to, e);
 	free(values);
-	if (!whole) return damaged(e);
-	for (size_t i = 0; i < head.count; i++)
-		if (added[i].epoch >= from && added[i].epoch <= to) added[stay++] = added[i];
-	curve->count += stay;
-	return 0;
+	return rc;
 }
 
 /* What is not there by the job's configuration is not shown, so of an older release all may count as validated. */
@@ -432,7 +459,7 @@ void curve_spans_clear(struct curve_spans *s)
 
 static bool read_spans(struct bytes *b, const struct head *head, struct curve_span *spans, uint64_t *values)
 {
-	if (!read_columns(b, head, (char *)spans->kept, sizeof *spans, values)) return false;
+	if (!read_kept(b, head, spans, values)) return false;
 	for (size_t j = 0; j < SPAN_COLUMNS; j++) {
 		if (!read_column(b, head->count, values)) return false;
 		for (size_t i = 0; i < head->count; i++)
