@@ -24,6 +24,7 @@ enum err_code {
 	ERR_WOULD_BLOCK,    /* the answer needs the store, and this thread must not wait for it */
 	ERR_STOPPED,        /* asked to stop, and stopped */
 	ERR_DIVERGED,       /* training left the finite numbers */
+	ERR_CRASHED,        /* the program ended again and again while it did this */
 	ERR_NOMEM,          /* memory could not be had */
 	ERR_DISK_FULL,      /* no room on the disk */
 	ERR_IO,             /* the disk or the system failed */

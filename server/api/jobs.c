@@ -1,4 +1,4 @@
-/* jobs.c - /v1/jobs: list, get, change, cancel, delete. A running job's figures come from its worker, without a lock;
+/* jobs.c - /v1/jobs: list, get, change, cancel, pause, resume, delete. A running job's figures come from its worker, without a lock;
  * those of an ended one from the store.
  */
 #include <math.h>
@@ -23,34 +23,33 @@ static json_t *optional_text(const char *text)
 }
 
 /* What only the worker knows while the job runs. */
-static void put_live(json_t *out, const struct app *app, const struct store_job *job, const json_t *config)
+static void put_live(
+		json_t *out, const struct progress *live, const struct store_job *job, const json_t *config)
 {
-	struct progress live = { 0 };
 	struct train_request request;
 	struct faults faults = { 0 };
-	const struct train_point *point = &live.point;
+	const struct train_point *point = &live->point;
 	double done;
 
-	jobs_progress(app->jobs, job->id, &live);
 	train_request_read(config, true, &request, &faults);
 	done = job->epochs ? (double)point->epoch / (double)job->epochs : 0;
 	json_put(out, "progress", json_real(done));
 	json_put(out, "epoch", json_integer((json_int_t)point->epoch));
 	json_put(out, "epochs", json_integer((json_int_t)job->epochs));
 	json_put(out, "step", json_integer((json_int_t)point->step));
-	json_put(out, "metrics", training_metrics(point, live.validates));
+	json_put(out, "metrics", training_metrics(point, live->validates));
 	json_put(out, "best", training_best(point, &request));
 	json_put(out, "eta_seconds",
 			point->epoch ? json_number(point->seconds / (double)point->epoch *
 						       (double)(job->epochs - point->epoch))
 				     : json_null());
 	json_put(out, "samples_per_second",
-			point->seconds > 0 ? json_number((double)live.rows * (double)point->epoch /
+			point->seconds > 0 ? json_number((double)live->rows * (double)point->epoch /
 							     point->seconds)
 					   : json_null());
 }
 
-static void put_ended(json_t *out, const struct store_job *job)
+static void put_stored(json_t *out, const struct store_job *job)
 {
 	double done = job->epochs ? (double)job->epoch / (double)job->epochs : 0;
 
@@ -65,27 +64,32 @@ static void put_ended(json_t *out, const struct store_job *job)
 			job->samples_per_second > 0 ? json_number(job->samples_per_second) : json_null());
 }
 
-/* What was to be warned of lies in the stored config. */
-static json_t *take_warnings(json_t *config)
+/* What was to be warned of lies in the stored config; what is wrong just now, the worker knows. */
+static json_t *take_warnings(const struct app *app, const struct store_job *job, json_t *config)
 {
 	json_t *warnings = json_incref(json_object_get(config, "warnings"));
+	struct err trouble;
 
 	json_object_del(config, "warnings");
-	return warnings ? warnings : json_array();
+	if (!warnings) warnings = json_array();
+	if (job->state == JOB_RUNNING && jobs_trouble(app->jobs, job->id, &trouble))
+		json_array_append_new(warnings, json_string(trouble.text));
+	return warnings;
 }
 
 json_t *job_document(const struct app *app, const struct store_job *job)
 {
 	json_t *out = json_object(), *config = stored_document(job->config);
+	struct progress live;
 
 	json_put(out, "id", json_id(job->id));
 	json_put(out, "model", json_string(job->model));
 	json_put(out, "kind", json_string(job->kind));
 	json_put(out, "state", json_string(job_state_name(job->state)));
-	if (job->state == JOB_RUNNING)
-		put_live(out, app, job, config);
+	if (job->state == JOB_RUNNING && jobs_progress(app->jobs, job->id, &live) && live.point.epoch)
+		put_live(out, &live, job, config);
 	else
-		put_ended(out, job);
+		put_stored(out, job); /* as of its end, or of where it goes on from */
 	json_put(out, "created_at", json_time(job->created_ms));
 	json_put(out, "started_at", json_time(job->started_ms));
 	json_put(out, "finished_at", json_time(job->finished_ms));
@@ -95,7 +99,7 @@ json_t *job_document(const struct app *app, const struct store_job *job)
 	json_put(out, "resumed", json_integer(job->resumed));
 	json_put(out, "note", json_string(job->note));
 	json_put(out, "priority", json_integer(job->priority));
-	json_put(out, "warnings", take_warnings(config));
+	json_put(out, "warnings", take_warnings(app, job, config));
 	json_put(out, "config", config);
 	return out;
 }
@@ -228,5 +232,28 @@ int job_cancel(struct request *rq, struct reply *rp, struct err *e)
 
 	if (rc || (rc = app->store->job_cancel(app->store, (int64_t)id, &state, e))) return rc;
 	jobs_cancel(app->jobs, (int64_t)id);
+	return reply_job(app, rp, id, e);
+}
+
+int job_pause(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	enum job_state state;
+	uint64_t id;
+	int rc = request_number(rq, "job", "job", &id, e);
+
+	if (rc || (rc = app->store->job_pause(app->store, (int64_t)id, &state, e))) return rc;
+	jobs_pause(app->jobs, (int64_t)id);
+	return reply_job(app, rp, id, e);
+}
+
+int job_resume(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	uint64_t id;
+	int rc = request_number(rq, "job", "job", &id, e);
+
+	if (rc || (rc = app->store->job_resume(app->store, (int64_t)id, e))) return rc;
+	jobs_wake(app->jobs);
 	return reply_job(app, rp, id, e);
 }

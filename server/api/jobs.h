@@ -7,10 +7,10 @@
 #include "server/api/api.h"
 #include "server/http/route.h"
 
-route_handler model_estimate;                                       /* train.c */
-route_handler model_train;                                          /* train.c */
-route_handler job_list, job_get, job_patch, job_delete, job_cancel; /* jobs.c */
-route_handler job_curve_get;                                        /* job_curve.c */
+route_handler model_estimate;                                                              /* train.c */
+route_handler model_train;                                                                 /* train.c */
+route_handler job_list, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume; /* jobs.c */
+route_handler job_curve_get;                                                               /* job_curve.c */
 
 /* The document of a job, with how far it is while it runs here; new. */
 json_t *job_document(const struct app *app, const struct store_job *job);

@@ -63,6 +63,8 @@ static const struct route routes[] = {
 	{ "PATCH",  "/v1/jobs/{job}",                                           ROLE_TRAIN, BODY_DOCUMENT, ROUTE_CHANGE, .handler = job_patch },
 	{ "DELETE", "/v1/jobs/{job}",                                           ROLE_TRAIN, 0,             ROUTE_CHANGE, .handler = job_delete },
 	{ "POST",   "/v1/jobs/{job}:cancel",                                    ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = job_cancel },
+	{ "POST",   "/v1/jobs/{job}:pause",                                     ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = job_pause },
+	{ "POST",   "/v1/jobs/{job}:resume",                                    ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = job_resume },
 	{ "GET",    "/v1/jobs/{job}/curve",                                     ROLE_READ,  0,             0,            .handler = job_curve_get,
 	  .produces = CSV, .query = "from to points health" },
 

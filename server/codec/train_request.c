@@ -16,30 +16,33 @@
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
 
-#define SEED_MAX         9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
-#define SECONDS_MAX      1e9
-#define CLIP_MAX         1e30
-#define ACCUMULATE_MAX   1e6
-#define EMA_MAX          0.9999999
-#define NOISE_MAX        1e6
-#define CLASS_WEIGHT_MAX 1e9
-#define DEFAULT_RATE     0.003
-#define DEFAULT_STEPS    4000
-#define DEFAULT_BATCH    32
-#define EPOCHS_LEAST     50 /* each row is seen so often at least */
-#define EPOCHS_MOST      1000
-#define MANY_ROWS        20000 /* above: a part held out, larger batches */
-#define MANY_BATCH       128
-#define MANY_EPOCHS      200 /* early stopping ends most runs before */
-#define FULL_EPOCHS      200 /* of an optimizer that takes all rows at once: one iteration each */
-#define DEFAULT_SPLIT    0.1
-#define DEFAULT_PATIENCE 20
+#define SEED_MAX           9007199254740992.0 /* 2^53: every JSON reader keeps it exactly */
+#define SECONDS_MAX        1e9
+#define CLIP_MAX           1e30
+#define ACCUMULATE_MAX     1e6
+#define EMA_MAX            0.9999999
+#define NOISE_MAX          1e6
+#define CLASS_WEIGHT_MAX   1e9
+#define CHECKPOINT_LEAST   0.05
+#define CHECKPOINT_MOST    86400
+#define DEFAULT_CHECKPOINT 30
+#define DEFAULT_RATE       0.003
+#define DEFAULT_STEPS      4000
+#define DEFAULT_BATCH      32
+#define EPOCHS_LEAST       50 /* each row is seen so often at least */
+#define EPOCHS_MOST        1000
+#define MANY_ROWS          20000 /* above: a part held out, larger batches */
+#define MANY_BATCH         128
+#define MANY_EPOCHS        200 /* early stopping ends most runs before */
+#define FULL_EPOCHS        200 /* of an optimizer that takes all rows at once: one iteration each */
+#define DEFAULT_SPLIT      0.1
+#define DEFAULT_PATIENCE   20
 
 struct said {
 	const char *dataset, *from, *note, *record;
 	const char *sample_weight_column;
 	const json_t *warnings, *data, *batch_size, *optimizer, *schedule, *loss, *validation,
-			*early_stopping, *noise, *class_weights;
+			*early_stopping, *noise, *class_weights, *checkpoint_every_seconds;
 	uint64_t epochs, seed, threads, accumulate, evaluate_every;
 	double max_seconds, target_loss, gradient_clip_norm, gradient_clip_value, ema_decay;
 	bool shuffle;
@@ -76,6 +79,7 @@ static const struct field fields[] = {
 	ROW(early_stopping, FIELD_ANY, 0, 0, false),
 	ROW(evaluate_every, FIELD_UINT, 1, TRAIN_EPOCHS_MAX, false),
 	ROW(record, FIELD_STRING, 0, 0, false),
+	ROW(checkpoint_every_seconds, FIELD_ANY, 0, 0, false),
 	ROW(from, FIELD_STRING, 0, 0, false),
 	ROW(note, FIELD_STRING, 0, 0, false),
 	{ 0 },
@@ -282,6 +286,18 @@ static void read_record(const char *name, struct train_request *r, struct faults
 	r->record = CURVE_AUTO;
 }
 
+static void read_checkpoint(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	static const struct field range = { "", FIELD_REAL, 0, CHECKPOINT_LEAST, CHECKPOINT_MOST, false,
+		false };
+
+	r->checkpoint_seconds = DEFAULT_CHECKPOINT;
+	if (!value) return;
+	r->checkpoint_seconds = 0;
+	if (json_is_null(value) || (json_is_number(value) && json_number_value(value) == 0)) return;
+	field_value(value, &range, &r->checkpoint_seconds, "/checkpoint_every_seconds", faults);
+}
+
 static void check_from(const char *from, struct faults *faults)
 {
 	if (!strcmp(from, "scratch") || !strcmp(from, "latest")) return;
@@ -328,6 +344,7 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	read_noise(said.noise, r, faults);
 	read_class_weights(said.class_weights, r, faults);
 	read_record(said.record, r, faults);
+	read_checkpoint(said.checkpoint_every_seconds, r, faults);
 	check_from(r->from, faults);
 	if (stored) return;
 	if (said.dataset && said.data)
@@ -492,6 +509,8 @@ json_t *train_request_document(const struct train_request *r)
 			r->sample_weight_column ? json_string(r->sample_weight_column) : json_null());
 	whole &= json_put(out, "evaluate_every", json_integer((json_int_t)c->evaluate_every));
 	whole &= json_put(out, "record", json_string(curve_keep_name(r->record)));
+	whole &= json_put(out, "checkpoint_every_seconds",
+			r->checkpoint_seconds > 0 ? json_real(r->checkpoint_seconds) : json_null());
 	whole &= json_put(out, "from", json_string(r->from));
 	return json_whole(out, whole);
 }

@@ -32,7 +32,8 @@ struct train_request {
 	bool balanced;                    /* class_weights: "balanced" */
 	const json_t *class_weights;      /* a map from classes to weights, or NULL */
 	const char *sample_weight_column; /* NULL: all rows count the same */
-	const char *from;                 /* "scratch", "latest" or a version's digits */
+	double checkpoint_seconds; /* between two checkpoints; 0: at the end of the daemon and a pause only */
+	const char *from;          /* "scratch", "latest" or a version's digits */
 	const char *note;
 };
 

@@ -1,8 +1,9 @@
 /* jobs.h - the pool of workers that run training jobs from the store's queue.
  *
  * A worker claims a job, loads it, and lets a thread at idle priority train while it writes the curve to the store
- * every JOBS_FLUSH_MS. It ends the job with one commit: version, metrics and state together. Requests never wait
- * for a worker: progress is read without a lock.
+ * every JOBS_FLUSH_MS, and now and then a checkpoint. It ends the job with one commit: version, metrics and state
+ * together. A job that was cut off, or paused, goes on from its checkpoint and ends in the same bits. Requests never
+ * wait for a worker: progress is read without a lock.
  */
 #ifndef SERVER_JOBS_JOBS_H
 #define SERVER_JOBS_JOBS_H
@@ -38,9 +39,13 @@ void jobs_stop(struct jobs *jobs);
 
 /* A job was queued. */
 void jobs_wake(struct jobs *jobs);
-/* Stops a running job, after the store noted the wish. Nothing when it does not run here. */
+/* Stops a running job and its children, after the store noted the wish. Nothing when they do not run here. */
 void jobs_cancel(struct jobs *jobs, int64_t id);
+/* A running job frees its worker within a mini-batch and is paused, after the store noted the wish. Likewise. */
+void jobs_pause(struct jobs *jobs, int64_t id);
 /* How far job `id` is, or was at its end until its worker takes another; false when no worker has it. Takes no lock. */
 bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out);
+/* What job `id`, which runs here, cannot write just now; false when all is well. */
+bool jobs_trouble(struct jobs *jobs, int64_t id, struct err *out);
 
 #endif

@@ -3,10 +3,13 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/codec/curve.h"
 
 _Static_assert(CURVE_STEP_BITS == STORE_KEY_STEP_BITS, "both speak of the same keys");
+
+#define WAITING_MAX (1u << 20) /* points that a disk may keep waiting: some 120 MB */
 
 void record_init(struct record *r, enum curve_keep keep)
 {
@@ -17,6 +20,8 @@ void record_init(struct record *r, enum curve_keep keep)
 void record_clear(struct record *r)
 {
 	curve_recorder_free(&r->recorder);
+	curve_recorder_free(&r->sealed);
+	curve_recorder_free(&r->writing);
 	pthread_mutex_destroy(&r->lock);
 }
 
@@ -58,14 +63,12 @@ void record_end(struct record *r)
 
 /* ---- to the store ---- */
 
-/* Takes the points that are ready, the health up to the last of them, and summaries where there is a block of them,
- * out of the recorder. */
-static void take_ready(struct record *r, struct curve_recorder *ready)
+/* Takes the points that are ready, and the health up to the last of them, out of the recorder. Under the lock. */
+static void take_points(struct record *r, struct curve_recorder *ready)
 {
 	struct curve_health later = { 0 };
 	uint64_t last;
 
-	pthread_mutex_lock(&r->lock);
 	*ready = (struct curve_recorder){
 		.keep = r->recorder.keep, .points = r->recorder.points, .count = r->recorder.count
 	};
@@ -81,43 +84,111 @@ static void take_ready(struct record *r, struct curve_recorder *ready)
 	if (ready->count) r->recorder.health = later;
 	r->recorder.points = NULL;
 	r->recorder.count = r->recorder.capacity = 0;
+}
+
+/* Summaries, where there is a block of them. They are of points that were taken. Under the lock. */
+static void take_levels(struct record *r, struct curve_recorder *ready)
+{
 	for (size_t i = 0; i < CURVE_LEVELS; i++)
 		if (r->recorder.levels[i].count >= CURVE_FAN) {
 			ready->levels[i] = r->recorder.levels[i];
 			r->recorder.levels[i].spans = NULL;
 			r->recorder.levels[i].count = r->recorder.levels[i].capacity = 0;
 		}
+}
+
+/* Puts what is in `more` behind what is in `to`; more is empty afterwards. False: no memory. */
+static bool append(struct curve_recorder *to, struct curve_recorder *more)
+{
+	bool whole = true;
+
+	if (!to->count) {
+		curve_recorder_free(to);
+		*to = *more;
+		*more = (struct curve_recorder){ 0 };
+		return true;
+	}
+	if (more->count) {
+		size_t count = to->count + more->count;
+		struct train_point *points = reallocarray(to->points, count, sizeof *points);
+
+		if ((whole = points != NULL)) {
+			memcpy(points + to->count, more->points, more->count * sizeof *points);
+			to->points = points;
+			to->count = to->capacity = count;
+		}
+	}
+	for (size_t i = 0; i < more->health.count; i++)
+		whole &= curve_health_add(&to->health, more->health.epochs[i],
+				more->health.rows + i * more->health.layers, more->health.layers);
+	curve_recorder_free(more);
+	return whole;
+}
+
+unsigned char *record_seal(struct record *r, size_t *size)
+{
+	struct curve_recorder ready;
+	unsigned char *bytes;
+
+	pthread_mutex_lock(&r->lock);
+	*size = curve_recorder_bytes(&r->recorder);
+	if ((bytes = malloc(*size))) {
+		curve_recorder_save(&r->recorder, bytes);
+		take_points(r, &ready);
+		r->lost |= !append(&r->sealed, &ready);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return bytes;
+}
+
+void record_resume(struct record *r, struct curve_recorder *recorder)
+{
+	r->recorder = *recorder;
+	*recorder = (struct curve_recorder){ 0 };
+}
+
+/* What was sealed first. */
+static void take(struct record *r)
+{
+	curve_recorder_free(&r->writing);
+	r->written = r->healthy = 0;
+	pthread_mutex_lock(&r->lock);
+	if (r->sealed.count) {
+		r->writing = r->sealed;
+		r->sealed = (struct curve_recorder){ 0 };
+	} else {
+		take_points(r, &r->writing);
+		take_levels(r, &r->writing);
+	}
 	pthread_mutex_unlock(&r->lock);
 }
 
-static int write_points(const struct curve_recorder *ready, struct store *store, const struct store_job *job,
-		struct err *e)
+/* The next block of what is on its way. */
+static int write_block(struct record *r, struct store *store, const struct store_job *job, struct err *e)
 {
+	const struct curve_recorder *from = &r->writing;
 	size_t most = (STORE_CHUNK_BYTES - CURVE_HEAD_BYTES) /
-		      (CURVE_POINT_BYTES + curve_health_bytes(&ready->health, 0, 1));
-	size_t healthy = 0;
-	int rc = 0;
+		      (CURVE_POINT_BYTES + curve_health_bytes(&from->health, 0, 1));
+	size_t left = from->count - r->written, n = left < most ? left : most, healthy = r->healthy;
+	const struct train_point *points = from->points + r->written;
+	struct store_curve_block block = { 0 };
+	unsigned char *data;
+	int rc;
 
-	for (size_t i = 0, n; i < ready->count && !rc; i += n) {
-		struct store_curve_block block = { 0 };
-		size_t from = healthy;
-		unsigned char *data;
-
-		n = ready->count - i < most ? ready->count - i : most;
-		while (healthy < ready->health.count &&
-				ready->health.epochs[healthy] <= ready->points[i + n - 1].epoch)
-			healthy++;
-		if ((rc = curve_encode(ready->points + i, n, &ready->health, from, healthy, &data,
-				     &block.size, e)))
-			break;
-		block.first = curve_key(ready->keep, &ready->points[i]);
-		block.last = curve_key(ready->keep, &ready->points[i + n - 1]);
-		block.points = n;
-		block.data = data;
-		rc = store->curve_append(store, job->id, job->attempt, &block, e);
-		free(data);
-	}
-	return rc;
+	while (healthy < from->health.count && from->health.epochs[healthy] <= points[n - 1].epoch)
+		healthy++;
+	if ((rc = curve_encode(points, n, &from->health, r->healthy, healthy, &data, &block.size, e)))
+		return rc;
+	block.first = curve_key(from->keep, &points[0]);
+	block.last = curve_key(from->keep, &points[n - 1]);
+	block.points = n;
+	block.data = data;
+	rc = store->curve_append(store, job->id, job->attempt, &block, e);
+	free(data);
+	if (rc) return rc;
+	r->written += n;
+	r->healthy = healthy;
+	return 0;
 }
 
 static int write_level(const struct curve_level *spans, unsigned level, struct store *store,
@@ -142,16 +213,40 @@ static int write_level(const struct curve_level *spans, unsigned level, struct s
 	return rc;
 }
 
+static int write_all(struct record *r, struct store *store, const struct store_job *job, struct err *e)
+{
+	int rc = 0;
+
+	while (!rc && r->written < r->writing.count)
+		rc = write_block(r, store, job, e);
+	for (unsigned i = 0; i < CURVE_LEVELS && !rc; i++) {
+		rc = write_level(&r->writing.levels[i], i + 1, store, job, e);
+		if (!rc) r->writing.levels[i].count = 0;
+	}
+	return rc;
+}
+
+/* The trainer goes on while nothing can be written, but not for ever. */
+static int refuse(struct record *r, int rc, struct err *e)
+{
+	struct err why = *e;
+	size_t waiting;
+
+	pthread_mutex_lock(&r->lock);
+	waiting = r->recorder.count;
+	pthread_mutex_unlock(&r->lock);
+	if (waiting < WAITING_MAX) return rc;
+	return err_set(e, ERR_NOMEM, "%zu points of the curve wait to be written: %.400s", waiting, why.text);
+}
+
 int record_flush(struct record *r, struct store *store, const struct store_job *job, struct err *e)
 {
-	struct curve_recorder ready;
-	int rc;
+	int rc = write_all(r, store, job, e);
 
-	take_ready(r, &ready);
-	rc = write_points(&ready, store, job, e);
-	for (unsigned i = 0; i < CURVE_LEVELS && !rc; i++)
-		rc = write_level(&ready.levels[i], i + 1, store, job, e);
-	curve_recorder_free(&ready);
-	if (rc) return rc;
+	for (int taken = 0; taken < 2 && !rc; taken++) { /* what was sealed, and what is ready */
+		take(r);
+		rc = write_all(r, store, job, e);
+	}
+	if (rc) return refuse(r, rc, e);
 	return r->lost ? err_nomem(e) : 0;
 }

@@ -20,7 +20,8 @@
 
 /* ---- reading what is asked ---- */
 
-static int read_documents(struct training *t, const struct store_job *job, struct err *e)
+/* *text is the definition's, new. */
+static int read_documents(struct training *t, const struct store_job *job, char **text, struct err *e)
 {
 	struct store_model stored = { 0 };
 	struct faults faults = { 0 };
@@ -37,6 +38,8 @@ static int read_documents(struct training *t, const struct store_job *job, struc
 		t->definition.loss = t->request.loss;
 		memcpy(t->definition.loss_params, t->request.loss_params, sizeof t->definition.loss_params);
 	}
+	*text = stored.definition;
+	stored.definition = NULL;
 out:
 	store_model_clear(&stored);
 	return rc;
@@ -100,20 +103,24 @@ int training_new(struct training **out, const struct training_needs *needs, cons
 		struct err *e)
 {
 	struct training *t = calloc(1, sizeof *t);
+	char *definition = NULL;
 	int rc;
 
 	*out = NULL;
 	if (!t) return err_nomem(e);
 	t->needs = *needs;
-	if ((rc = read_documents(t, job, e))) goto out;
+	if ((rc = read_documents(t, job, &definition, e))) goto out;
 	if ((rc = needs->store->revision_get(needs->store, job->revision, &t->data.revision, e))) goto out;
 	if (job->validation_revision && (rc = needs->store->revision_get(needs->store,
 							 job->validation_revision, &t->held.revision, e)))
 		goto out;
+	checkpoint_identify(&t->of, needs->engine->name, job->config, definition, &t->data.revision,
+			&t->held.revision);
 	t->size = training_bytes(&t->definition, &t->request, t->data.revision.rows + t->held.revision.rows,
 			needs->memory_bytes);
 	rc = make_model(t, job->model, e);
 out:
+	free(definition);
 	if (rc)
 		training_free(t);
 	else
@@ -124,6 +131,8 @@ out:
 void training_free(struct training *t)
 {
 	if (!t) return;
+	trainer_free(t->trainer);
+	crew_free(t->crew);
 	encoder_free(t->model.inputs);
 	encoder_free(t->model.targets);
 	net_free(t->model.net);
@@ -179,19 +188,20 @@ static bool wants_health(void *self, uint64_t epoch)
 	return true;
 }
 
+static void on_checkpoint(void *self, const struct trainer *trainer)
+{
+	struct training *t = self;
+
+	(void)trainer; /* it is t->trainer */
+	t->watch.checkpoint(t->watch.self);
+}
+
 static void on_health(void *self, const struct train_point *point, const struct train_health *rows)
 {
 	struct training *t = self;
 
 	t->watch.health(t->watch.self, point->epoch, rows, net_layers(t->model.net));
 }
-
-/* Rows of the spill from `first` on, as the trainer reads them. */
-struct shelf {
-	const struct training *training;
-	size_t first;
-	struct train_reader reader;
-};
 
 static int shelf_read(void *self, size_t first, size_t rows, real *x, real *y, real *w, struct err *e)
 {
@@ -226,35 +236,59 @@ static struct train_data data_of(struct training *t, size_t first, size_t rows, 
 	return (struct train_data){ .rows = rows, .reader = &shelf->reader };
 }
 
-int training_run(struct training *t, const struct training_watch *watch, struct train_result *result,
-		struct err *e)
+int training_start(struct training *t, struct err *e)
 {
 	struct train_config config = t->request.core;
-	struct shelf shelves[2];
-	struct train_data data = data_of(t, 0, t->train_rows, &shelves[0]);
-	struct train_data validation = data_of(t, t->train_rows, t->validation_rows, &shelves[1]);
-	struct train_hooks hooks = { .self = t,
-		.epoch = on_epoch,
-		.step = watch->step ? on_step : NULL,
-		.stop = t->needs.stop,
-		.health = watch->health ? on_health : NULL,
-		.healthy = wants_health };
-	struct trainer *trainer = NULL;
-	struct crew *crew = NULL;
+	struct train_data data = data_of(t, 0, t->train_rows, &t->shelves[0]);
+	struct train_data validation = data_of(t, t->train_rows, t->validation_rows, &t->shelves[1]);
 	int rc;
 
 	config.objectives = t->model.objectives;
 	config.target_scale = t->target_scale;
 	config.input_dropout = t->definition.input_dropout;
+	if ((rc = crew_new(&t->crew, (unsigned)t->request.threads, e))) return rc;
+	return trainer_new(&t->trainer, t->model.net, &config, &data, &validation, t->needs.engine,
+			crew_team(t->crew), e);
+}
+
+int training_run(struct training *t, const struct training_watch *watch, struct train_result *result,
+		struct err *e)
+{
+	struct train_hooks hooks = { .self = t,
+		.epoch = on_epoch,
+		.step = watch->step ? on_step : NULL,
+		.stop = t->needs.stop,
+		.health = watch->health ? on_health : NULL,
+		.healthy = wants_health,
+		.checkpoint = watch->checkpoint ? on_checkpoint : NULL,
+		.save = watch->save };
+
 	t->watch = *watch;
-	if ((rc = crew_new(&crew, (unsigned)t->request.threads, e))) return rc;
-	if ((rc = trainer_new(&trainer, t->model.net, &config, &data, &validation, t->needs.engine,
-			     crew_team(crew), e)))
-		goto out;
-	rc = trainer_run(trainer, &hooks, result, e);
-out:
-	trainer_free(trainer);
-	crew_free(crew);
+	return trainer_run(t->trainer, &hooks, result, e);
+}
+
+/* ---- checkpoints ---- */
+
+const struct checkpoint_of *training_identity(const struct training *t)
+{
+	return &t->of;
+}
+
+size_t training_state_bytes(const struct training *t)
+{
+	return trainer_state_bytes(t->trainer);
+}
+
+void training_save(const struct training *t, unsigned char *out)
+{
+	trainer_save(t->trainer, out);
+}
+
+int training_resume(struct training *t, const struct checkpoint_parts *parts, struct err *e)
+{
+	int rc = trainer_load(t->trainer, parts->state, parts->state_bytes, e);
+
+	if (!rc) t->point = parts->left;
 	return rc;
 }
 

@@ -1,6 +1,6 @@
 /* training.h - one training job from its stored rows to a model: load, fit the encoders, train.
  *
- * The three steps are calls of their own, because they run on different threads: loading waits for the disk,
+ * The steps are calls of their own, because they run on different threads: loading waits for the disk,
  * training computes at idle priority.
  */
 #ifndef SERVER_JOBS_TRAINING_H
@@ -12,6 +12,7 @@
 #include "core/train.h"
 #include "server/codec/definition.h"
 #include "server/codec/train_request.h"
+#include "server/jobs/checkpoint.h"
 #include "server/store/store.h"
 
 struct training;
@@ -47,6 +48,7 @@ const struct train_request *training_request(const struct training *training);
 /* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED; ERR_DISK_FULL: no
  * room for the scratch file. */
 int training_load(struct training *training, struct err *e);
+
 /* Who is told, on the training thread. Health of the layers (layers of the network) comes right before the epoch it is of, at
  * most ten times a second and where curve_health_wanted. health and step (see train_hooks) may be NULL. */
 struct training_watch {
@@ -54,9 +56,21 @@ struct training_watch {
 	void (*epoch)(void *self, const struct train_point *point);
 	void (*step)(void *self, const struct train_point *point);
 	void (*health)(void *self, uint64_t epoch, const struct train_health *rows, size_t layers);
+	/* Once *save is not 0, and when the run is stopped, between two mini-batches: training_save gives the state in it.
+	 * Both may be NULL. */
+	void (*checkpoint)(void *self);
+	atomic_int *save;
 };
 
-/* Trains on the calling thread and a team of the job's threads. As trainer_run. */
+/* After training_load: makes what trains, and a team of the job's threads. ERR_NOMEM. */
+int training_start(struct training *training, struct err *e);
+/* After training_start: goes on from a checkpoint, the caller having opened it. As trainer_load. */
+int training_resume(struct training *training, const struct checkpoint_parts *parts, struct err *e);
+const struct checkpoint_of *training_identity(const struct training *training);
+size_t training_state_bytes(const struct training *training);
+void training_save(const struct training *training, unsigned char *out); /* (training_state_bytes) */
+
+/* Trains on the calling thread and the team. As trainer_run. */
 int training_run(struct training *training, const struct training_watch *watch, struct train_result *result,
 		struct err *e);
 

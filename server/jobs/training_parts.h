@@ -9,11 +9,19 @@
 #define SERVER_JOBS_TRAINING_PARTS_H
 
 #include "core/model.h"
+#include "server/jobs/checkpoint.h"
 #include "server/jobs/source.h"
 #include "server/jobs/spill.h"
 #include "server/jobs/training.h"
 
 enum use { USE_VALIDATION, USE_TRAINING /* 1, as source_profile wants it */, USE_NOT };
+
+/* Rows of the spill from `first` on, as the trainer reads them. */
+struct shelf {
+	const struct training *training;
+	size_t first;
+	struct train_reader reader;
+};
 
 /* A revision and what its rows are for. */
 struct part {
@@ -40,6 +48,10 @@ struct training {
 	size_t train_rows, validation_rows;
 	double *target_scale;
 	struct train_point point; /* of the weights as they are left */
+	struct checkpoint_of of;
+	struct shelf shelves[2]; /* training rows, validation rows */
+	struct crew *crew;       /* after training_start, as the next */
+	struct trainer *trainer;
 	struct training_watch watch;
 	bool measured; /* the layers were, at measured_seconds of the monotonic clock */
 	double measured_seconds;

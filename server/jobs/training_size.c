@@ -20,15 +20,16 @@ static size_t row_bytes(const struct definition *d)
 	return size_mul(size_add(width, d->outputs_count), sizeof(real));
 }
 
-/* Blocks as large as the network's parameters: its own and their gradient, the optimizer's, those of what is asked for,
- * and the file that is written at the end. */
+/* Blocks as large as the network's parameters: its own, the optimizer's and those of what is asked for, all of them once
+ * more for checkpoints, the gradient, and the file that is written at the end. */
 static size_t parameter_blocks(const struct train_config *c)
 {
-	size_t blocks = 3 + optim_moments(c->optimizer, c->optimizer_params);
+	size_t state = 1 + optim_moments(c->optimizer, c->optimizer_params);
 
-	blocks += c->patience && c->restore_best;
-	blocks += c->ema_decay > 0;
-	return blocks + (c->accumulate > 1);
+	state += c->patience && c->restore_best;
+	state += c->ema_decay > 0;
+	state += c->accumulate > 1;
+	return 2 * state + 2;
 }
 
 /* What does not depend on where the rows are. */

@@ -126,6 +126,8 @@ TRAIN = [  # fields, two changes to PLAIN, what must differ, the two values of i
     (covers("Noise.gradient"), {"noise": {"input": 0.1}}, {"noise": {"input": 0.1, "gradient": 0.5}}, weights, None),
     (covers("TrainRequest.ema_decay"), {}, {"ema_decay": 0.99}, weights, None),
     (covers("TrainRequest.sample_weight_column"), {}, {"sample_weight_column": "a"}, weights, None),
+    (covers("TrainRequest.checkpoint_every_seconds"), {}, {"checkpoint_every_seconds": 0.5},
+     shown("config", "checkpoint_every_seconds"), (30, 0.5)),
     (covers("TrainRequest.note"), {}, {"note": "first try"}, shown("note"), ("", "first try")),
 ]
 

@@ -51,6 +51,7 @@ static inline struct trained train(const char *model, const char *dataset, const
 
 	OK(make(&t, model, dataset, fields));
 	OK(training_load(t.training, &e));
+	OK(training_start(t.training, &e));
 	OK(training_run(t.training, &watch, &t.result, &e));
 	OK(training_write(t.training, &t.bytes, &t.size, &e));
 	OK(model_read(&t.model, t.bytes, t.size, &e));

@@ -1,0 +1,89 @@
+/* worker.c - a worker's life: claim a job, run it, and when there is none wait to be woken. Claims that nobody renewed
+ * are looked for meanwhile, unless a worker here cannot write: its own claim may be among them. */
+#include "server/jobs/jobs_parts.h"
+
+static void take_up(struct worker *worker, const struct store_job *job)
+{
+	const struct progress nothing = { 0 };
+
+	pthread_mutex_lock(&worker->jobs->lock);
+	atomic_store(&worker->job, 0); /* while its progress changes */
+	progress_write(&worker->progress, &nothing);
+	atomic_store(&worker->stop, STOP_NOT);
+	atomic_store(&worker->parent, job->parent);
+	atomic_store(&worker->job, job->id);
+	pthread_mutex_unlock(&worker->jobs->lock);
+}
+
+/* A wish that came after the claim and before the worker had the job's number in `job` was seen by nobody. */
+static void look_for_wishes(struct worker *worker, int64_t id)
+{
+	struct store *store = worker->jobs->config.store;
+	struct store_job now = { 0 };
+
+	if (!store->job_get(store, id, &now, NULL)) {
+		if (now.cancel_requested)
+			atomic_store(&worker->stop, STOP_CANCEL);
+		else if (now.pause_requested)
+			atomic_store(&worker->stop, STOP_PAUSE);
+	}
+	store_job_clear(&now);
+	if (atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, STOP_END);
+}
+
+static void expire(struct jobs *jobs)
+{
+	struct store *store = jobs->config.store;
+	unsigned troubled;
+	size_t count;
+	struct err e;
+
+	pthread_mutex_lock(&jobs->lock);
+	troubled = jobs->troubled;
+	pthread_mutex_unlock(&jobs->lock);
+	if (troubled) return;
+	if (store->job_expire(store, jobs->crashed, &count, &e))
+		jobs_say(jobs, 0, "could not be looked at", e.text);
+}
+
+/* Waits for a wake-up beyond the ones seen, at most until the clock is at until_ms; false when the daemon ends. */
+static bool await_work(struct jobs *jobs, uint64_t *seen, int64_t until_ms)
+{
+	const struct timespec until = jobs_at(until_ms);
+
+	pthread_mutex_lock(&jobs->lock);
+	while (!atomic_load(&jobs->ending) && jobs->wakes == *seen)
+		if (pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until)) break;
+	*seen = jobs->wakes;
+	pthread_mutex_unlock(&jobs->lock);
+	return !atomic_load(&jobs->ending);
+}
+
+void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+	struct jobs *jobs = worker->jobs;
+	struct store *store = jobs->config.store;
+	uint64_t seen = 0;
+
+	while (!atomic_load(&jobs->ending)) {
+		struct run run = { .worker = worker };
+		struct err e;
+		int rc = store->job_claim(store, jobs->owner, JOBS_LEASE_MS, &run.job, &e);
+
+		if (!rc) {
+			take_up(worker, &run.job);
+			look_for_wishes(worker, run.job.id);
+			run_job(&run);
+			store_job_clear(&run.job);
+			continue;
+		}
+		if (rc != ERR_NOT_FOUND) jobs_say(jobs, 0, "could not be claimed", e.text);
+		if (!await_work(jobs, &seen,
+				    jobs_clock_ms() + (rc == ERR_NOT_FOUND ? JOBS_RENEW_MS
+									   : JOBS_TROUBLE_SECONDS * 1000)))
+			break;
+		expire(jobs);
+	}
+	return NULL;
+}

@@ -1,0 +1,184 @@
+"""Jobs that are killed, stopped, paused and go on: in the same bits as if nothing had happened, and ended once."""
+import random
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from data import ENDLESS, example, iris_model
+from harness import wait_for
+
+KILLS = 10
+OFTEN = {"checkpoint_every_seconds": 0.05}
+
+# model, what is trained, how: several optimizers, one and two threads, and what else a run has to remember.
+RUNS = [
+    ("plain", iris_model(seed=1),
+     {"dataset": "iris", "epochs": 40_000, "batch_size": 8, "seed": 3, "early_stopping": None,
+      "optimizer": {"name": "momentum", "learning_rate": 0.001}, "schedule": "cosine"}),
+    ("best", iris_model(seed=2, layers=[{"units": 8, "dropout": 0.2}]),
+     {"dataset": "iris", "epochs": 30_000, "batch_size": 10, "seed": 4, "validation": {"split": 0.3},
+      "early_stopping": {"patience": 25_000, "restore_best": True}, "optimizer": "adamw", "ema_decay": 0.9}),
+    ("wide", {"dataset": "digits", "target": "digit", "task": "classification", "layers": [256, {"units": 128, "batch_norm": True}], "seed": 5},
+     {"dataset": "digits", "epochs": 150, "batch_size": 128, "seed": 6, "threads": 2, "validation": {"split": 0.2},
+      "early_stopping": None, "accumulate": 2, "noise": {"input": 0.05, "gradient": 0.01}, "optimizer": "nadam",
+      "schedule": "reduce_on_plateau"}),
+    ("full", {"dataset": "wine", "target": "cultivar", "task": "classification", "layers": [6], "seed": 7},
+     {"dataset": "wine", "epochs": 4_000, "seed": 8, "early_stopping": None, "optimizer": "rprop"}),
+]
+
+
+def prepare(c):
+    for name in ("iris", "digits", "wine"):
+        c.csv(name, example(name))
+    for name, definition, _ in RUNS:
+        c.put(f"/v1/models/{name}", definition)
+
+
+def submit(c, **more):
+    return {name: c.start(name, {**training, **more})["id"] for name, _, training in RUNS}
+
+
+def curve(c, job):
+    """All that was recorded; the clock's readings and what was measured by the clock are not in it."""
+    found = c.get(f"/v1/jobs/{job}/curve").json
+    return {name: found[name] for name in found if name not in ("job", "seconds")}
+
+
+def outcome(c, name, job):
+    end = c.ended(job, seconds=300)
+    assert end["version"] == "1"
+    kept = ("state", "epoch", "step", "metrics", "best", "stop_reason")
+    return ({field: end[field] for field in kept}, c.layers(name, end["version"]), curve(c, job)), end
+
+
+def most_crashes(daemon):
+    """How often an unfinished job was cut off since its last checkpoint, at most; from the file."""
+    with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as db:
+        return db.execute("SELECT coalesce(max(crashes), 0) FROM job WHERE state < 3").fetchone()[0]
+
+
+def test_ten_kills_change_no_bit(start):
+    calm = start("--workers", 2, "--threads", 2)
+    prepare(calm.client())
+    expected = {name: outcome(calm.client(), name, job)[0] for name, job in submit(calm.client()).items()}
+    calm.stop()
+
+    daemon = start("--workers", 2, "--threads", 2)
+    prepare(daemon.client())
+    jobs = submit(daemon.client(), **OFTEN)
+    rng = random.Random(time.time_ns())
+    for kill in range(KILLS):
+        time.sleep(rng.uniform(0, 0.3))
+        # It may hit anything; but no job is to be cut off three times without a checkpoint.
+        wait_for("checkpoints of jobs that were cut off twice", lambda: most_crashes(daemon) < 2, 120)
+        daemon.kill()
+        with sqlite3.connect(daemon.database) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        daemon.run()
+    c = daemon.client()
+    resumed = 0
+    for name, job in jobs.items():
+        found, end = outcome(c, name, job)
+        for part, (is_, should) in enumerate(zip(found, expected[name])):
+            assert is_ == should, f"{name}: part {part} differs"
+        assert len(c.get(f"/v1/models/{name}/versions")["versions"]) == 1
+        resumed += end["resumed"]
+    assert resumed >= KILLS, "each kill cut at least one job off"
+    daemon.stop()
+
+
+# ---- pause and resume ----
+
+LONG = {"dataset": "iris", "epochs": 60_000, "batch_size": 8, "seed": 3, "validation": {"split": 0.2},
+        "early_stopping": None, "checkpoint_every_seconds": None}
+
+
+@pytest.fixture
+def one(start):
+    """A daemon with one worker and a model."""
+    daemon = start("--workers", 1)
+    c = daemon.client()
+    c.csv("iris", example("iris"))
+    c.put("/v1/models/m", iris_model(seed=1))
+    return daemon, c
+
+
+def state(c, job, wanted):
+    return wait_for(f"job {job} to be {wanted}",
+                    lambda: (j := c.job(job))["state"] == wanted and j)
+
+
+def pause(c, job, status=200):
+    return c.request("POST", f"/v1/jobs/{job}:pause", status=status)
+
+
+def resume(c, job, status=200):
+    return c.request("POST", f"/v1/jobs/{job}:resume", status=status)
+
+
+def test_a_pause_frees_the_worker_survives_and_changes_no_bit(one):
+    daemon, c = one
+    job = c.start("m", LONG)["id"]
+    waiting = c.start("m", {"dataset": "iris", "epochs": 2})["id"]
+    for _ in range(3):
+        c.running(job)
+        pause(c, job)
+        paused = state(c, job, "paused")
+        assert paused["epoch"] >= 1 and paused["metrics"]["loss"] > 0 and paused["resumed"] == 0
+        assert paused["finished_at"] is None and paused["stop_reason"] is None
+        c.ended(waiting)  # whom the worker has time for now
+        assert "pause" in pause(c, job, status=409).sentence()
+        daemon.kill() if waiting else daemon.stop()
+        c = daemon.run().client()
+        assert c.job(job)["state"] == "paused"
+        assert c.job(job)["epoch"] == paused["epoch"]
+        resume(c, job)
+    end = c.ended(job, seconds=120)
+    assert end["resumed"] == 0 and end["version"] == "2"
+    again = c.train("m", LONG, seconds=120)
+    assert c.layers("m", "2") == c.layers("m", again["version"])
+    assert curve(c, job) == curve(c, again["id"])
+    assert end["metrics"] == again["metrics"]
+    assert "not paused" in resume(c, c.start("m", LONG)["id"], status=409).sentence()
+    assert "ended" in resume(c, job, status=409).sentence()
+    assert "ended" in pause(c, job, status=409).sentence()
+    pause(c, 99, status=404), resume(c, 99, status=404)
+    daemon.stop()
+
+
+def test_a_paused_job_is_cancelled_and_a_waiting_one_is_paused(one):
+    daemon, c = one
+    running = c.start("m", ENDLESS)["id"]
+    c.running(running)
+    waiting = c.start("m", ENDLESS)["id"]
+    assert pause(c, waiting).json["state"] == "paused"
+    pause(c, running)
+    state(c, running, "paused")
+    assert c.delete("/v1/datasets/iris", status=409).json["detail"]
+    assert c.cancel(running).json["state"] == "cancelled"
+    assert c.cancel(waiting).json["stop_reason"] == "cancelled"
+    resume(c, waiting, status=409)
+    daemon.stop()
+
+
+def test_sigterm_loses_nothing_and_a_second_one_changes_nothing(one):
+    """Checkpoints are written at the end of the daemon though none is written meanwhile."""
+    daemon, c = one
+    job = c.start("m", LONG)["id"]
+    epoch = 0
+    for _ in range(3):
+        epoch = wait_for("progress", lambda: (j := c.job(job))["epoch"] > epoch + 100 and j["epoch"])
+        process = daemon.process
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        daemon.stop()
+        c = daemon.run().client()
+        assert c.job(job)["epoch"] >= epoch
+    end = c.ended(job, seconds=120)
+    assert end["resumed"] == 3 and end["version"] == "1"
+    again = c.train("m", LONG, seconds=120)
+    assert c.layers("m", "1") == c.layers("m", again["version"])
+    assert curve(c, job) == curve(c, again["id"])
+    daemon.stop()
