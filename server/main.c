@@ -5,6 +5,7 @@
  * daemon that does not come to its end within STOP_SECONDS is ended by an alarm: what was committed is safe.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ extern char **environ;
 #define REGISTRY_SHARE  4  /* one part in so many of the memory budget */
 #define DOCUMENTS_SHARE 8
 #define JOBS_SHARE      2
+#define LARGE_BLOCK     (1 << 20)
 
 /* ---- starting ---- */
 
@@ -172,6 +174,14 @@ static void wait_for_signal(struct log *log)
 	log_info(log, "stopping on %s", which == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
+/* Left to itself, malloc takes a large block from the arena of its thread once one of that size was freed, and keeps
+ * it: the arena of every job's threads held the rows of a job that had long ended. */
+static void give_memory_back(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BLOCK);
+}
+
 static void block_signals(void)
 {
 	sigset_t set;
@@ -191,6 +201,7 @@ static int serve(const struct config *config)
 	struct err e;
 	int rc;
 
+	give_memory_back();
 	pthread_mutex_init(&app->keys_lock, NULL);
 	block_signals();
 	clock_gettime(CLOCK_REALTIME, &now);
