@@ -1,6 +1,7 @@
 /* body.c - the table of formats, and the one way through each of them. See body.h.
  *
- * CSV has no reader of its own here: the table reads it (table_new_csv).
+ * CSV has no reader of its own here: the table reads it (table_new_csv). The first bytes are held back until they can be
+ * told from those of files that are often sent by mistake, so that these are named, wherever the body is cut.
  */
 #include "server/codec/body.h"
 
@@ -9,11 +10,15 @@
 
 #include "server/codec/body_parts.h"
 
+#define HEAD_BYTES 4
+
 struct body {
 	const struct format *format;
 	struct body_options options;
 	struct body_reading reading;
 	void *reader;
+	char head[HEAD_BYTES]; /* the first bytes, before they go to the reader */
+	size_t head_size;
 	int ended; /* the code that ended the reading */
 	struct err why;
 };
@@ -123,10 +128,42 @@ static int conclude(struct body *body, int rc, struct err *e)
 	return rc;
 }
 
+/* Files that begin like this are none of ours. */
+static const struct {
+	const char *magic, *sentence;
+} strangers[] = {
+	{ "\x1f\x8b", "the body is packed with gzip; pack it once and say so: curl -H 'Content-Encoding: gzip'" },
+	{ "PK\x03\x04", "the body is a ZIP archive, as .xlsx and .npz files are; save the table as CSV, or the array as "
+			"NPY, and send that" },
+	{ "PAR1", "the body is a Parquet file, which is not read here; save the table as CSV and send that" },
+	{ "\xff\xfe", "the body is UTF-16; save it as UTF-8 and send it again" },
+	{ "\xfe\xff", "the body is UTF-16; save it as UTF-8 and send it again" },
+};
+
+/* The head is whole, or all there is: it goes to the reader. */
+static int pass_head(struct body *body)
+{
+	for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+		size_t n = strlen(strangers[i].magic);
+
+		if (body->head_size >= n && !memcmp(body->head, strangers[i].magic, n))
+			return err_set(&body->why, ERR_SYNTAX, "%s", strangers[i].sentence);
+	}
+	return body->format->feed(body->reader, body->head, body->head_size, &body->why);
+}
+
 int body_feed(struct body *body, const char *bytes, size_t n, struct err *e)
 {
+	size_t head = HEAD_BYTES - body->head_size;
+	int rc = 0;
+
 	if (body->ended) return conclude(body, body->ended, e);
-	return conclude(body, body->format->feed(body->reader, bytes, n, &body->why), e);
+	if (head > n) head = n;
+	memcpy(body->head + body->head_size, bytes, head);
+	body->head_size += head;
+	if (head && body->head_size == HEAD_BYTES) rc = pass_head(body);
+	if (!rc && head < n) rc = body->format->feed(body->reader, bytes + head, n - head, &body->why);
+	return conclude(body, rc, e);
 }
 
 int body_end(struct body *body, struct err *e)
@@ -134,7 +171,8 @@ int body_end(struct body *body, struct err *e)
 	int rc = body->ended;
 
 	if (rc) return conclude(body, rc, e);
-	if (!(rc = body->format->end(body->reader, &body->why)))
+	if (body->head_size && body->head_size < HEAD_BYTES) rc = pass_head(body);
+	if (!rc && !(rc = body->format->end(body->reader, &body->why)))
 		rc = table_end(body->reading.table, &body->why);
 	return conclude(body, rc, e);
 }

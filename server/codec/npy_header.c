@@ -215,8 +215,7 @@ int npy_header_read(struct npy_header *out, const char *bytes, size_t n, struct 
 
 	*out = (struct npy_header){ 0 };
 	if (memcmp(bytes, MAGIC, seen))
-		return err_set(e, ERR_SYNTAX,
-				"this is not an NPY file; numpy.save writes one (an .npz archive is not read)");
+		return err_set(e, ERR_SYNTAX, "this is not an NPY file; numpy.save writes one");
 	if (n < length_at) return 0;
 	if (bytes[MAGIC_BYTES] < 1 || bytes[MAGIC_BYTES] > 3)
 		return err_set(e, ERR_SYNTAX, "this is an NPY file of version %u.%u; 1.0 to 3.0 are read",

@@ -309,6 +309,18 @@ def test_faults_within_gzip_keep_their_places(c, fresh):
     assert faults(answer) == [(3, 2)]
 
 
+@pytest.mark.parametrize("body, mend", [
+    (gzip.compress(b"a,b\n1,2\n"), "Content-Encoding: gzip"), (b"PK\x03\x04\x14\0\6\0", "CSV"),
+    (b"PAR1\x15\4", "CSV"), ("a\tb\n1\t2\n".encode("utf-16"), "UTF-8")],
+    ids=["gzip", "zip", "parquet", "utf-16"])
+def test_files_that_are_sent_as_they_are(c, fresh, body, mend):
+    """A table.csv.gz without its header was asked whether it is UTF-16, at its fourth byte."""
+    for media in ("text/csv", JSON, NPY):
+        assert mend in put(c, fresh, media, body, 400)["detail"]
+    assert mend in put(c, fresh, "text/csv", gzip.compress(body), 400, **PACKED)["detail"]
+    c.get(f"/v1/datasets/{fresh}", status=404)
+
+
 def test_codings_that_are_not_read(c, fresh):
     answer = put(c, fresh, "text/csv", b"a\n1\n", 415, **{"Content-Encoding": "br"})
     assert "gzip" in answer["detail"]

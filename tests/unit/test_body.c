@@ -33,6 +33,20 @@ START_TEST(media_types)
 }
 END_TEST
 
+/* However few bytes come first. */
+START_TEST(files_that_begin_like_others)
+{
+	check_csv("\x1f\x8b\x08\x08", NULL, NULL,
+			"1 the body is packed with gzip; pack it once and say so: curl -H 'Content-Encoding: gzip'");
+	check_csv("PAR1,a\n1,2\n", NULL, NULL,
+			"1 the body is a Parquet file, which is not read here; save the table as CSV and send that");
+	check_csv("PAR\n2\n", NULL, NULL, "PAR number: 2 |");
+	check_csv("a\n2", NULL, NULL, "a number: 2 |");
+	check_csv("a\n", NULL, NULL,
+			"2 there are no rows; a data set needs at least one below its header line");
+}
+END_TEST
+
 START_TEST(decimal_commas)
 {
 	check_csv("a;b\n1,5;x\n-,25;3,5\n+2;\n", NULL, ",", "a number: 1.5 -0.25 2 |\nb category: x 3.5 - |");
@@ -106,8 +120,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { media_types, decimal_commas, other_decimal_marks,
-		first_faults_of_two_kinds, NULL };
+	const TTest *const tests[] = { media_types, files_that_begin_like_others, decimal_commas,
+		other_decimal_marks, first_faults_of_two_kinds, NULL };
 
 	return suite_main("body", tests, 60);
 }

@@ -181,10 +181,9 @@ START_TEST(files_that_are_none)
 	char bytes[sizeof golden_version1 - 1];
 
 	read_npy("", 0, (struct body_how){ 0 }, "1 the NPY file ends within its header");
-	read_npy("a,b\n1,2\n", 8, (struct body_how){ 0 },
-			"1 this is not an NPY file; numpy.save writes one (an .npz archive is not read)");
+	read_npy("a,b\n1,2\n", 8, (struct body_how){ 0 }, "1 this is not an NPY file; numpy.save writes one");
 	read_npy("PK\3\4", 4, (struct body_how){ 0 },
-			"1 this is not an NPY file; numpy.save writes one (an .npz archive is not read)");
+			"1 the body is a ZIP archive, as .xlsx and .npz files are; save the table as CSV, or the array as NPY, and send that");
 	read_npy(golden_version1, 100, (struct body_how){ 0 }, "1 the NPY file ends within its header");
 	memcpy(bytes, golden_version1, sizeof bytes);
 	bytes[6] = 4;
