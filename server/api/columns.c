@@ -72,6 +72,18 @@ json_t *columns_document(const char *stored)
 
 /* ---- ignored columns that kept their cells ---- */
 
+bool columns_alike(const json_t *a, const json_t *b)
+{
+	static const char *const what[] = { "name", "type" };
+	bool alike = json_array_size(a) == json_array_size(b);
+
+	for (size_t i = 0; alike && i < json_array_size(a); i++)
+		for (size_t k = 0; alike && k < sizeof what / sizeof *what; k++)
+			alike = json_equal(json_object_get(json_array_get(a, i), what[k]),
+					json_object_get(json_array_get(b, i), what[k]));
+	return alike;
+}
+
 json_t *columns_kept(const json_t *columns)
 {
 	json_t *out = json_array();

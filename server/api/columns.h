@@ -3,10 +3,14 @@
 #define SERVER_API_COLUMNS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* The stored description (table_describe) as people see it: dates as ISO 8601 texts, and without what is there for
  * those who resolve definitions alone. New; NULL: no memory, or the text is damaged. */
 json_t *columns_document(const char *stored);
+
+/* Of two descriptions: the same names, in one order, of the same types. */
+bool columns_alike(const json_t *a, const json_t *b);
 
 /* A column that is ignored but kept its cells says in "was" what it would be otherwise: its description before.
  *

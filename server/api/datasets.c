@@ -2,7 +2,8 @@
  *
  * A PUT streams: bytes are hashed and become the rows of an upload of the store, which nobody sees before its last
  * commit (incoming.h). Where the name is taken and neither `replace` nor another way to read the bytes is said, they
- * are only hashed: they are the same or they are refused.
+ * are only hashed: they are the same or they are refused. The same bytes that are to be read otherwise are refused too:
+ * a 200 would say that the columns now are what was asked for.
  */
 #include "server/api/datasets.h"
 
@@ -20,7 +21,7 @@
 struct put {
 	struct incoming in;
 	struct idempotency key;
-	bool replace;
+	bool replace, reads;         /* reads: the request says how, by ?types or ?decimal */
 	struct store_revision there; /* the data set of that name, when there is one */
 };
 
@@ -66,14 +67,14 @@ static int put_open(struct request *rq, struct put *put, struct faults *faults, 
 {
 	struct app *app = rq->app;
 	const char *name = request_param(rq, "dataset");
-	bool reads, keep; /* the bytes in a way that the request says; them at all */
+	bool keep;
 	int rc;
 
 	if (put->key.answered) return incoming_open(&put->in, rq, false, faults, e);
 	rc = app->store->dataset_get(app->store, name, &put->there, e);
 	if (rc && rc != ERR_NOT_FOUND) return rc;
-	reads = request_query(rq, "types") || request_query(rq, "decimal");
-	keep = rc == ERR_NOT_FOUND || put->replace || reads;
+	put->reads = request_query(rq, "types") || request_query(rq, "decimal");
+	keep = rc == ERR_NOT_FOUND || put->replace || put->reads;
 	if ((rc = incoming_open(&put->in, rq, keep, faults, e))) return rc;
 	return keep ? upload_begin(&put->in.upload, app->store, e) : 0;
 }
@@ -107,16 +108,36 @@ static int put_data(struct request *rq, const char *bytes, size_t n, struct err 
 	return incoming_data(&put->in, bytes, n, e);
 }
 
+/* now has the bytes that came; are they read there as this request reads them? */
+static int check_read_alike(const struct table *table, const struct store_revision *now, struct err *e)
+{
+	json_t *wanted = table_describe(table), *columns = NULL;
+	int rc = wanted ? json_read_stored(now->columns, &columns, e) : err_nomem(e);
+
+	if (!rc && !columns_alike(wanted, columns))
+		rc = err_set(e, ERR_CONFLICT,
+				"the data set %s has these bytes, but read as columns of other types; ?replace=true reads "
+				"them anew, and a PUT to its /columns/{column} changes one",
+				now->dataset);
+	json_decref(wanted);
+	json_decref(columns);
+	return rc;
+}
+
 static int finish_put(struct request *rq, struct put *put, const char *sha256, enum store_outcome *outcome,
 		struct store_revision *now, struct err *e)
 {
 	const char *name = request_param(rq, "dataset");
 	struct incoming *in = &put->in;
+	int rc;
 
 	incoming_note(in, &put->key, name);
-	if (in->body)
-		return upload_commit(&in->upload, body_table(in->body), name, put->replace, sha256, in->bytes,
+	if (in->body) {
+		rc = upload_commit(&in->upload, body_table(in->body), name, put->replace, sha256, in->bytes,
 				outcome, now, e);
+		if (rc || *outcome != STORE_SAME || !put->reads) return rc;
+		return check_read_alike(body_table(in->body), now, e);
+	}
 	*outcome = STORE_SAME;
 	if (strcmp(sha256, put->there.sha256))
 		return err_set(e, ERR_CONFLICT,

@@ -18,7 +18,8 @@
 #define TEXTS_BYTES_MAX   (1u << 20)
 #define ENTRY_BYTES       32 /* of {"value":"","count":n} */
 #define SHOWN             64 /* bytes of a name in a sentence */
-#define HINT              "all values are dates; upload with ?types=%.*s:date to make it one"
+#define HINT \
+	"all values are dates; ?types=%.*s:date&replace=true with the upload, or a PUT of {\"type\":\"date\"} to the column, makes it one"
 
 /* One value of a column: a number, or a text that lies in the dictionary. */
 struct entry {

@@ -109,6 +109,9 @@ def test_types_that_are_said(c, fresh):
     said = c.csv(f"{fresh}-said", text, status=201, query="?types=zip:category,age:number").json
     assert [col["type"] for col in said["columns"]] == ["category", "number"]
     assert [v["value"] for v in column(said, "zip")["values"]] == ["1010", "2020"]
+    refused = c.csv(fresh, text, status=409, query="?types=zip:category")  # was 200, with zip a number as before
+    assert "?replace=true" in refused.sentence() and c.get(f"/v1/datasets/{fresh}").json == plain
+    assert c.csv(fresh, text, status=200, query="?types=zip:number").json == plain
     again = c.csv(fresh, text, status=200, query="?types=zip:category&replace=true").json
     assert [col["type"] for col in again["columns"]] == ["category", "number"], "the same bytes, read otherwise"
     for types, names in (("nothere:number", "nothere"), ("zip:letters", "letters"), ("zip", "zip")):
