@@ -304,13 +304,26 @@ int config_read(struct config *out, int argc, char **argv, char *const *envp, st
 	struct reading reading = { .config = out };
 	int rc;
 
-	*out = (struct config){ .command = COMMAND_SERVE };
+	*out = (struct config){ .command = COMMAND_SERVE, .argc = argc, .argv = argv, .envp = envp };
 	if (asks_for_text(argc, argv, &out->command)) return 0;
 	if ((rc = read_flags(&reading, argc, argv, e))) goto out;
 	if ((rc = read_environment(&reading, envp, e))) goto out;
 	if (out->file && (rc = read_file(&reading, out->file, e))) goto out;
 	rc = set_defaults(&reading, e);
 out:
+	if (rc) config_clear(out);
+	return rc;
+}
+
+int config_copy(struct config *out, const struct config *config, struct err *e)
+{
+	int rc = 0;
+
+	*out = (struct config){
+		.command = config->command, .argc = config->argc, .argv = config->argv, .envp = config->envp
+	};
+	for (const struct option *option = options; option->name && !rc; option++)
+		rc = option_copy(option, config, out, e);
 	if (rc) config_clear(out);
 	return rc;
 }

@@ -26,10 +26,14 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	char *allow_host; /* a list of auth/host.h */
 	char *engine;     /* a name for gemm_choose */
 	unsigned workers, threads, loops, max_connections;
-	unsigned log_format; /* enum log_format */
-	unsigned log_level;  /* enum log_level */
+	unsigned keep_jobs, keep_versions; /* UINT32_MAX: all */
+	unsigned log_format;               /* enum log_format */
+	unsigned log_level;                /* enum log_level */
 	bool no_drift;
 	uint64_t memory_budget_bytes, max_body_bytes, max_upload_bytes;
+	int argc; /* what it was read from, borrowed, to be read again */
+	char **argv;
+	char *const *envp;
 };
 
 /* Reads everything. For COMMAND_HELP and COMMAND_VERSION nothing else is read, so that they work however wrong the
@@ -37,6 +41,8 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
  * empty. */
 int config_read(struct config *out, int argc, char **argv, char *const *envp, struct err *e);
 void config_clear(struct config *config);
+/* *out is new (config_clear). ERR_NOMEM. */
+int config_copy(struct config *out, const struct config *config, struct err *e);
 
 /* The text of --help. */
 void config_help(FILE *to);

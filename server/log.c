@@ -54,7 +54,7 @@ struct log {
 	alignas(CACHE_LINE) atomic_bool asleep;
 	atomic_bool stopping;
 	enum log_format format;
-	enum log_level level;
+	_Atomic enum log_level level;
 	int fd, wake_fd;
 	pthread_t thread;
 	/* the thread's own */
@@ -133,12 +133,17 @@ static void write_message(struct log_record *record, const char *format, va_list
 	record->text_length = (uint16_t)(record->cut ? LOG_TEXT_BYTES - 1 : n);
 }
 
+void log_set_level(struct log *log, enum log_level level)
+{
+	atomic_store_explicit(&log->level, level, memory_order_relaxed);
+}
+
 void log_write(struct log *log, enum log_level level, const char *format, ...)
 {
 	struct slot *slot;
 	va_list args;
 
-	if (level > log->level || !(slot = claim(log))) return;
+	if (level > atomic_load_explicit(&log->level, memory_order_relaxed) || !(slot = claim(log))) return;
 	record_begin(&slot->record, level);
 	va_start(args, format);
 	write_message(&slot->record, format, args);
@@ -152,7 +157,8 @@ void log_access(struct log *log, const char *method, const char *path, unsigned 
 	struct log_record *record;
 	struct slot *slot;
 
-	if (LOG_LEVEL_INFO > log->level || !(slot = claim(log))) return;
+	if (LOG_LEVEL_INFO > atomic_load_explicit(&log->level, memory_order_relaxed) || !(slot = claim(log)))
+		return;
 	record = &slot->record;
 	record_begin(record, LOG_LEVEL_INFO);
 	record->seconds = seconds;
@@ -297,7 +303,7 @@ int log_start(struct log **out, enum log_format format, enum log_level level, in
 	for (size_t i = 0; i < RING_RECORDS; i++)
 		atomic_init(&log->slots[i].turn, i);
 	log->format = format;
-	log->level = level;
+	atomic_init(&log->level, level);
 	log->fd = fd;
 	log->patience = STOP_PATIENCE;
 	log->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -26,6 +26,9 @@ int log_start(struct log **out, enum log_format format, enum log_level level, in
  * has stopped reading is given up after a second. log may be NULL. */
 void log_stop(struct log *log);
 
+/* From now on. */
+void log_set_level(struct log *log, enum log_level level);
+
 /* One sentence; what goes past about 500 bytes is cut. */
 void log_write(struct log *log, enum log_level level, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));

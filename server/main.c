@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "server/api/api.h"
+#include "server/api/idempotency.h"
 #include "server/config.h"
 #include "server/demo/demo.h"
 
@@ -90,6 +91,20 @@ static int open_gate(struct daemon *d, struct err *e)
 			config->listen);
 }
 
+static int start_keeper(struct daemon *d, struct err *e)
+{
+	struct app *app = &d->app;
+	struct keeper_config keeper = { .store = app->store,
+		.registry = app->registry,
+		.jobs = d->config->keep_jobs,
+		.versions = d->config->keep_versions,
+		.answers_ms = IDEMPOTENCY_MS,
+		.log = jobs_say,
+		.log_self = app->log };
+
+	return keeper_start(&app->keeper, &keeper, e);
+}
+
 static int start_work(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
@@ -110,7 +125,8 @@ static int start_work(struct daemon *d, struct err *e)
 	jobs.engine = app->engine;
 	jobs.memory_bytes = app->jobs_memory_bytes;
 	jobs.database = config->db;
-	return jobs_start(&app->jobs, &jobs, e);
+	if ((rc = jobs_start(&app->jobs, &jobs, e))) return rc;
+	return start_keeper(d, e);
 }
 
 static int start_http(struct daemon *d, struct err *e)
@@ -153,6 +169,7 @@ static void stop(struct daemon *d)
 	atomic_store(&d->app.stopping, true);
 	http_stop(d->http, DRAIN_SECONDS); /* first: its requests use the rest */
 	jobs_stop(d->app.jobs);
+	keeper_stop(d->app.keeper);
 	registry_free(d->app.registry);
 	if (d->app.store) d->app.store->close(d->app.store);
 	auth_free(d->app.auth);

@@ -22,6 +22,7 @@
 #define BUDGET_MAX    (1024 * TIB)
 #define CGROUP_MEMORY "/sys/fs/cgroup/memory.max"
 #define SIZE_TEXT     32
+#define KEEP_MAX      1000000000
 
 static bool is_address(const char *text)
 {
@@ -51,6 +52,12 @@ static uint64_t half_of_memory(void)
 	return bytes / 2 < BUDGET_MIN ? BUDGET_MIN : bytes / 2;
 }
 
+/* What --keep-jobs and --keep-versions are when nobody says: no number is above it. */
+static uint64_t all(void)
+{
+	return UINT32_MAX;
+}
+
 static const char *const engines[] = { "auto", "naive", "portable", "avx2", "avx512", NULL };
 static const char *const log_formats[] = { [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL };
 static const char *const log_levels[] = {
@@ -65,6 +72,7 @@ static const char *const log_levels[] = {
 #define COUNT(field)  .type = OPTION_COUNT, .offset = offsetof(struct config, field)
 #define SIZE(field)   .type = OPTION_SIZE, .offset = offsetof(struct config, field)
 #define SWITCH(field) .type = OPTION_SWITCH, .offset = offsetof(struct config, field)
+#define KEEP          .fallback = "all", .computed = all, .min = 1, .max = KEEP_MAX, .reloads = true
 #define CPUS          .fallback = "the CPUs it may use", .computed = cpus, .min = 1, .max = THREADS_MAX
 
 /* clang-format off */
@@ -81,9 +89,9 @@ const struct option options[] = {
 	{ "token", "TOKEN", TEXT(token), .places = OPTION_ENVIRONMENT,
 	  .meaning = "the token itself" },
 	{ "allow-host", "HOSTS", TEXT(allow_host), .places = OPTION_ANYWHERE,
-	  .holds = host_list_valid, .form = "a list of hosts without ports, as in example.com,10.0.0.7, or *",
+	  .holds = host_list_valid, .form = "a list of hosts without ports, as in example.com,10.0.0.7, or *", .reloads = true,
 	  .meaning = "more names it answers to, separated by commas; * for all" },
-	{ "workers", "N", COUNT(workers), .places = OPTION_ANYWHERE, CPUS,
+	{ "workers", "N", COUNT(workers), .places = OPTION_ANYWHERE, CPUS, .reloads = true,
 	  .meaning = "jobs that train at the same time" },
 	{ "threads", "N", COUNT(threads), .places = OPTION_ANYWHERE, CPUS,
 	  .meaning = "the most threads that one job may use" },
@@ -101,6 +109,10 @@ const struct option options[] = {
 	{ "memory-budget", "SIZE", SIZE(memory_budget_bytes), .places = OPTION_ANYWHERE,
 	  .fallback = "half of the memory", .computed = half_of_memory, .min = BUDGET_MIN, .max = BUDGET_MAX,
 	  .meaning = "what models, data and bodies may take together" },
+	{ "keep-jobs", "N", COUNT(keep_jobs), .places = OPTION_ANYWHERE, KEEP,
+	  .meaning = "ended jobs that are kept, the newest" },
+	{ "keep-versions", "N", COUNT(keep_versions), .places = OPTION_ANYWHERE, KEEP,
+	  .meaning = "versions of a model that are kept, the newest; labelled ones always are" },
 	{ "no-drift", "", SWITCH(no_drift), .places = OPTION_ANYWHERE,
 	  .meaning = "do not count what models are asked" },
 	{ "engine", "ENGINE", .also = "gemm", TEXT(engine), .places = OPTION_ANYWHERE, .fallback = "auto", .words = engines,
@@ -108,7 +120,7 @@ const struct option options[] = {
 	{ "log-format", "FORMAT", WORD(log_format), .places = OPTION_ANYWHERE, .fallback = "text",
 	  .words = log_formats, .meaning = "lines of the log: text or json" },
 	{ "log-level", "LEVEL", WORD(log_level), .places = OPTION_ANYWHERE, .fallback = "info",
-	  .words = log_levels, .meaning = "what to log: error, info or debug" },
+	  .words = log_levels, .reloads = true, .meaning = "what to log: error, info or debug" },
 	{ "config", "FILE", TEXT(file), .places = OPTION_FLAG | OPTION_ENVIRONMENT,
 	  .meaning = "lines `name = value` with these same options" },
 	{ 0 },
@@ -281,6 +293,47 @@ int option_set_default(const struct option *option, struct config *config, struc
 		*(unsigned *)field(option, config) = (unsigned)option->computed();
 	else if (option->fallback)
 		return option_set(option, option->fallback, option->name, config, e);
+	return 0;
+}
+
+/* Of what a field is, but for a text. */
+static size_t field_size(const struct option *option)
+{
+	static const size_t sizes[] = {
+		[OPTION_WORD] = sizeof(unsigned),
+		[OPTION_COUNT] = sizeof(unsigned),
+		[OPTION_SIZE] = sizeof(uint64_t),
+		[OPTION_SWITCH] = sizeof(bool),
+	};
+
+	return sizes[option->type];
+}
+
+bool option_same(const struct option *option, const struct config *a, const struct config *b)
+{
+	const void *x = (const char *)a + option->offset, *y = (const char *)b + option->offset;
+	const char *s, *t;
+
+	if (option->type != OPTION_TEXT) return !memcmp(x, y, field_size(option));
+	s = *(char *const *)x;
+	t = *(char *const *)y;
+	return s && t ? !strcmp(s, t) : s == t;
+}
+
+int option_copy(const struct option *option, const struct config *from, struct config *to, struct err *e)
+{
+	const void *value = (const char *)from + option->offset;
+	const char *text;
+	char *copy = NULL;
+
+	if (option->type != OPTION_TEXT) {
+		memcpy(field(option, to), value, field_size(option));
+		return 0;
+	}
+	text = *(char *const *)value;
+	if (text && !(copy = strdup(text))) return err_nomem(e);
+	option_clear(option, to);
+	*(char **)field(option, to) = copy;
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct option {
 	const char *const *words;   /* of a word, and of a text that must be one of them; ended by NULL */
 	bool (*holds)(const char *text); /* the form of a text; NULL: any */
 	const char *form;                /* that form, in words */
+	bool reloads;                    /* SIGHUP makes a new value count; else a restart does */
 	const char *meaning;             /* one line */
 	size_t offset;                   /* in struct config */
 };
@@ -49,6 +50,10 @@ int option_set(const struct option *option, const char *value, const char *place
 		struct err *e);
 /* The same with the option's default. */
 int option_set_default(const struct option *option, struct config *config, struct err *e);
+/* Do both keep the same value? */
+bool option_same(const struct option *option, const struct config *a, const struct config *b);
+/* Puts from's value in the place of to's. ERR_NOMEM: to is as it was. */
+int option_copy(const struct option *option, const struct config *from, struct config *to, struct err *e);
 /* Frees what it keeps. */
 void option_clear(const struct option *option, struct config *config);
 

@@ -13,6 +13,7 @@
 #include "server/auth/auth.h"
 #include "server/http/http.h"
 #include "server/jobs/jobs.h"
+#include "server/jobs/keeper.h"
 #include "server/log.h"
 #include "server/registry/registry.h"
 #include "server/store/store.h"
@@ -23,10 +24,12 @@ struct app { /* borrows everything; request.app */
 	struct store *store;
 	struct registry *registry;
 	struct jobs *jobs;
+	struct keeper *keeper;
 	struct auth *auth;
 	struct log *log;
 	const struct gemm_engine *engine;
-	unsigned loops, workers, threads, connections_max;
+	unsigned loops, threads, connections_max;
+	atomic_uint workers;
 	uint64_t memory_bytes, jobs_memory_bytes, body_bytes, upload_bytes;
 	uint64_t documents_bytes_max;     /* of the trees of all JSON bodies together */
 	_Atomic uint64_t documents_bytes; /* that they take now */

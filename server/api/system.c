@@ -53,6 +53,30 @@ static json_t *store_document(const struct store_info *info)
 	json_put(out, "models", whole(info->models));
 	json_put(out, "versions", whole(info->versions));
 	json_put(out, "jobs", whole(info->jobs));
+	json_put(out, "dataset_bytes", whole(info->dataset_bytes));
+	json_put(out, "version_bytes", whole(info->version_bytes));
+	json_put(out, "checkpoint_bytes", whole(info->checkpoint_bytes));
+	return out;
+}
+
+static json_t *states_document(const struct store_info *info)
+{
+	json_t *out = json_object();
+
+	for (int state = 0; state < JOB_STATES; state++)
+		json_put(out, job_state_name((enum job_state)state), whole(info->jobs_by_state[state]));
+	return out;
+}
+
+/* How much is kept; null: all of it. */
+static json_t *kept_document(const struct app *app)
+{
+	json_t *out = json_object();
+	uint32_t jobs, versions;
+
+	keeper_wants(app->keeper, &jobs, &versions);
+	json_put(out, "jobs", jobs == KEEP_ALL ? json_null() : whole(jobs));
+	json_put(out, "versions", versions == KEEP_ALL ? json_null() : whole(versions));
 	return out;
 }
 
@@ -92,6 +116,8 @@ int system_get(struct request *rq, struct reply *rp, struct err *e)
 			json_pack("{s:s,s:s}", "name", app->engine->name, "description",
 					app->engine->description));
 	json_put(out, "store", store_document(&info));
+	json_put(out, "jobs", states_document(&info));
+	json_put(out, "keep", kept_document(app));
 	json_put(out, "limits", limits_document(app));
 	store_info_clear(&info);
 	return reply_document(rp, out, e);

@@ -4,7 +4,7 @@
  * rebinding shows as a foreign Host, everything else as a foreign Origin. The token guards against everybody
  * else. One token for all roles; without one, everything passes this last gate.
  *
- * Of the token only its SHA-256 is kept. An auth never changes, so that any thread may ask it.
+ * Of the token only its SHA-256 is kept. Any thread may ask, while another one reloads.
  */
 #ifndef SERVER_AUTH_AUTH_H
 #define SERVER_AUTH_AUTH_H
@@ -29,6 +29,9 @@ struct auth_options {            /* all borrowed for the call */
  * file, else "". ERR_INVALID: a token that is empty, too short, too long or cannot be sent in a header, or two
  * tokens; ERR_IO: the file cannot be read; ERR_NOMEM. On error *out is NULL. */
 int auth_new(struct auth **out, const struct auth_options *options, struct err *warning, struct err *e);
+/* The same options read again: the hosts, and the token, may be others from now on. On error nothing changes. One thread
+ * at a time. */
+int auth_reload(struct auth *auth, const struct auth_options *options, struct err *warning, struct err *e);
 void auth_free(struct auth *auth);
 
 bool auth_has_token(const struct auth *auth);

@@ -319,7 +319,8 @@ static int run_handler(struct exchange *x, struct err *e)
 		pthread_mutex_lock(&x->server->change_lock);
 		rc = conditional_guard(x->server, &x->rq, e);
 	}
-	if (rc && x->streaming) route->stream->abandon(&x->rq); /* before the answer: who has it may come again */
+	if (rc && x->streaming)
+		route->stream->abandon(&x->rq); /* before the answer: who has it may come again */
 	x->streaming = false;
 	if (!rc) rc = route->handler(&x->rq, &x->rp, e);
 	if (change) pthread_mutex_unlock(&x->server->change_lock);

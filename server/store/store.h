@@ -246,6 +246,10 @@ struct store_info {
 	uint64_t schema;                 /* user_version */
 	uint64_t file_bytes, free_bytes; /* of which a vacuum could give back */
 	uint64_t datasets, models, versions, jobs;
+	uint64_t jobs_by_state[JOB_STATES];
+	uint64_t dataset_bytes;    /* of the current revisions, as they were sent */
+	uint64_t version_bytes;    /* weights and what belongs to them */
+	uint64_t checkpoint_bytes; /* of unfinished jobs */
 };
 void store_info_clear(struct store_info *info);
 

@@ -44,6 +44,25 @@ static int check(struct store *s, struct err *e)
 	return store_write(s, check_tx, NULL, e);
 }
 
+/* What lies where, as far as small tables say. */
+static int look_inside(struct db *db, struct store_info *out, struct err *e)
+{
+	int64_t bytes[3], jobs;
+	int rc;
+
+	for (int i = 0; i < 3; i++)
+		if ((rc = db_number(db, SQL_BYTES_DATASETS + i, DB_NO_VALUES, &bytes[i], NULL, e))) return rc;
+	for (int state = 0; state < JOB_STATES; state++) {
+		if ((rc = db_number(db, SQL_COUNT_JOBS_IN, DB_VALUES(V_INT(state)), &jobs, NULL, e)))
+			return rc;
+		out->jobs_by_state[state] = (uint64_t)jobs;
+	}
+	out->dataset_bytes = (uint64_t)bytes[0];
+	out->version_bytes = (uint64_t)(bytes[1] - bytes[2]);
+	out->checkpoint_bytes = (uint64_t)bytes[2];
+	return 0;
+}
+
 static int info_tx(struct db *db, void *arg, struct err *e)
 {
 	struct store_info *out = arg;
@@ -64,7 +83,7 @@ static int info_tx(struct db *db, void *arg, struct err *e)
 	out->models = (uint64_t)counts[1];
 	out->versions = (uint64_t)counts[2];
 	out->jobs = (uint64_t)counts[3];
-	return 0;
+	return look_inside(db, out, e);
 }
 
 static int info(struct store *s, struct store_info *out, struct err *e)

@@ -52,6 +52,10 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_COUNT_MODELS] = "SELECT count(*) FROM model",
 	[SQL_COUNT_VERSIONS] = "SELECT count(*) FROM version",
 	[SQL_COUNT_JOBS] = "SELECT count(*) FROM job",
+	[SQL_COUNT_JOBS_IN] = "SELECT count(*) FROM job WHERE state = ?1",
+	[SQL_BYTES_DATASETS] = "SELECT coalesce(sum(size_bytes), 0) FROM revision JOIN dataset ON revision.id = dataset.revision",
+	[SQL_BYTES_BLOBS] = "SELECT coalesce(sum(size_bytes), 0) FROM blob WHERE state > 0",
+	[SQL_BYTES_CHECKPOINTS] = "SELECT coalesce(sum(size_bytes), 0) FROM checkpoint",
 
 	/* garbage */
 	[SQL_GARBAGE_ADD] = "INSERT OR IGNORE INTO garbage (kind, owner) VALUES (?1, ?2)",
