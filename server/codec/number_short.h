@@ -94,6 +94,7 @@ static inline bool number_read_short(const char *s, size_t n, double *value)
 {
 	static const double tens[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
 		1e13, 1e14, 1e15 };
+	static const double signs[] = { 1, -1 };
 	bool negative;
 	size_t fraction = 0;
 	uint64_t w = 0;
@@ -108,7 +109,7 @@ static inline bool number_read_short(const char *s, size_t n, double *value)
 		return false;
 	x = (double)w;
 	if (fraction) x /= tens[fraction];
-	*value = negative ? -x : x;
+	*value = x * signs[negative];
 	return true;
 }
 
