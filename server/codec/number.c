@@ -334,6 +334,6 @@ enum cell_kind number_read_cell(const char *s, size_t n, double *value, int *dig
 
 	if (!n || read_decimal(s, s + n, GRAMMAR_CSV, &d) != s + n) return CELL_WORD;
 	*value = to_double(&d);
-	*digits = count_significant(&d);
+	if (digits) *digits = count_significant(&d);
 	return CELL_NUMBER;
 }

@@ -37,7 +37,7 @@ enum cell_kind {
 
 /* What the whole of s[0..n) is. Of a number, *value is the nearest double and *digits counts its significant
  * decimal digits, without the zeros at either end: "0.050" has 1, "1200" 2, "0" 0; NUMBER_DIGITS_MANY stands
- * for that many or more. Both are untouched for a word. */
+ * for that many or more; NULL: nobody asks. Both are untouched for a word. */
 enum cell_kind number_read_cell(const char *s, size_t n, double *value, int *digits);
 
 /* The fewest digits that read back to the same x, the nearest to x among those. Plain ("0.00012", "150000")

@@ -44,7 +44,7 @@ static bool read_missing(struct table_cell *cell)
 
 static bool read_number(struct table_cell *cell)
 {
-	if (number_read_cell(cell->text, cell->size, &cell->number, &cell->digits) != CELL_NUMBER)
+	if (number_read_cell(cell->text, cell->size, &cell->number, NULL) != CELL_NUMBER)
 		return read_missing(cell);
 	cell->kind = TABLE_NUMBER;
 	return true;
