@@ -395,8 +395,8 @@ static void run_pieces(struct pool_task *task)
 		more = go_on(x, rc, &e);
 		gone = x->gone; /* if not, x is the loop's as soon as the lock is free */
 		pthread_mutex_unlock(lock);
-	} while (more);
-	if (!gone) return;
+	} while (more && !pool_add(x->server->pool, task)); /* others have their turn in between */
+	if (more || !gone) return;
 	if (x->streaming) stream->abandon(&x->rq);
 	exchange_free(x);
 }
