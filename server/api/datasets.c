@@ -2,8 +2,8 @@
  *
  * A PUT streams: bytes are hashed and become the rows of an upload of the store, which nobody sees before its last
  * commit (incoming.h). Where the name is taken and neither `replace` nor another way to read the bytes is said, they
- * are only hashed: they are the same or they are refused. The same bytes that are to be read otherwise are refused too:
- * a 200 would say that the columns now are what was asked for.
+ * are only hashed: they are the same or they are refused. The same bytes change nothing, but where the request would
+ * read them otherwise the answer has a warning: a 200 alone would say that the columns are what was asked for.
  */
 #include "server/api/datasets.h"
 
@@ -21,7 +21,9 @@
 struct put {
 	struct incoming in;
 	struct idempotency key;
-	bool replace, reads;         /* reads: the request says how, by ?types or ?decimal */
+	bool replace;
+	bool reads;                  /* the request says how, by ?types or ?decimal */
+	bool alike;                  /* what is there has the columns that the request makes */
 	struct store_revision there; /* the data set of that name, when there is one */
 };
 
@@ -93,6 +95,7 @@ static int put_begin(struct request *rq, struct reply *rp, struct err *e)
 	}
 	if ((rc = name_check(name, "a data set's name", e))) goto out;
 	put->replace = query_flag(rq, "replace", faults);
+	put->alike = true;
 	if ((rc = faults_result(faults, e))) goto out;
 	if ((rc = idempotency_begin(&put->key, rq, rp, e))) goto out;
 	rc = put_open(rq, put, faults, e);
@@ -109,19 +112,27 @@ static int put_data(struct request *rq, const char *bytes, size_t n, struct err 
 }
 
 /* now has the bytes that came; are they read there as this request reads them? */
-static int check_read_alike(const struct table *table, const struct store_revision *now, struct err *e)
+static int check_read_alike(
+		const struct table *table, const struct store_revision *now, bool *alike, struct err *e)
 {
 	json_t *wanted = table_describe(table), *columns = NULL;
 	int rc = wanted ? json_read_stored(now->columns, &columns, e) : err_nomem(e);
 
-	if (!rc && !columns_alike(wanted, columns))
-		rc = err_set(e, ERR_CONFLICT,
-				"the data set %s has these bytes, but read as columns of other types; ?replace=true reads "
-				"them anew, and a PUT to its /columns/{column} changes one",
-				now->dataset);
+	*alike = !rc && columns_alike(wanted, columns);
 	json_decref(wanted);
 	json_decref(columns);
 	return rc;
+}
+
+static int answer_unlike(const struct store_revision *now, struct reply *rp, struct err *e)
+{
+	json_t *document = dataset_document(now);
+
+	json_put(document, "warnings",
+			json_pack("[s]",
+					"these bytes were there already, as columns of other types, and nothing was changed; "
+					"&replace=true reads them anew"));
+	return reply_document(rp, document, e);
 }
 
 static int finish_put(struct request *rq, struct put *put, const char *sha256, enum store_outcome *outcome,
@@ -136,7 +147,7 @@ static int finish_put(struct request *rq, struct put *put, const char *sha256, e
 		rc = upload_commit(&in->upload, body_table(in->body), name, put->replace, sha256, in->bytes,
 				outcome, now, e);
 		if (rc || *outcome != STORE_SAME || !put->reads) return rc;
-		return check_read_alike(body_table(in->body), now, e);
+		return check_read_alike(body_table(in->body), now, &put->alike, e);
 	}
 	*outcome = STORE_SAME;
 	if (strcmp(sha256, put->there.sha256))
@@ -164,7 +175,8 @@ int dataset_put(struct request *rq, struct reply *rp, struct err *e)
 		goto out;
 	}
 	if ((rc = finish_put(rq, put, sha256, &outcome, &now, e))) goto out;
-	if ((rc = dataset_answer(&now, outcome == STORE_CREATED, rp, e))) goto out;
+	rc = put->alike ? dataset_answer(&now, outcome == STORE_CREATED, rp, e) : answer_unlike(&now, rp, e);
+	if (rc) goto out;
 	idempotency_keep(&put->key, rp, 0);
 out:
 	store_revision_clear(&now);

@@ -40,7 +40,8 @@ def test_decimal_commas(c, fresh):
     points = text.replace(",", ".")
     same = c.csv(f"{fresh}-same", points, status=201).json
     assert same["columns"] == numbers["columns"]
-    assert c.csv(f"{fresh}-point", text, status=200, query="?decimal=,").json == words, "the same bytes are there"
+    unchanged = c.csv(f"{fresh}-point", text, status=200, query="?decimal=,").json
+    assert unchanged.pop("warnings") and unchanged == words, "the same bytes are there"
     assert c.csv(f"{fresh}-point", text, status=200, query="?decimal=,&replace=true")["columns"] == numbers["columns"]
 
 
@@ -109,7 +110,7 @@ def test_where_a_fault_is(c, fresh, text, place):
 def test_bytes_that_are_not_utf8(c, fresh):
     text = "name,n\nMüller,1\nJosé,2\n"
     answer = c.csv(fresh, text.encode("latin-1"), status=400)
-    assert faults(answer) == [(2, None)]
+    assert faults(answer) == [(2, 1)]
     assert "byte 8 " in answer["detail"] and "UTF-8" in answer["detail"]
     assert text.encode("latin-1")[8] == 0xFC
     assert {v["value"] for v in column(c.csv(fresh, text, status=201).json, "name")["values"]} == {"Müller", "José"}
