@@ -76,12 +76,14 @@ static int read_text(struct scan_value said, char **room, const char **text, siz
 	return 0;
 }
 
+/* ex->column is NULL where the output is not said well. */
 static int find_output(struct explaining *ex, struct scan_value said, struct faults *faults, struct err *e)
 {
 	const struct encoder *targets = ex->model->targets;
 	size_t count = encoder_columns(targets), size, at;
 	const char **names, *text;
 	char *room = NULL, quoted[QUOTE_BYTES];
+	size_t before = faults->count;
 	int rc = 0;
 
 	if (!(names = calloc(count + 1, sizeof *names))) return err_nomem(e);
@@ -99,8 +101,10 @@ static int find_output(struct explaining *ex, struct scan_value said, struct fau
 		else
 			ex->at = at;
 	}
-	ex->column = encoder_column(targets, ex->at);
-	ex->category = ex->column->kind == COLUMN_CATEGORY;
+	if (faults->count == before) {
+		ex->column = encoder_column(targets, ex->at);
+		ex->category = ex->column->kind == COLUMN_CATEGORY;
+	}
 	free(room);
 	free(names);
 	return rc;
@@ -116,7 +120,7 @@ static int find_class(struct explaining *ex, struct scan_value said, struct faul
 	int rc;
 
 	ex->class = SIZE_MAX;
-	if (!said.at || faults->count) return 0;
+	if (!said.at || !ex->column) return 0;
 	if (!ex->category) {
 		faults_add(faults, ERR_INVALID, "/class", "is for categories, and \"%.64s\" is a number",
 				ex->column->name);
@@ -174,8 +178,10 @@ static int look_ahead(struct explaining *ex, struct request *rq, const struct as
 {
 	uint64_t most = rows_most(ex->model->net);
 	size_t n = 1;
-	int rc = rows_begin(reader, ex->model->inputs, asked->rows, asked->pointer, faults, e);
+	int rc;
 
+	if (!asked->rows.at) return faults_result(faults, e);
+	rc = rows_begin(reader, ex->model->inputs, asked->rows, asked->pointer, faults, e);
 	while (!rc && n)
 		rc = rows_next(reader, ex->work->rows, ex->work->x, &n, e);
 	if (rc || (rc = faults_result(faults, e))) return rc;
@@ -240,7 +246,6 @@ static int answer(struct explaining *ex, struct request *rq, const struct versio
 	ex->trace = member_flag(asked->said[MEMBER_TRACE], "/trace", faults);
 	if ((rc = find_output(ex, asked->said[MEMBER_OUTPUT], faults, e)) ||
 			(rc = find_class(ex, asked->said[MEMBER_CLASS], faults, e)) ||
-			(rc = faults_result(faults, e)) ||
 			(rc = find_baseline(ex, asked->said[MEMBER_BASELINE], reader, faults, e)) ||
 			(rc = look_ahead(ex, rq, asked, reader, faults, e)) ||
 			(rc = explainer_new(&ex->explainer, ex->model->net, app->engine, e)) ||
@@ -265,8 +270,7 @@ int explain_verb(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = predict_version(rq, &version, e))) return rc;
 	members_read(body, members, asked.said, "", faults);
 	ex.model = version_model(version);
-	if (!(rc = faults_result(faults, e)) && !(rc = version_work(version, &ex.work, e)) &&
-			!(rc = rows_new(&reader, e)))
+	if (!(rc = version_work(version, &ex.work, e)) && !(rc = rows_new(&reader, e)))
 		rc = answer(&ex, rq, version, &asked, reader, &rp->body, e);
 	explainer_free(ex.explainer);
 	free(ex.baseline);

@@ -326,6 +326,9 @@ def test_bad_input(c, flowers, fresh):
         assert refused.pointers() == [pointer] and said.lower() in refused.sentence(), (body, refused.json)
     assert len(c.post(base, {"instances": [["a", 1, 2, 3], [1, "b", 2, 3]], "baseline": ["c", 1, 2, 3]},
                       status=400).pointers()) == 3, "every fault at once"
+    wrong = {"instances": [ROW[:3]], "class": "rose", "trace": 1, "baseline": [1], "color": 1}  # the first one was all
+    assert sorted(c.post(base, wrong, status=400).pointers()) == ["/baseline", "/class", "/color", "/instances/0", "/trace"]
+    assert c.post(base, {"instances": [ROW], "output": "size", "class": "rose"}, status=400).pointers() == ["/output"]
     c.post("/v1/models/nothing:explain", {"instances": []}, status=404)
     c.put(f"/v1/models/{fresh}", {"inputs": 2, "outputs": 1, "layers": []})
     assert explained(c, fresh, [[1, 2]], status=404).code == "no-version"
