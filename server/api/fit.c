@@ -47,6 +47,9 @@ static const unsigned feeds[COLUMN_KINDS] = { [COLUMN_NUMBER] = 1u << COLUMN_CAT
 static const char *const holds[COLUMN_KINDS] = {
 	[COLUMN_NUMBER] = "numbers", [COLUMN_CATEGORY] = "words", [COLUMN_DATE] = "dates"
 };
+static const char *const types[COLUMN_KINDS] = {
+	[COLUMN_NUMBER] = "number", [COLUMN_CATEGORY] = "category", [COLUMN_DATE] = "date"
+};
 
 static void check_column(struct fit *fit, const struct encoder *encoder, size_t i)
 {
@@ -61,12 +64,15 @@ static void check_column(struct fit *fit, const struct encoder *encoder, size_t 
 				column->name);
 	else if (source->ignored)
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
-				"the column \"%.64s\" of %s is ignored, and the model needs it", column->name,
-				fit->dataset);
+				"the column \"%.64s\" of %s is ignored, and the model needs it; PUT {\"type\":\"%s\"} at its "
+				"columns/%.64s",
+				column->name, fit->dataset, types[column->kind], column->name);
 	else if (source->kind != column->kind && !(feeds[source->kind] & 1u << column->kind))
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
-				"the column \"%.64s\" of %s holds %s, and the model needs %s", column->name,
-				fit->dataset, holds[source->kind], holds[column->kind]);
+				"the column \"%.64s\" of %s holds %s, and the model needs %s; make a model of it as it is, or PUT "
+				"{\"type\":\"%s\"} at its columns/%.64s",
+				column->name, fit->dataset, holds[source->kind], holds[column->kind],
+				types[column->kind], column->name);
 	else if (target && source->empty)
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
 				"the target \"%.64s\" of %s has no values at all", column->name,

@@ -125,6 +125,16 @@ static int place_cells(struct csv *csv, const char *record, size_t n, size_t cou
 	return 0;
 }
 
+/* Which cell of the record, from 1, has the byte. */
+static size_t cell_at(const struct csv *csv, size_t byte)
+{
+	size_t cell = 1;
+
+	while (cell < csv->count && csv->spans[cell].at <= byte)
+		cell++;
+	return cell;
+}
+
 int csv_deliver(struct csv *csv, const char *record, size_t n, struct err *e)
 {
 	bool ragged = csv->columns && csv->count != csv->columns;
@@ -132,7 +142,8 @@ int csv_deliver(struct csv *csv, const char *record, size_t n, struct err *e)
 	int rc;
 
 	if (csv->high && (valid = utf8_valid(record, n)) < n) {
-		csv_fault_add(csv, csv->record_line, 0, "byte %llu of the body is not UTF-8",
+		csv_fault_add(csv, csv->record_line, cell_at(csv, valid),
+				"byte %llu of the body is not UTF-8; save the table as UTF-8",
 				(unsigned long long)(csv->record_at + valid));
 		return csv_say_faults(csv, ERR_CSV, e);
 	}

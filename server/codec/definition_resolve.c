@@ -116,8 +116,9 @@ static bool check_feature(const struct definition_source *from, const char *poin
 				from->name, from->name);
 	else if (from->empty)
 		faults_add(faults, ERR_INVALID, pointer,
-				"the column \"%.64s\" has no values at all; leave it out with \"features\"",
-				from->name);
+				"the column \"%.64s\" has no values at all; PUT {\"type\":\"ignore\"} at its columns/%.64s, "
+				"or name the others in \"features\"",
+				from->name, from->name);
 	return !from->ignored && !from->empty;
 }
 
@@ -348,7 +349,7 @@ static void check_columns(const struct definition *d, struct faults *faults)
 	encoder_free(encoder);
 	encoder = NULL;
 	if ((rc = definition_encoder(d, ENCODER_TARGETS, &encoder, &e)))
-		faults_add(faults, rc, "/outputs", "%s", e.text);
+		faults_add(faults, rc, d->targets_count ? "/target" : "/outputs", "%s", e.text);
 	encoder_free(encoder);
 }
 

@@ -77,6 +77,7 @@ int training_fits(const struct training_size *size, size_t budget, struct err *e
 {
 	if (size->bytes <= budget) return 0;
 	return err_set(e, ERR_RANGE,
-			"this training needs %.0f MiB and the daemon gives its jobs %.0f; see --memory-budget",
+			"this training needs %.0f MiB and the daemon gives its jobs %.0f; a smaller network or batch, fewer rows "
+			"or a larger --memory-budget would do",
 			(double)size->bytes / 1048576, (double)budget / 1048576);
 }

@@ -193,6 +193,9 @@ def test_a_model_takes_no_data_of_other_types(c, crowd, trained, fresh):
     c.csv(fresh, table(HEADER, people()), query="?types=smoker:boolean")
     refused = c.post(f"/v1/models/{trained}:train", {"dataset": fresh}, status=422)
     assert "day" in refused["detail"] and "dates" in refused["detail"]
+    assert 'PUT {"type":"date"} at its columns/day' in refused["detail"], "what to do about it was not said"
+    c.put(f"/v1/datasets/{fresh}/columns/day", {"type": "date"}, status=200)
+    c.post(f"/v1/models/{trained}:evaluate", {"dataset": fresh})
     c.csv(f"{fresh}-2", table(HEADER, people()), query="?types=day:date,hair:ignore")
     refused = c.post(f"/v1/models/{trained}:evaluate", {"dataset": f"{fresh}-2"}, status=400)
     assert "hair" in refused["detail"] and "ignored" in refused["detail"]

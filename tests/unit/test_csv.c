@@ -191,16 +191,18 @@ static const struct {
 	{ "\xff\xfe"
 	  "a\0,\0",
 			6, "!1:1 byte 3 of the body is a NUL; " UTF16 "\ncsv" },
-	{ "a,b\n1,\xff\n", 0, "H[a][b]\n!2:0 byte 6 of the body is not UTF-8\ncsv" },
-	{ "a,b\n1,2\n\xc3,4\n", 0, "H[a][b]\n2[1][2]\n!3:0 byte 8 of the body is not UTF-8\ncsv" },
-	{ "a,b\n1,2\nx,\xe2\x82", 0, "H[a][b]\n2[1][2]\n!3:0 byte 10 of the body is not UTF-8\ncsv" },
+	{ "a,b\n1,\xff\n", 0, "H[a][b]\n!2:2 byte 6 of the body is not UTF-8; save the table as UTF-8\ncsv" },
+	{ "a,b\n1,2\n\xc3,4\n", 0,
+			"H[a][b]\n2[1][2]\n!3:1 byte 8 of the body is not UTF-8; save the table as UTF-8\ncsv" },
+	{ "a,b\n1,2\nx,\xe2\x82", 0,
+			"H[a][b]\n2[1][2]\n!3:2 byte 10 of the body is not UTF-8; save the table as UTF-8\ncsv" },
 	{ "\xef\xbb"
 	  "a,b\n",
-			0, "!1:0 byte 0 of the body is not UTF-8\ncsv" },
-	{ "\xef", 0, "!1:0 byte 0 of the body is not UTF-8\ncsv" },
+			0, "!1:1 byte 0 of the body is not UTF-8; save the table as UTF-8\ncsv" },
+	{ "\xef", 0, "!1:1 byte 0 of the body is not UTF-8; save the table as UTF-8\ncsv" },
 	{ "\xef\xbb\xbf"
 	  "a,\xf8\n",
-			0, "!1:0 byte 5 of the body is not UTF-8\ncsv" },
+			0, "!1:2 byte 5 of the body is not UTF-8; save the table as UTF-8\ncsv" },
 	{ "a,b\n1\n2,\"3", 0,
 			"H[a][b]\n!2:2 the record has 1 cell, but the header line names 2\n"
 			"!3:2 the quote that opens the cell is never closed\ncsv" },
@@ -240,7 +242,7 @@ START_TEST(utf8_as_the_rfc_has_it)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		snprintf(text, sizeof text, "a\n0123456789%s\n", bad[i]);
 		read_text(&log, text, strlen(text), 0, 0, &options);
-		ck_assert_msg(strstr(log.text, "!2:0 byte 12 of"), "%zu: %s", i, log.text);
+		ck_assert_msg(strstr(log.text, "!2:1 byte 12 of"), "%zu: %s", i, log.text);
 	}
 }
 END_TEST
