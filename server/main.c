@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "server/api/api.h"
+#include "server/api/events.h"
 #include "server/api/idempotency.h"
 #include "server/config.h"
 #include "server/demo/demo.h"
@@ -105,6 +106,14 @@ static int start_keeper(struct daemon *d, struct err *e)
 	return keeper_start(&app->keeper, &keeper, e);
 }
 
+static int start_watch(struct daemon *d, struct err *e)
+{
+	struct app *app = &d->app;
+	const struct watch_config watch = { app->store, events_write, app, jobs_say, app->log };
+
+	return watch_start(&app->watch, &watch, e);
+}
+
 static int start_work(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
@@ -126,7 +135,8 @@ static int start_work(struct daemon *d, struct err *e)
 	jobs.memory_bytes = app->jobs_memory_bytes;
 	jobs.database = config->db;
 	if ((rc = jobs_start(&app->jobs, &jobs, e))) return rc;
-	return start_keeper(d, e);
+	if ((rc = start_keeper(d, e))) return rc;
+	return start_watch(d, e);
 }
 
 static int start_http(struct daemon *d, struct err *e)
@@ -168,6 +178,7 @@ static void stop(struct daemon *d)
 	alarm(STOP_SECONDS);
 	atomic_store(&d->app.stopping, true);
 	http_stop(d->http, DRAIN_SECONDS); /* first: its requests use the rest */
+	watch_stop(d->app.watch);
 	jobs_stop(d->app.jobs);
 	keeper_stop(d->app.keeper);
 	registry_free(d->app.registry);

@@ -14,6 +14,7 @@
 #include "server/http/http.h"
 #include "server/jobs/jobs.h"
 #include "server/jobs/keeper.h"
+#include "server/jobs/watch.h"
 #include "server/log.h"
 #include "server/registry/registry.h"
 #include "server/store/store.h"
@@ -25,6 +26,7 @@ struct app { /* borrows everything; request.app */
 	struct registry *registry;
 	struct jobs *jobs;
 	struct keeper *keeper;
+	struct watch *watch;
 	struct auth *auth;
 	struct log *log;
 	const struct gemm_engine *engine;

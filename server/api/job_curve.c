@@ -249,3 +249,11 @@ out:
 	store_job_clear(&job);
 	return rc;
 }
+
+void job_curve_view(struct app *app, const struct store_job *job, struct curve_view *view)
+{
+	struct reading r = { .view = { .job = job->id } };
+
+	find_shape(app, job, &r);
+	*view = r.view;
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/api/document.h"
+#include "server/api/events.h"
 #include "server/api/jobs.h"
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
@@ -129,7 +130,8 @@ int job_get(struct request *rq, struct reply *rp, struct err *e)
 	uint64_t id;
 	int rc = request_number(rq, "job", "job", &id, e);
 
-	return rc ? rc : reply_job(rq->app, rp, id, e);
+	if (rc || (rc = hold_reply(rq, rp, (int64_t)id, e))) return rc;
+	return reply_job(rq->app, rp, id, e);
 }
 
 int job_list(struct request *rq, struct reply *rp, struct err *e)
@@ -151,7 +153,7 @@ int job_list(struct request *rq, struct reply *rp, struct err *e)
 		faults_add(faults, ERR_INVALID, "?state",
 				"must be queued, running, paused, succeeded, failed or cancelled, not \"%.64s\"",
 				state);
-	if ((rc = page_read(rq, &page, &before, e))) return rc;
+	if ((rc = page_read(rq, &page, &before, e)) || (rc = hold_reply(rq, rp, 0, e))) return rc;
 	filter.before = (int64_t)before;
 	filter.limit = page.limit + 1;
 	if ((rc = app->store->job_list(app->store, &filter, &found, &count, e))) return rc;

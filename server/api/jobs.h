@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "server/api/api.h"
+#include "server/codec/curve.h"
 #include "server/http/route.h"
 
 route_handler model_estimate;                                                              /* train.c */
@@ -16,5 +17,8 @@ route_handler job_curve_get;                                                    
 json_t *job_document(const struct app *app, const struct store_job *job);
 /* The answer to a request that made this job: 202. */
 int job_accepted(const struct app *app, const struct store_job *job, struct reply *rp, struct err *e);
+
+/* Which columns the job's curve is shown with (job_curve.c). */
+void job_curve_view(struct app *app, const struct store_job *job, struct curve_view *view);
 
 #endif

@@ -5,6 +5,7 @@
 #include "server/api/api.h"
 #include "server/api/catalog.h"
 #include "server/api/datasets.h"
+#include "server/api/events.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
 #include "server/api/predict.h"
@@ -19,6 +20,7 @@ enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
 #define UPLOAD     (ROUTE_CHANGE | ROUTE_GZIP)
 #define PROBE      (ROUTE_INLINE | ROUTE_ANY_HOST)
 #define PAGE       "limit cursor"
+#define EVENTS     "text/event-stream application/x-ndjson"
 #define CSV        "application/json text/csv"
 
 /* clang-format off */
@@ -67,6 +69,9 @@ static const struct route routes[] = {
 	{ "POST",   "/v1/jobs/{job}:resume",                                    ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = job_resume },
 	{ "GET",    "/v1/jobs/{job}/curve",                                     ROLE_READ,  0,             0,            .handler = job_curve_get,
 	  .produces = CSV, .query = "from to points health" },
+	{ "GET",    "/v1/jobs/{job}/events",                                    ROLE_READ,  0,             0,            .handler = job_events, .produces = EVENTS },
+	{ "GET",    "/v1/events",                                               ROLE_READ,  0,             0,            .handler = all_events,
+	  .produces = EVENTS, .query = "topics" },
 
 	{ "POST",   "/v1/models/{model}:predict",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
 	{ "POST",   "/v1/models/{model}/versions/{version}:predict",            ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },

@@ -89,10 +89,8 @@ static void write_nonfinite(const struct curve *curve, const struct curve_view *
 	buffer_text(out, "]");
 }
 
-void curve_write_json(const struct curve *curve, const struct curve_view *view, struct buffer *out)
+void curve_write_columns(const struct curve *curve, const struct curve_view *view, struct buffer *out)
 {
-	buffer_printf(out, "{\"job\":\"%lld\",\"total\":%llu,\"returned\":%zu", (long long)view->job,
-			(unsigned long long)view->total, curve->count);
 	for (size_t j = 0; j < COLUMNS; j++) {
 		if (!is_shown(&columns[j], view)) continue;
 		buffer_text(out, ",\"");
@@ -105,6 +103,31 @@ void curve_write_json(const struct curve *curve, const struct curve_view *view, 
 		buffer_text(out, "]");
 	}
 	write_nonfinite(curve, view, out);
+}
+
+void curve_write_point(const struct train_point *point, const struct curve_view *view, struct buffer *out)
+{
+	const struct curve one = { .points = (struct train_point *)point, .count = 1 };
+	bool finite = true;
+
+	for (size_t j = 0; j < COLUMNS; j++) {
+		if (!is_shown(&columns[j], view)) continue;
+		buffer_text(out, j ? ",\"" : "\"");
+		buffer_text(out, columns[j].name);
+		buffer_text(out, "\":");
+		write_cell(&columns[j], point, "null", out);
+		if (columns[j].kind != COLUMN_WHOLE && is_there(&columns[j], point) &&
+				!isfinite(real_at(&columns[j], point)))
+			finite = false;
+	}
+	if (!finite) write_nonfinite(&one, view, out);
+}
+
+void curve_write_json(const struct curve *curve, const struct curve_view *view, struct buffer *out)
+{
+	buffer_printf(out, "{\"job\":\"%lld\",\"total\":%llu,\"returned\":%zu", (long long)view->job,
+			(unsigned long long)view->total, curve->count);
+	curve_write_columns(curve, view, out);
 	if (view->health) {
 		buffer_text(out, ",\"health\":");
 		curve_health_write(&curve->health, out);

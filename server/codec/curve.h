@@ -77,6 +77,10 @@ struct curve_view {
 /* Columns, ready to plot; what is not finite is null and named in "nonfinite". val_ numbers of an epoch that was not
  * validated are null and no more. */
 void curve_write_json(const struct curve *curve, const struct curve_view *view, struct buffer *out);
+/* The members alone: ,"epoch":[…] and so on, with nonfinite. */
+void curve_write_columns(const struct curve *curve, const struct curve_view *view, struct buffer *out);
+/* The members of one point: "epoch":1,"loss":0.5 and so on; with nonfinite where there is something to name. */
+void curve_write_point(const struct train_point *point, const struct curve_view *view, struct buffer *out);
 /* A header line, and a row a point; what is not finite is an empty cell. */
 void curve_write_csv_head(const struct curve_view *view, struct buffer *out);
 void curve_write_csv(const struct curve *curve, const struct curve_view *view, struct buffer *out);

@@ -40,17 +40,37 @@ static bool list_has(const char *list, const char *etag, bool weak_counts)
 	return false;
 }
 
+static bool is_document(const struct request *rq, const struct reply *rp)
+{
+	return (!rp->status || rp->status == 200) && !rp->source.next &&
+	       (!strcmp(rq->method, "GET") || !strcmp(rq->method, "HEAD"));
+}
+
+static bool is_known(const struct request *rq, const char *etag)
+{
+	const char *none_match = request_header(rq, "If-None-Match");
+
+	return none_match && list_has(none_match, etag, true);
+}
+
 void conditional_finish(const struct request *rq, struct reply *rp)
 {
-	const char *none_match;
 	char etag[ETAG_BYTES];
 
-	if (rp->status != 200 || (strcmp(rq->method, "GET") && strcmp(rq->method, "HEAD"))) return;
+	if (!is_document(rq, rp)) return;
 	make_etag(rp, etag);
 	reply_header(rp, "ETag", "%s", etag);
-	none_match = request_header(rq, "If-None-Match");
-	if (!none_match || !list_has(none_match, etag, true)) return;
-	rp->status = 304; /* the body stays for its length, which is that of the 200; it is not sent */
+	if (is_known(rq, etag))
+		rp->status = 304; /* the body stays for its length, which is that of the 200; it is not sent */
+}
+
+bool conditional_same(const struct request *rq, const struct reply *rp)
+{
+	char etag[ETAG_BYTES];
+
+	if (!is_document(rq, rp)) return false;
+	make_etag(rp, etag);
+	return is_known(rq, etag);
 }
 
 static const struct route *get_row(

@@ -18,6 +18,7 @@
 #include <strings.h>
 
 #include "server/http/media.h"
+#include "server/http/sleep.h"
 
 #define SWALLOW_BYTES \
 	(1u << 20) /* a refused body up to this size is read, so that the connection can go on */
@@ -132,10 +133,12 @@ static enum MHD_Result send_reply(struct exchange *x)
 		reply_problem(x, err_nomem(&e), &e);
 	}
 	conditional_finish(&x->rq, rp);
-	/* The body stays in the exchange, which outlives the sending. */
-	response = MHD_create_response_from_buffer(rp->body.size, rp->body.data, MHD_RESPMEM_PERSISTENT);
-	if (!response) return MHD_NO;
 	x->sent_bytes = strcmp(x->rq.method, "HEAD") && rp->status != 304 ? rp->body.size : 0;
+	/* The body stays in the exchange, which outlives the sending. */
+	response = rp->source.next ? stream_response(x)
+				   : MHD_create_response_from_buffer(
+						     rp->body.size, rp->body.data, MHD_RESPMEM_PERSISTENT);
+	if (!response) return MHD_NO;
 	if (rp->status != 204 && rp->status != 304)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 				rp->content_type ? rp->content_type : "application/json");
@@ -330,12 +333,22 @@ static int run_handler(struct exchange *x, struct err *e)
 static void run_work(struct pool_task *task)
 {
 	struct exchange *x = exchange_of(task);
-	struct err e;
-	int rc;
+	enum stream_held held;
 
 	x->rq.may_wait = true;
-	if ((rc = run_handler(x, &e))) reply_problem(x, rc, &e);
-	give_back(x, PHASE_READY);
+	do {
+		struct err e;
+		int rc;
+
+		if (x->held_until_ms) {
+			sleep_begin(x);
+			x->rp.body.size = 0;
+			reply_reset(&x->rp);
+		}
+		if ((rc = run_handler(x, &e))) reply_problem(x, rc, &e);
+		held = stream_hold(x);
+	} while (held == HELD_AGAIN);
+	if (held == HELD_NOT) give_back(x, PHASE_READY);
 }
 
 static void run_begin(struct pool_task *task)

@@ -17,6 +17,12 @@ struct http_server {
 	pthread_mutex_t change_lock; /* a conditional change is checked and made under it */
 	pthread_mutex_t resume_lock; /* an exchange comes back from the pool */
 	atomic_bool draining;
+	/* Under resume_lock: who sleeps (sleep.h), when the first of them is due, the thread that wakes them. */
+	struct exchange *asleep;
+	uint64_t next_due_ms;
+	bool clock_stops;
+	pthread_cond_t clock_wake;
+	pthread_t clock;
 	atomic_uint under_way; /* requests whose reply has not left yet */
 };
 
@@ -43,6 +49,12 @@ struct exchange {
 	 * connection is gone. ahead is what came meanwhile. */
 	bool at_work, held, gone;
 	struct buffer ahead;
+	/* Of a reply that waits, under resume_lock: it is on the server's list until due_ms; somebody called http_wake. */
+	bool asleep, woken;
+	struct exchange *next_asleep, *previous_asleep;
+	uint64_t due_ms;
+	uint64_t beat_ms;       /* when a stream's next beat is due */
+	uint64_t held_until_ms; /* 0: not held */
 	uint64_t received;
 	unsigned sent_status;
 	uint64_t sent_bytes;
@@ -63,6 +75,14 @@ int gate_check(const struct exchange *x, struct err *e);
 /* ETag, If-None-Match, If-Match. conditional_guard runs before a change, conditional_finish on every reply. */
 int conditional_guard(struct http_server *server, struct request *rq, struct err *e);
 void conditional_finish(const struct request *rq, struct reply *rp);
+/* Would conditional_finish make this a 304? */
+bool conditional_same(const struct request *rq, const struct reply *rp);
+
+/* The reply of a source; NULL: no memory. */
+struct MHD_Response *stream_response(struct exchange *x);
+/* After the handler, on the pool: is the reply to be held back? HELD: it is, and x is nobody's for now; HELD_AGAIN: there
+ * was news meanwhile, the handler must run again. */
+enum stream_held { HELD_NOT, HELD, HELD_AGAIN } stream_hold(struct exchange *x);
 
 /* libmicrohttpd's callbacks. */
 void *exchange_begin(void *server, const char *url, struct MHD_Connection *connection);

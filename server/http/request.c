@@ -18,6 +18,7 @@ void request_reset(struct request *rq)
 	rq->match.count = 0;
 	rq->may_wait = rq->settled = false;
 	rq->state = rq->notes = NULL;
+	rq->state_free = NULL;
 	rq->query_count = 0;
 	rq->query_memory = NULL;
 	rq->connection = NULL;
@@ -29,6 +30,8 @@ void reply_reset(struct reply *rp)
 	rp->content_type = NULL;
 	rp->headers_count = 0;
 	rp->close = false;
+	rp->source = (struct reply_source){ 0 };
+	rp->hold_seconds = 0;
 }
 
 const char *request_param(const struct request *rq, const char *name)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "server/buffer.h"
 #include "server/http/route.h"
@@ -25,8 +26,10 @@ struct request {
 	struct buffer body;
 	bool may_wait; /* false on a loop's thread: answer ERR_WOULD_BLOCK instead of touching the store */
 	bool settled;  /* what it asks for was done before: nothing will change, whatever If-Match says */
-	void *state;   /* a stream's */
-	void *notes;   /* what the handlers keep with the request: the faults found in it */
+	void *state;   /* a stream's; of a reply with a source or a hold, what it waits with */
+	void (*state_free)(
+			void *state); /* called once, at the end of the request, if set; until it returns http_wake may be called */
+	void *notes; /* what the handlers keep with the request: the faults found in it */
 	void (*notes_free)(void *notes);
 
 	struct query_arg {
@@ -38,6 +41,17 @@ struct request {
 	void *connection; /* http's own */
 };
 
+#define HTTP_BEAT_SECONDS 15
+
+/* A body that comes in pieces, for as long as there are some. Nothing is kept of it: memory does not grow with a slow client. */
+struct reply_source {
+	void *self;
+	/* Copies up to size bytes to `to`, and returns how many; 0: none yet, whoever has some calls http_wake; -1: that was
+	 * all. On a loop's thread: it must not wait. */
+	ssize_t (*next)(void *self, char *to, size_t size);
+	const char *beat; /* static text, sent every HTTP_BEAT_SECONDS in a moment without others: finds clients that left */
+};
+
 struct reply {
 	unsigned status;          /* 0 becomes 200 */
 	const char *content_type; /* static text; NULL: application/json */
@@ -47,7 +61,11 @@ struct reply {
 		char value[256];
 	} headers[REPLY_HEADERS_MAX];
 	size_t headers_count;
-	bool close; /* end the connection after it */
+	bool close;                 /* end the connection after it */
+	struct reply_source source; /* next not NULL: the body, in place of the one above */
+	/* Not 0: a reply of 304 is held back for so long. After http_wake the handler runs again, with rq->state as it left
+	 * it. Not of a stream's route, nor on a loop's thread. */
+	unsigned hold_seconds;
 };
 
 /* As new, but for body, which keeps its memory. */
@@ -70,6 +88,9 @@ bool request_is_gzip(const struct request *rq);
 /* If-Match and If-None-Match of a change on a path that no GET shows, by what a GET of the resource that is changed
  * would answer (ROUTE_CHANGE does it where the path is the same). ERR_PRECONDITION. */
 int request_guard(const struct request *rq, const struct reply *now, struct err *e);
+
+/* There is news for a reply that has a source or is held back. On any thread, cheap; many calls may come to one. */
+void http_wake(struct request *rq);
 
 void reply_header(struct reply *rp, const char *name, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/http/exchange.h"
+#include "server/http/sleep.h"
 
 #define LISTEN_BACKLOG 1024
 #define POOL_QUEUE_MAX 4096
@@ -104,6 +105,10 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 	server->config = *config;
 	pthread_mutex_init(&server->change_lock, NULL);
 	pthread_mutex_init(&server->resume_lock, NULL);
+	if ((rc = sleep_start(server))) {
+		err_set(e, rc, "no thread could be started");
+		goto free;
+	}
 	if ((rc = pool_start(&server->pool, config->pool_threads, POOL_QUEUE_MAX, e))) goto fail;
 	/* The first option must be the logger: it is needed while the others are read. */
 	server->daemon = MHD_start_daemon(
@@ -123,6 +128,8 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 fail:
 	if (server->pool) pool_stop(server->pool);
 	pool_free(server->pool);
+	sleep_stop(server);
+free:
 	pthread_mutex_destroy(&server->change_lock);
 	pthread_mutex_destroy(&server->resume_lock);
 	free(server);
@@ -136,6 +143,7 @@ void http_drain(struct http_server *server)
 	if (atomic_exchange(&server->draining, true)) return;
 	fd = MHD_quiesce_daemon(server->daemon);
 	if (fd >= 0) close(fd);
+	sleep_drain(server);
 }
 
 /* The pool's last replies are still to be sent by their loops: a change that was made is told. */
@@ -156,6 +164,7 @@ void http_stop(struct http_server *server, double seconds)
 	/* No connection may be suspended when the daemon stops: every task resumes its own. */
 	pool_stop(server->pool);
 	MHD_stop_daemon(server->daemon);
+	sleep_stop(server);
 	pool_free(server->pool);
 	pthread_mutex_destroy(&server->change_lock);
 	pthread_mutex_destroy(&server->resume_lock);

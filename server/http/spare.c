@@ -61,7 +61,8 @@ static void reset(struct exchange *x)
 	request_reset(&x->rq);
 	reply_reset(&x->rp);
 	x->phase = PHASE_NEW;
-	x->streaming = x->at_work = x->held = x->gone = false;
+	x->streaming = x->at_work = x->held = x->gone = x->asleep = x->woken = false;
+	x->held_until_ms = 0;
 	x->received = 0;
 	x->sent_status = 0;
 	x->sent_bytes = 0;
@@ -83,6 +84,7 @@ void exchange_free(struct exchange *x)
 {
 	struct spares *spares = own_spares();
 
+	if (x->rq.state_free) x->rq.state_free(x->rq.state);
 	if (x->rq.notes) x->rq.notes_free(x->rq.notes);
 	free(x->rq.query_memory);
 	buffer_reset(&x->url, KEEP_BYTES);

@@ -207,7 +207,8 @@ struct store_curve_block {
 /* ---- the log: what was committed, in that order ---- */
 
 /* Every change that is logged has an id that is never given twice; ids ascend with the commits. Logged are, by topic:
- *	jobs      created, state (every change of it), updated, rewind (of the curve, to "epoch"), deleted
+ *	jobs      created, state (every change of it), end (right after the last state), updated, rewind (of the curve, to
+ *	          "epoch"), deleted
  *	models    created, updated, deleted, published, unpublished (a version), label (version null: taken off)
  *	datasets  created, replaced, deleted
  * and the points of curves, which lie in their blocks. What a job logged goes when it is deleted. */

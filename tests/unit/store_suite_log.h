@@ -63,7 +63,7 @@ START_TEST(changes_are_logged)
 	ck_assert_int_eq(last, before + 7 + 10); /* ten points */
 	OK(s->job_resume(s, id, &e));
 	OK(s->job_cancel(s, id, &state, &e));
-	LOGGED(last, id, "jobs state m\njobs state m\n");
+	LOGGED(last, id, "jobs state m\njobs state m\njobs end m\n");
 	before = last;
 	OK(s->job_delete(s, id, &e));
 	LOGGED(0, id, "");
@@ -105,7 +105,8 @@ START_TEST(events_say_what_happened)
 	end.version = &v;
 	OK(s->job_finish(s, &end, &version, &e));
 	OK(s->events_after(s, before, 0, 10, &list, &count, &e));
-	ck_assert_uint_eq(count, 2); /* of one commit */
+	ck_assert_uint_eq(count, 3); /* of one commit */
+	ck_assert_str_eq(list[2].kind, "end");
 	ck_assert_str_eq(list[0].data, "{\"model\":\"m\",\"version\":\"1\",\"label\":null}");
 	ck_assert_str_eq(list[1].data,
 			"{\"job\":\"1\",\"model\":\"m\",\"kind\":\"train\",\"state\":\"succeeded\",\"attempt\":1,"

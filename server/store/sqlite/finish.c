@@ -10,7 +10,8 @@ int job_ended(struct db *db, const struct store_job *job, enum job_state state, 
 	if ((rc = revision_release(db, job->revision, e))) return rc;
 	if ((rc = revision_release(db, job->validation_revision, e))) return rc;
 	if ((rc = db_run(db, SQL_NOTIFY_READY, DB_VALUES(V_INT(job->id)), NULL, e))) return rc;
-	return event_job(db, job->id, "state", state, e);
+	if ((rc = event_job(db, job->id, "state", state, e))) return rc;
+	return event_job(db, job->id, "end", state, e);
 }
 
 int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e)
