@@ -1,5 +1,6 @@
 """Jobs that are killed, stopped, paused and go on: in the same bits as if nothing had happened, and ended once."""
 import random
+import resource
 import signal
 import sqlite3
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 
 from data import ENDLESS, example, iris_model
-from harness import wait_for
+from harness import Daemon, wait_for
 
 KILLS = 10
 OFTEN = {"checkpoint_every_seconds": 0.05}
@@ -181,4 +182,100 @@ def test_sigterm_loses_nothing_and_a_second_one_changes_nothing(one):
     again = c.train("m", LONG, seconds=120)
     assert c.layers("m", "1") == c.layers("m", again["version"])
     assert curve(c, job) == curve(c, again["id"])
+    daemon.stop()
+
+
+# ---- checkpoints that cannot be used ----
+
+STEADY = {**LONG, "epochs": 30_000, "checkpoint_every_seconds": 0.05}
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def flip(blob):
+    return blob[:200] + bytes([blob[200] ^ 4]) + blob[201:]
+
+
+def cut(blob):
+    return blob[:len(blob) // 2]
+
+
+def of_another_program(blob):
+    other = blob.replace(b"0.1.0\0", b"0.0.9\0", 1)[:-4]
+    assert other != blob[:-4]
+    return other + crc32c(other).to_bytes(4, "little")
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """What STEADY comes to when nothing happens."""
+    daemon = Daemon(tmp_path_factory.mktemp("calm"), "--workers", 1).run()
+    try:
+        c = daemon.client()
+        c.csv("iris", example("iris"))
+        c.put("/v1/models/m", iris_model(seed=1))
+        job = c.train("m", STEADY, seconds=120)
+        yield c.layers("m", "1"), curve(c, job["id"]), job["metrics"]
+        daemon.stop()
+    finally:
+        daemon.kill()
+
+
+@pytest.mark.parametrize("damage, which, said", [
+    (flip, 1, "damaged"), (flip, 2, "damaged"), (cut, 1, "damaged"), (of_another_program, 1, "version 0.0.9 of the program"),
+    (of_another_program, 2, "version 0.0.9 of the program"),
+])
+def test_checkpoints_that_cannot_be_used(one, calm, damage, which, said):
+    """The newest (1), or both: the older one or a fresh start, the log says why, and the outcome is the same."""
+    daemon, c = one
+    job = c.start("m", STEADY)["id"]
+
+    def kept():
+        with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as db:
+            return db.execute("SELECT count(*) FROM checkpoint").fetchone()[0]
+    wait_for("two checkpoints", lambda: kept() == 2)
+    daemon.stop()
+    with sqlite3.connect(daemon.database) as db:
+        rows = db.execute("SELECT b.id, b.data FROM checkpoint c JOIN blob_chunk b ON b.blob = c.blob"
+                          " ORDER BY c.sequence DESC LIMIT ?", (which,)).fetchall()
+        assert len(rows) == which
+        for row, blob in rows:
+            changed = damage(blob)
+            db.execute("UPDATE blob_chunk SET data = ? WHERE id = ?", (changed, row))
+            if len(changed) != len(blob):
+                db.execute("UPDATE blob SET size_bytes = ? WHERE id = (SELECT blob FROM blob_chunk WHERE id = ?)",
+                           (len(changed), row))
+    before = len(daemon.log())
+    c = daemon.run().client()
+    end = c.ended(job, seconds=120)
+    log = daemon.log()[before:]
+    assert log.count("cannot go on from its checkpoint") == which and said in log
+    assert ("begins again" in log) == (which == 2) and ("goes on after epoch" in log) == (which == 1)
+    assert end["resumed"] == 1
+    assert (c.layers("m", "1"), curve(c, job), end["metrics"]) == calm
+    daemon.stop()
+
+
+def test_a_disk_that_fills_up(one, calm):
+    """The job goes on, says what is wrong, once in the log, and is none the worse when there is room again."""
+    daemon, c = one
+    job = c.start("m", STEADY)["id"]
+    c.running(job)
+    limit = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (1 << 16, limit[1]))
+    warned = wait_for("a warning", lambda: (j := c.job(job))["warnings"] and j)
+    assert warned["state"] == "running" and "goes on" in warned["warnings"][0] and "disk" in warned["warnings"][0]
+    wait_for("progress", lambda: c.job(job)["epoch"] > warned["epoch"] + 100)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, limit)
+    wait_for("the end of the warning", lambda: not c.job(job)["warnings"])
+    end = c.ended(job, seconds=120)
+    assert (c.layers("m", "1"), curve(c, job), end["metrics"]) == calm
+    assert daemon.log().count("cannot be written") == daemon.log().count("can be written again") == 1
     daemon.stop()
