@@ -1,7 +1,7 @@
 /* main.c - the daemon's life: read what was told, open the store, start what serves and trains, wait for a signal,
  * stop in an order that loses nothing.
  *
- * Signals are blocked in every thread and taken by this one (sigtimedwait), so that nothing runs in a handler. A
+ * Signals are blocked in every thread and taken by this one (sigwaitinfo), so that nothing runs in a handler. A
  * daemon that does not come to its end within STOP_SECONDS is ended by an alarm: what was committed is safe.
  */
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "server/api/idempotency.h"
 #include "server/config.h"
 #include "server/demo/demo.h"
+#include "server/reload.h"
 
 extern char **environ;
 
@@ -66,7 +67,7 @@ static int write_port(const char *path, unsigned port, struct err *e)
 }
 
 struct daemon {
-	const struct config *config;
+	struct config *config; /* ours: SIGHUP changes it */
 	struct app app;
 	struct route *routes;
 	struct http_server *http;
@@ -189,16 +190,24 @@ static void stop(struct daemon *d)
 	if (d->config->port_file) unlink(d->config->port_file);
 }
 
-static void wait_for_signal(struct log *log)
+/* SIGHUP reads the options again; the demo ends on it, as its terminal has gone. */
+static void choose_signals(const struct config *config, sigset_t *set)
 {
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	if (config->command == COMMAND_SERVE) sigaddset(set, SIGHUP);
+}
+
+static void wait_for_signal(struct daemon *d)
+{
+	struct log *log = d->app.log;
 	sigset_t set;
 	int which;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	while ((which = sigwaitinfo(&set, NULL)) < 0 && errno == EINTR)
-		;
+	choose_signals(d->config, &set);
+	while ((which = sigwaitinfo(&set, NULL)) == SIGHUP || (which < 0 && errno == EINTR))
+		if (which == SIGHUP) reload(&d->app, d->config);
 	log_info(log, "stopping on %s", which == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
@@ -210,19 +219,17 @@ static void give_memory_back(void)
 	mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BLOCK);
 }
 
-static void block_signals(void)
+static void block_signals(const struct config *config)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
+	choose_signals(config, &set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk to us, not the end */
 }
 
-static int serve(const struct config *config)
+static int run(struct config *config)
 {
 	struct daemon d = { .config = config, .fd = -1 };
 	struct app *app = &d.app;
@@ -232,7 +239,7 @@ static int serve(const struct config *config)
 
 	give_memory_back();
 	pthread_mutex_init(&app->keys_lock, NULL);
-	block_signals();
+	block_signals(config);
 	clock_gettime(CLOCK_REALTIME, &now);
 	app->started_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	app->loops = config->loops;
@@ -254,12 +261,27 @@ static int serve(const struct config *config)
 				app->engine->name, app->engine->description, config->db);
 		log_info(app->log, "listening on http://%.*s:%u",
 				(int)(strrchr(config->listen, ':') - config->listen), config->listen, d.port);
-		wait_for_signal(app->log);
+		wait_for_signal(&d);
 	} else
 		log_error(app->log, "%s", e.text);
 	stop(&d);
 	log_stop(app->log);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int serve(const struct config *told)
+{
+	struct config config;
+	struct err e;
+	int rc;
+
+	if (config_copy(&config, told, &e)) {
+		fprintf(stderr, "descentd: %s\n", e.text);
+		return EXIT_FAILURE;
+	}
+	rc = run(&config);
+	config_clear(&config);
+	return rc;
 }
 
 int main(int argc, char **argv)

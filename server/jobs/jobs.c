@@ -147,9 +147,34 @@ static int recover(struct jobs *jobs, struct err *e)
 	return 0;
 }
 
+/* The lock is held. A thread that is not alive any more has let go of the lock for good. */
+static int start_worker(struct jobs *jobs, struct worker *worker, struct err *e)
+{
+	if (worker->alive) return 0;
+	if (worker->joinable) pthread_join(worker->thread, NULL);
+	worker->jobs = jobs;
+	worker->joinable = worker->alive = !pthread_create(&worker->thread, NULL, worker_main, worker);
+	return worker->alive ? 0 : err_set(e, ERR_NOMEM, "no thread could be had for a worker");
+}
+
+int jobs_set_workers(struct jobs *jobs, unsigned workers, struct err *e)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&jobs->lock);
+	jobs->wanted = workers;
+	for (unsigned i = 0; i < workers && !rc; i++) {
+		rc = start_worker(jobs, &jobs->workers[i], e);
+		if (!rc && i == atomic_load(&jobs->started)) atomic_store(&jobs->started, i + 1);
+	}
+	pthread_mutex_unlock(&jobs->lock);
+	jobs_wake(jobs); /* who is too many may be waiting */
+	return rc;
+}
+
 int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *e)
 {
-	struct jobs *jobs = calloc(1, sizeof *jobs + config->workers * sizeof *jobs->workers);
+	struct jobs *jobs = calloc(1, sizeof *jobs);
 	int rc;
 
 	*out = NULL;
@@ -157,19 +182,11 @@ int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *
 	jobs->config = *config;
 	pthread_mutex_init(&jobs->lock, NULL);
 	jobs_cond_new(&jobs->wake);
-	if ((rc = name_owner(jobs, e)) || (rc = recover(jobs, e))) goto fail;
-	for (; jobs->started < config->workers; jobs->started++) {
-		struct worker *worker = &jobs->workers[jobs->started];
-
-		worker->jobs = jobs;
-		if (!pthread_create(&worker->thread, NULL, worker_main, worker)) continue;
-		rc = err_set(e, ERR_NOMEM, "no thread could be had for a worker");
-		goto fail;
-	}
-	*out = jobs;
-	return 0;
-fail:
-	jobs_stop(jobs);
+	if ((rc = name_owner(jobs, e)) || (rc = recover(jobs, e)) ||
+			(rc = jobs_set_workers(jobs, config->workers, e)))
+		jobs_stop(jobs);
+	else
+		*out = jobs;
 	return rc;
 }
 
@@ -181,7 +198,7 @@ void jobs_stop(struct jobs *jobs)
 		atomic_store(&jobs->workers[i].stop, STOP_END);
 	jobs_wake(jobs);
 	for (unsigned i = 0; i < jobs->started; i++)
-		pthread_join(jobs->workers[i].thread, NULL);
+		if (jobs->workers[i].joinable) pthread_join(jobs->workers[i].thread, NULL);
 	pthread_cond_destroy(&jobs->wake);
 	pthread_mutex_destroy(&jobs->lock);
 	free(jobs->crashed);

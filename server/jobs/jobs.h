@@ -17,7 +17,8 @@
 #include "server/registry/registry.h"
 #include "server/store/store.h"
 
-#define JOBS_FLUSH_MS 100
+#define JOBS_FLUSH_MS    100
+#define JOBS_WORKERS_MAX 256
 
 struct jobs;
 
@@ -25,7 +26,7 @@ struct jobs_config { /* borrowed for the life of the jobs */
 	struct store *store;
 	struct registry *registry;
 	const struct gemm_engine *engine;
-	unsigned workers;
+	unsigned workers;    /* at most JOBS_WORKERS_MAX */
 	size_t memory_bytes; /* of all running jobs together; one that needs more is failed */
 	const char *database; /* the file beside which data larger than that may lie while they are trained on */
 	void (*log)(void *self, const char *sentence);
@@ -36,6 +37,10 @@ struct jobs_config { /* borrowed for the life of the jobs */
 int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *e);
 /* Running jobs are stopped within a mini-batch and go back to the queue; frees jobs. NULL is fine. */
 void jobs_stop(struct jobs *jobs);
+
+/* So many workers from now on. Running jobs are not touched: a worker too many ends after its job. ERR_NOMEM: there are fewer
+ * than that, as the system has no more threads. One caller at a time. */
+int jobs_set_workers(struct jobs *jobs, unsigned workers, struct err *e);
 
 /* A job was queued. */
 void jobs_wake(struct jobs *jobs);

@@ -32,21 +32,23 @@ struct worker {
 	_Atomic int64_t parent; /* of it; 0: none */
 	atomic_int stop;        /* enum stop; not 0: end the job */
 	struct progress_cell progress;
-	struct err trouble; /* under jobs->lock: what cannot be written just now, "" */
+	struct err trouble;   /* under jobs->lock: what cannot be written just now, "" */
+	bool alive, joinable; /* likewise: its thread takes jobs; it was started, and nobody joined it yet */
 };
 
 struct jobs {
 	struct jobs_config config;
 	char owner[JOBS_OWNER_BYTES]; /* who claims */
 	char *crashed;                /* the problem document of a job that was cut off too often */
-	pthread_mutex_t lock; /* of the next four, and of a worker's change of job; no request takes it for long */
+	pthread_mutex_t lock; /* of the next five, and of a worker's change of job; no request takes it for long */
 	pthread_cond_t wake;
 	uint64_t wakes;
 	size_t memory_taken;
 	unsigned troubled; /* workers that cannot write just now, and so cannot renew */
+	unsigned wanted;   /* workers; those from there on end after their job */
 	atomic_bool ending;
-	unsigned started;
-	struct worker workers[];
+	atomic_uint started; /* the first so many of workers were, and may have ended */
+	struct worker workers[JOBS_WORKERS_MAX];
 };
 
 /* A checkpoint on its way from the trainer's thread, which fills it, to the worker's, which writes it. */

@@ -59,6 +59,19 @@ static bool await_work(struct jobs *jobs, uint64_t *seen, int64_t until_ms)
 	return !atomic_load(&jobs->ending);
 }
 
+/* False when the worker is one too many, or the daemon ends; it is not alive any more then. */
+static bool is_wanted(struct worker *worker)
+{
+	struct jobs *jobs = worker->jobs;
+
+	bool wanted;
+
+	pthread_mutex_lock(&jobs->lock);
+	worker->alive = wanted = !atomic_load(&jobs->ending) && worker < jobs->workers + jobs->wanted;
+	pthread_mutex_unlock(&jobs->lock);
+	return wanted;
+}
+
 void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
@@ -66,7 +79,7 @@ void *worker_main(void *arg)
 	struct store *store = jobs->config.store;
 	uint64_t seen = 0;
 
-	while (!atomic_load(&jobs->ending)) {
+	while (is_wanted(worker)) {
 		struct run run = { .worker = worker };
 		struct err e;
 		int rc = store->job_claim(store, jobs->owner, JOBS_LEASE_MS, &run.job, &e);
@@ -79,11 +92,10 @@ void *worker_main(void *arg)
 			continue;
 		}
 		if (rc != ERR_NOT_FOUND) jobs_say(jobs, 0, "could not be claimed", e.text);
-		if (!await_work(jobs, &seen,
+		if (await_work(jobs, &seen,
 				    jobs_clock_ms() + (rc == ERR_NOT_FOUND ? JOBS_RENEW_MS
 									   : JOBS_TROUBLE_SECONDS * 1000)))
-			break;
-		expire(jobs);
+			expire(jobs);
 	}
 	return NULL;
 }

@@ -1,0 +1,74 @@
+/* reload.c - SIGHUP. See reload.h.
+ *
+ * Which options reload, their table says (options.h). Everything that one of them reaches is set anew, changed or not:
+ * setting the same value again does nothing.
+ */
+#include "server/reload.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/options.h"
+
+#define NAMES_BYTES 400
+
+/* Adds --name to a list of them. */
+static void add_name(char list[NAMES_BYTES], const char *name)
+{
+	size_t used = strlen(list);
+
+	snprintf(list + used, NAMES_BYTES - used, "%s--%s", used ? ", " : "", name);
+}
+
+/* Takes over what reloads; names gets the two lists: what is new, what needs a restart. */
+static int take_over(
+		struct config *config, const struct config *now, char names[2][NAMES_BYTES], struct err *e)
+{
+	int rc = 0;
+
+	for (const struct option *option = options; option->name && !rc; option++) {
+		if (option_same(option, config, now)) continue;
+		add_name(names[!option->reloads], option->name);
+		if (option->reloads) rc = option_copy(option, now, config, e);
+	}
+	return rc;
+}
+
+/* The gate first: a token file may be wrong. */
+static int open_gate(struct app *app, const struct config *config, const struct config *now, struct err *e)
+{
+	struct auth_options gate = { config->listen, now->allow_host, config->token_file, config->token };
+	struct err warning;
+	int rc = auth_reload(app->auth, &gate, &warning, e);
+
+	if (!rc && warning.text[0]) log_error(app->log, "%s", warning.text);
+	return rc;
+}
+
+static int take_effect(struct app *app, const struct config *config, struct err *e)
+{
+	log_set_level(app->log, (enum log_level)config->log_level);
+	keeper_set(app->keeper, config->keep_jobs, config->keep_versions);
+	atomic_store(&app->workers, config->workers);
+	return jobs_set_workers(app->jobs, config->workers, e);
+}
+
+void reload(struct app *app, struct config *config)
+{
+	char names[2][NAMES_BYTES] = { "", "" };
+	struct config now;
+	struct err e;
+	int rc = config_read(&now, config->argc, config->argv, config->envp, &e);
+
+	if (rc || (rc = open_gate(app, config, &now, &e))) {
+		log_error(app->log, "SIGHUP changed nothing: %s", e.text);
+		config_clear(&now);
+		return;
+	}
+	if (!(rc = take_over(config, &now, names, &e))) rc = take_effect(app, config, &e);
+	config_clear(&now);
+	log_info(app->log, "options were read again; %s%s", *names[0] ? "changed: " : "nothing is new",
+			names[0]);
+	if (*names[1]) log_error(app->log, "%s changed too, and counts after a restart only", names[1]);
+	if (rc) log_error(app->log, "not everything could be changed: %s", e.text);
+}
