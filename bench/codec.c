@@ -186,12 +186,10 @@ static int count_record(void *user, const struct csv_cell *cells, size_t count, 
 static int read_record(void *user, const struct csv_cell *cells, size_t count, uint64_t line, struct err *e)
 {
 	double value;
-	int digits;
 
 	(void)line, (void)e, (void)user;
 	for (size_t i = 0; i < count; i++)
-		if (number_read_cell(cells[i].text, cells[i].size, &value, &digits) == CELL_NUMBER)
-			sink += value;
+		if (number_read_cell(cells[i].text, cells[i].size, &value) == CELL_NUMBER) sink += value;
 	return 0;
 }
 

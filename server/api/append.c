@@ -123,19 +123,11 @@ static int take_groups(struct append *a, struct store *store, uint64_t groups, s
 static int put_again(struct append *a, struct err *e)
 {
 	struct table_cell *cells = calloc(a->base.columns_count, sizeof *cells);
-	char room[CELL_TEXT_MAX];
 	int rc = cells ? 0 : err_nomem(e);
 
 	for (size_t row = 0; a->last && row < cells_rows(a->last) && !rc; row++) {
-		for (size_t i = 0; i < a->base.columns_count; i++) {
-			double same;
-
+		for (size_t i = 0; i < a->base.columns_count; i++)
 			cells_get(a->last, i, row, &cells[i]);
-			if (cells[i].kind ==
-					TABLE_NUMBER) /* how many digits it has decides how it is stored */
-				number_read_cell(room, number_print_double(cells[i].number, room), &same,
-						&cells[i].digits);
-		}
 		rc = table_add(a->table, cells, e);
 	}
 	free(cells);

@@ -145,7 +145,7 @@ void cells_get(const struct cells *cells, size_t column, size_t row, struct tabl
 	const struct stored *from = &cells->columns[column];
 	uint32_t code;
 
-	*out = (struct table_cell){ .kind = TABLE_MISSING, .digits = NUMBER_DIGITS_MANY };
+	*out = (struct table_cell){ .kind = TABLE_MISSING };
 	if (from->numbers) {
 		out->number = from->numbers[row];
 		if (!isnan(out->number)) out->kind = TABLE_NUMBER;

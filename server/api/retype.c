@@ -69,8 +69,7 @@ static bool has_type(const json_t *column, enum column_type type)
 static bool to_number(struct table_cell *cell, const char *text, size_t n)
 {
 	if (cell->kind == TABLE_TEXT)
-		return number_read_cell(text, n, &cell->number, &cell->digits) == CELL_NUMBER &&
-		       isfinite(cell->number);
+		return number_read_cell(text, n, &cell->number) == CELL_NUMBER && isfinite(cell->number);
 	return true; /* of a boolean or a date: what they are stored as */
 }
 

@@ -261,7 +261,7 @@ static int read_cell(struct json_table *t, size_t place, struct scan_value value
 	case '0':
 		cell->kind = TABLE_NUMBER;
 		if (!number_read_short(cell->text, cell->size, &cell->number))
-			number_read_cell(cell->text, cell->size, &cell->number, &cell->digits);
+			number_read_cell(cell->text, cell->size, &cell->number);
 		return 0;
 	case 't':
 	case 'f':

@@ -314,26 +314,11 @@ bool number_parse_double(const char *s, size_t n, double *out)
 	return true;
 }
 
-static int count_significant(const struct decimal *d)
-{
-	uint64_t digits = d->digits;
-	int count = 0;
-
-	if (d->cut) return NUMBER_DIGITS_MANY;
-	if (!digits) return 0;
-	while (digits % 10 == 0)
-		digits /= 10;
-	for (; digits; digits /= 10)
-		count++;
-	return count;
-}
-
-enum cell_kind number_read_cell(const char *s, size_t n, double *value, int *digits)
+enum cell_kind number_read_cell(const char *s, size_t n, double *value)
 {
 	struct decimal d;
 
 	if (!n || read_decimal(s, s + n, GRAMMAR_CSV, &d) != s + n) return CELL_WORD;
 	*value = to_double(&d);
-	if (digits) *digits = count_significant(&d);
 	return CELL_NUMBER;
 }

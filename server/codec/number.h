@@ -17,8 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define NUMBER_PRINT_MAX   40 /* bytes of room for a printed number; 24 at most are text */
-#define NUMBER_DIGITS_MANY 20 /* "more digits than were counted" */
+#define NUMBER_PRINT_MAX 40 /* bytes of room for a printed number; 24 at most are text */
 
 /* Reads one JSON number at s into *out, the nearest float or double. Returns the position after it, or NULL
  * when there is no JSON number at s: *out is then untouched. What follows the number is the caller's to
@@ -35,10 +34,8 @@ enum cell_kind {
 	CELL_NUMBER, /* a number in the CSV grammar */
 };
 
-/* What the whole of s[0..n) is. Of a number, *value is the nearest double and *digits counts its significant
- * decimal digits, without the zeros at either end: "0.050" has 1, "1200" 2, "0" 0; NUMBER_DIGITS_MANY stands
- * for that many or more; NULL: nobody asks. Both are untouched for a word. */
-enum cell_kind number_read_cell(const char *s, size_t n, double *value, int *digits);
+/* What the whole of s[0..n) is. Of a number, *value is the nearest double; it is untouched for a word. */
+enum cell_kind number_read_cell(const char *s, size_t n, double *value);
 
 /* The fewest digits that read back to the same x, the nearest to x among those. Plain ("0.00012", "150000")
  * while the first digit stands for 1e-5 to 1e15, else as in "1.5e-7"; always a JSON number: whole numbers

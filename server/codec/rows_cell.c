@@ -3,7 +3,6 @@
  *
  * Whatever a cell is, its place in the block is filled; a cell that makes a fault is left out there.
  */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,8 +107,7 @@ static void number_cell(struct rows *rows, size_t column, size_t row, struct sca
 	case 't':
 	case 'f':
 		cell.number = *value.at == 't';
-		cell.digits = *value.at == 't';
-		cell.text = cell.digits ? "1" : "0";
+		cell.text = cell.number != 0 ? "1" : "0";
 		cell.size = 1;
 		put_number(rows, column, row, cell);
 		return;
@@ -123,7 +121,7 @@ static void number_cell(struct rows *rows, size_t column, size_t row, struct sca
 		break;
 	default: break;
 	}
-	if (number_read_cell(cell.text, cell.size, &cell.number, &cell.digits) != CELL_NUMBER) {
+	if (number_read_cell(cell.text, cell.size, &cell.number) != CELL_NUMBER) {
 		rows_leave_out(rows, column, row);
 		rows_fault_value(rows, column, row, value, cell.text, cell.size);
 	} else if (!isfinite(cell.number)) {
@@ -170,7 +168,7 @@ static void category_cell(struct rows *rows, size_t column, size_t row, struct s
 
 static void date_cell(struct rows *rows, size_t column, size_t row, struct scan_value value)
 {
-	struct table_cell cell = { .kind = TABLE_NUMBER, .digits = DBL_DIG };
+	struct table_cell cell = { .kind = TABLE_NUMBER };
 	const char *text = NULL;
 	size_t size = 0;
 

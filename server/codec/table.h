@@ -55,7 +55,6 @@ enum table_cell_kind { TABLE_MISSING, TABLE_NUMBER, TABLE_TEXT, TABLE_BOOLEAN };
 struct table_cell {
 	enum table_cell_kind kind;
 	double number;    /* of a number, or of a boolean, 0 or 1 */
-	int digits;       /* significant decimal digits it was written with (number.h) */
 	const char *text; /* of a text, and of a number that was written out; not ended by a NUL */
 	size_t size;
 };

@@ -44,8 +44,7 @@ static bool read_missing(struct table_cell *cell)
 
 static bool read_number(struct table_cell *cell)
 {
-	if (number_read_cell(cell->text, cell->size, &cell->number, NULL) != CELL_NUMBER)
-		return read_missing(cell);
+	if (number_read_cell(cell->text, cell->size, &cell->number) != CELL_NUMBER) return read_missing(cell);
 	cell->kind = TABLE_NUMBER;
 	return true;
 }
@@ -59,7 +58,7 @@ static bool read_comma(struct table_cell *cell)
 	if (cell->size <= sizeof text && !memchr(cell->text, '.', cell->size)) {
 		memcpy(text, cell->text, cell->size);
 		if ((comma = memchr(text, ',', cell->size))) *comma = '.';
-		kind = number_read_cell(text, cell->size, &cell->number, &cell->digits);
+		kind = number_read_cell(text, cell->size, &cell->number);
 	}
 	if (kind != CELL_NUMBER && read_missing(cell)) return true;
 	cell->kind = kind == CELL_NUMBER ? TABLE_NUMBER : TABLE_TEXT;
@@ -86,7 +85,6 @@ static bool read_date(struct table_cell *cell)
 {
 	if (!date_read(cell->text, cell->size, &cell->number)) return read_missing(cell);
 	cell->kind = TABLE_NUMBER;
-	cell->digits = NUMBER_DIGITS_MANY;
 	return cell->number >= DATE_FIRST && cell->number < DATE_END; /* an offset may lead outside */
 }
 
@@ -174,7 +172,6 @@ bool column_receive(struct table *table, const struct column *column, struct tab
 	if (cell->kind == TABLE_MISSING) return true;
 	if (cell->kind == TABLE_BOOLEAN && column->declared && column->type == TYPE_NUMBER) {
 		cell->kind = TABLE_NUMBER;
-		cell->digits = 1;
 		return true;
 	}
 	if (!cell->text) return receive_bare(table, column, cell, line);

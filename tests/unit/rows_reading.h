@@ -152,7 +152,7 @@ static inline void read_cells(struct log *log, struct rows *rows, enum model mod
 	while (rows_next_cells(rows, &cells)) {
 		for (size_t i = 0; i < columns && !faults.count; i++) {
 			if (cells[i].kind == TABLE_NUMBER)
-				note(log, "%g:%d", cells[i].number, cells[i].digits);
+				note(log, "%g", cells[i].number);
 			else if (cells[i].kind == TABLE_TEXT)
 				note(log, "\"%.*s\"", (int)cells[i].size, cells[i].text);
 			else

@@ -90,11 +90,11 @@ START_TEST(kept_cells)
 {
 	static const struct reading readings[] = {
 		{ MIXED, "[[5.10,\"black\"],[\"\\u0035\",\"r\\u0065d\"],[true,3.0],[null,null],{\"hair\":17}]",
-				"5.1:2 \"black\"\n5:1 \"red\"\n1:1 \"3\"\n- -\n- \"17\"\n"
+				"5.1 \"black\"\n5 \"red\"\n1 \"3\"\n- -\n- \"17\"\n"
 				"?hair \"red\" was not in the training data and is read as \"other\"\n"
 				"?hair \"17\" was not in the training data and is read as \"other\"\n" },
 		{ MIXED, "{\"hair\":[\"a\\\\b\",false],\"height\":[1,1e300]}",
-				"1:1 \"a\\b\"\n1e+300:1 \"false\"\n"
+				"1 \"a\\b\"\n1e+300 \"false\"\n"
 				"?hair \"a\\b\" was not in the training data and is read as \"other\"\n"
 				"?hair \"false\" was not in the training data and is read as \"other\"\n" },
 	};

@@ -250,11 +250,11 @@ START_TEST(rows_one_by_one)
 	static const char *const names[] = { "height", "hair" };
 	static const enum column_type types[] = { TYPE_NUMBER, TYPE_CATEGORY };
 	const struct table_cell rows[][2] = {
-		{ { TABLE_NUMBER, 1.5, 2, NULL, 0 }, { .kind = TABLE_TEXT, .text = "brown", .size = 5 } },
-		{ { .kind = TABLE_MISSING }, { .kind = TABLE_NUMBER, .number = 3, .digits = 1 } },
-		{ { TABLE_NUMBER, 0.1, 1, NULL, 0 },
+		{ { TABLE_NUMBER, 1.5, NULL, 0 }, { .kind = TABLE_TEXT, .text = "brown", .size = 5 } },
+		{ { .kind = TABLE_MISSING }, { .kind = TABLE_NUMBER, .number = 3 } },
+		{ { TABLE_NUMBER, 0.1, NULL, 0 },
 				{ .kind = TABLE_NUMBER, .number = 3, .text = "3.0", .size = 3 } },
-		{ { TABLE_NUMBER, 2, 1, NULL, 0 }, { .kind = TABLE_TEXT, .text = NULL, .size = 0 } },
+		{ { TABLE_NUMBER, 2, NULL, 0 }, { .kind = TABLE_TEXT, .text = NULL, .size = 0 } },
 	};
 	struct table_cell wrong[2] = { { .kind = TABLE_TEXT, .text = "tall", .size = 4 },
 		{ .kind = TABLE_MISSING } };

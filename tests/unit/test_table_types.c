@@ -89,7 +89,7 @@ END_TEST
 /* ---- rows that come one by one ---- */
 
 static const struct table_cell yes = { TABLE_BOOLEAN, .number = 1 }, no = { TABLE_BOOLEAN, .number = 0 },
-			       five = { TABLE_NUMBER, .number = 5, .digits = 1 },
+			       five = { TABLE_NUMBER, .number = 5 },
 			       word = { TABLE_TEXT, .text = "on", .size = 2 }, none = { TABLE_MISSING };
 
 /* One column of cells; what becomes of it as text, or the sentence. New (free). */
