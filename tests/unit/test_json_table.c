@@ -106,7 +106,7 @@ START_TEST(faults_of_values)
 			"2 line 2, column 1: record 2: the value is an array; a cell is a number, a string, true, false or null (and 4 more faults)\n"
 			"2:1 2 record 2: the value is an array; a cell is a number, a string, true, false or null\n"
 			"2:2 2 record 2: the value is an object; a cell is a number, a string, true, false or null\n"
-			"3:1 22 record 3: a key is there twice; each stands once in a record\n"
+			"3:1 23 record 3: a key is there twice; each stands once in a record\n"
 			"4:0 2 record 4: it is a number; a record is an object\n"
 			"5:2 3 record 5: \"1e999\" in the column \"b\" cannot be stored; numbers end at 1.7e308");
 }
@@ -128,9 +128,9 @@ START_TEST(late_keys)
 		found.size = 0;
 		print_body(text.data, text.size, &how, &found);
 		ck_assert_str_eq(found.data,
-				"24 line 3: record 3: \"b\" is no column: these are the keys of the first 1 MiB of records; begin with a record that has all keys, or name the columns as in {\"columns\":[...],\"rows\":[[...]]} (and 1 more fault)\n"
-				"3:0 24 record 3: \"b\" is no column: these are the keys of the first 1 MiB of records; begin with a record that has all keys, or name the columns as in {\"columns\":[...],\"rows\":[[...]]}\n"
-				"5:0 24 record 5: \"c\" is no column: these are the keys of the first 1 MiB of records; begin with a record that has all keys, or name the columns as in {\"columns\":[...],\"rows\":[[...]]}");
+				"25 line 3: record 3: \"b\" is no column: these are the keys of the first 1 MiB of records; begin with a record that has all keys, or name the columns as in {\"columns\":[...],\"rows\":[[...]]} (and 1 more fault)\n"
+				"3:0 25 record 3: \"b\" is no column: these are the keys of the first 1 MiB of records; begin with a record that has all keys, or name the columns as in {\"columns\":[...],\"rows\":[[...]]}\n"
+				"5:0 25 record 5: \"c\" is no column: these are the keys of the first 1 MiB of records; begin with a record that has all keys, or name the columns as in {\"columns\":[...],\"rows\":[[...]]}");
 	}
 	buffer_free(&text);
 	buffer_free(&found);
@@ -179,30 +179,30 @@ START_TEST(shapes_that_are_none)
 	static const struct {
 		const char *text, *expected;
 	} cases[] = {
-		{ "", "21 line 1: byte 0 of the body: the body is empty; JSON is needed\n"
-		      "1:0 21 byte 0 of the body: the body is empty; JSON is needed" },
-		{ " \n", "21 line 2: byte 2 of the body: the body is empty; JSON is needed\n"
-			 "2:0 21 byte 2 of the body: the body is empty; JSON is needed" },
-		{ "5", "21 line 1: byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}\n"
-		       "1:0 21 byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}" },
-		{ "a,b\n1,2\n", "21 line 1: byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}\n"
-				"1:0 21 byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}" },
+		{ "", "22 line 1: byte 0 of the body: the body is empty; JSON is needed\n"
+		      "1:0 22 byte 0 of the body: the body is empty; JSON is needed" },
+		{ " \n", "22 line 2: byte 2 of the body: the body is empty; JSON is needed\n"
+			 "2:0 22 byte 2 of the body: the body is empty; JSON is needed" },
+		{ "5", "22 line 1: byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}\n"
+		       "1:0 22 byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}" },
+		{ "a,b\n1,2\n", "22 line 1: byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}\n"
+				"1:0 22 byte 0 of the body: a data set in JSON is an array of objects, or {\"columns\":[...],\"rows\":[[...]]}" },
 		{ "[]", "2 there are no rows; a data set needs at least one" },
 		{ "[{}]", "2 line 1: record 1: it has no keys, so there are no columns\n"
 			  "1:0 2 record 1: it has no keys, so there are no columns" },
-		{ "{}", "25 line 1: byte 1 of the body: \"columns\" and \"rows\" are missing\n"
-			"1:0 25 byte 1 of the body: \"columns\" and \"rows\" are missing" },
-		{ "{\"columns\":[\"a\"]}", "25 line 1: byte 16 of the body: \"rows\" is missing\n"
-					   "1:0 25 byte 16 of the body: \"rows\" is missing" },
+		{ "{}", "26 line 1: byte 1 of the body: \"columns\" and \"rows\" are missing\n"
+			"1:0 26 byte 1 of the body: \"columns\" and \"rows\" are missing" },
+		{ "{\"columns\":[\"a\"]}", "26 line 1: byte 16 of the body: \"rows\" is missing\n"
+					   "1:0 26 byte 16 of the body: \"rows\" is missing" },
 		{ "{\"rows\":[[1]],\"columns\":[\"a\"]}",
 				"2 line 1: byte 1 of the body: \"columns\" must stand before \"rows\"\n"
 				"1:0 2 byte 1 of the body: \"columns\" must stand before \"rows\"" },
 		{ "{\"columns\":[\"a\"],\"data\":[[1]]}",
-				"24 line 1: byte 17 of the body: a data set is an object of \"columns\" and \"rows\" alone; records are sent as an array\n"
-				"1:0 24 byte 17 of the body: a data set is an object of \"columns\" and \"rows\" alone; records are sent as an array" },
+				"25 line 1: byte 17 of the body: a data set is an object of \"columns\" and \"rows\" alone; records are sent as an array\n"
+				"1:0 25 byte 17 of the body: a data set is an object of \"columns\" and \"rows\" alone; records are sent as an array" },
 		{ "{\"columns\":[\"a\"],\"columns\":[\"a\"]}",
-				"22 line 1: byte 17 of the body: this key is there twice\n"
-				"1:0 22 byte 17 of the body: this key is there twice" },
+				"23 line 1: byte 17 of the body: this key is there twice\n"
+				"1:0 23 byte 17 of the body: this key is there twice" },
 		{ "{\"columns\":[\"a\"],\"rows\":{}}",
 				"2 line 1: byte 24 of the body: \"rows\" is an array of arrays\n"
 				"1:0 2 byte 24 of the body: \"rows\" is an array of arrays" },
@@ -222,61 +222,61 @@ START_TEST(broken_json)
 	static const struct {
 		const char *text, *expected;
 	} cases[] = {
-		{ "[{\"a\":1}", "21 line 1: byte 8 of the body: the JSON ends here, before it is complete\n"
-				"1:0 21 byte 8 of the body: the JSON ends here, before it is complete" },
-		{ "[{\"a\":1},", "21 line 1: byte 9 of the body: the JSON ends here, before it is complete\n"
-				 "1:0 21 byte 9 of the body: the JSON ends here, before it is complete" },
+		{ "[{\"a\":1}", "22 line 1: byte 8 of the body: the JSON ends here, before it is complete\n"
+				"1:0 22 byte 8 of the body: the JSON ends here, before it is complete" },
+		{ "[{\"a\":1},", "22 line 1: byte 9 of the body: the JSON ends here, before it is complete\n"
+				 "1:0 22 byte 9 of the body: the JSON ends here, before it is complete" },
 		{ "[{\"a\":1},]",
-				"21 line 1: byte 9 of the body: a value is needed here: a number, a string, an array, an object, true, false or null\n"
-				"1:0 21 byte 9 of the body: a value is needed here: a number, a string, an array, an object, true, false or null" },
+				"22 line 1: byte 9 of the body: a value is needed here: a number, a string, an array, an object, true, false or null\n"
+				"1:0 22 byte 9 of the body: a value is needed here: a number, a string, an array, an object, true, false or null" },
 		{ "[{\"a\":1},\n{\"a\":}]",
-				"21 line 2: byte 15 of the body: a value is needed here: a number, a string, an array, an object, true, false or null\n"
-				"2:0 21 byte 15 of the body: a value is needed here: a number, a string, an array, an object, true, false or null" },
-		{ "[{\"a\":1}\n{\"a\":2}]", "21 line 2: byte 9 of the body: a comma or a ] is needed here\n"
-					    "2:0 21 byte 9 of the body: a comma or a ] is needed here" },
-		{ "[{\"a\":1}] x", "21 line 1: byte 10 of the body: nothing may follow the JSON value\n"
-				   "1:0 21 byte 10 of the body: nothing may follow the JSON value" },
-		{ "[{\"a\":\"x", "21 line 1: byte 8 of the body: the JSON ends here, before it is complete\n"
-				 "1:0 21 byte 8 of the body: the JSON ends here, before it is complete" },
+				"22 line 2: byte 15 of the body: a value is needed here: a number, a string, an array, an object, true, false or null\n"
+				"2:0 22 byte 15 of the body: a value is needed here: a number, a string, an array, an object, true, false or null" },
+		{ "[{\"a\":1}\n{\"a\":2}]", "22 line 2: byte 9 of the body: a comma or a ] is needed here\n"
+					    "2:0 22 byte 9 of the body: a comma or a ] is needed here" },
+		{ "[{\"a\":1}] x", "22 line 1: byte 10 of the body: nothing may follow the JSON value\n"
+				   "1:0 22 byte 10 of the body: nothing may follow the JSON value" },
+		{ "[{\"a\":\"x", "22 line 1: byte 8 of the body: the JSON ends here, before it is complete\n"
+				 "1:0 22 byte 8 of the body: the JSON ends here, before it is complete" },
 		{ "[{\"a\":tru",
-				"21 line 1: byte 6 of the body: a value is needed here: a number, a string, an array, an object, true, false or null\n"
-				"1:0 21 byte 6 of the body: a value is needed here: a number, a string, an array, an object, true, false or null" },
-		{ "[1", "21 line 1: byte 2 of the body: the JSON ends here, before it is complete\n"
-			"1:0 21 byte 2 of the body: the JSON ends here, before it is complete" },
+				"22 line 1: byte 6 of the body: a value is needed here: a number, a string, an array, an object, true, false or null\n"
+				"1:0 22 byte 6 of the body: a value is needed here: a number, a string, an array, an object, true, false or null" },
+		{ "[1", "22 line 1: byte 2 of the body: the JSON ends here, before it is complete\n"
+			"1:0 22 byte 2 of the body: the JSON ends here, before it is complete" },
 		{ "{\"columns\":[\"a\"],\"rows\":[[1]",
-				"21 line 1: byte 28 of the body: the JSON ends here, before it is complete\n"
-				"1:0 21 byte 28 of the body: the JSON ends here, before it is complete" },
+				"22 line 1: byte 28 of the body: the JSON ends here, before it is complete\n"
+				"1:0 22 byte 28 of the body: the JSON ends here, before it is complete" },
 		{ "{\"columns\":[\"a\"],\"rows\":[[1]]",
-				"21 line 1: byte 29 of the body: the JSON ends here, before it is complete\n"
-				"1:0 21 byte 29 of the body: the JSON ends here, before it is complete" },
+				"22 line 1: byte 29 of the body: the JSON ends here, before it is complete\n"
+				"1:0 22 byte 29 of the body: the JSON ends here, before it is complete" },
 		{ "{\"columns\" [",
-				"21 line 1: byte 11 of the body: a colon is needed here, between key and value\n"
-				"1:0 21 byte 11 of the body: a colon is needed here, between key and value" },
-		{ "{,", "21 line 1: byte 1 of the body: a key in double quotes is needed here\n"
-			"1:0 21 byte 1 of the body: a key in double quotes is needed here" },
+				"22 line 1: byte 11 of the body: a colon is needed here, between key and value\n"
+				"1:0 22 byte 11 of the body: a colon is needed here, between key and value" },
+		{ "{,", "22 line 1: byte 1 of the body: a key in double quotes is needed here\n"
+			"1:0 22 byte 1 of the body: a key in double quotes is needed here" },
 		{ "[{\"a\":1},\n{\"a\":\"\xff\"}]",
-				"21 line 2: byte 16 of the body: the text is not UTF-8 here\n"
-				"2:0 21 byte 16 of the body: the text is not UTF-8 here" },
-		{ "[{\"a\":1}\xc3(", "21 line 1: byte 8 of the body: a comma or a ] is needed here\n"
-				     "1:0 21 byte 8 of the body: a comma or a ] is needed here" },
+				"22 line 2: byte 16 of the body: the text is not UTF-8 here\n"
+				"2:0 22 byte 16 of the body: the text is not UTF-8 here" },
+		{ "[{\"a\":1}\xc3(", "22 line 1: byte 8 of the body: a comma or a ] is needed here\n"
+				     "1:0 22 byte 8 of the body: a comma or a ] is needed here" },
 		{ "[{\"a\":01},{\"a\":\"\\u0000\"}]",
-				"21 line 1: byte 6 of the body: a number must not begin with a zero\n"
-				"1:0 21 byte 6 of the body: a number must not begin with a zero" },
+				"22 line 1: byte 6 of the body: a number must not begin with a zero\n"
+				"1:0 22 byte 6 of the body: a number must not begin with a zero" },
 		{ "[{\"a\":[]},{\"a\":1]",
 				"2 line 1, column 1: record 1: the value is an array; a cell is a number, a string, true, false or null (and 1 more fault)\n"
 				"1:1 2 record 1: the value is an array; a cell is a number, a string, true, false or null\n"
-				"1:0 21 byte 16 of the body: a comma or a } is needed here" },
+				"1:0 22 byte 16 of the body: a comma or a } is needed here" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		check_json(cases[i].text, cases[i].expected);
 	/* a broken line is none of the next one's business */
 	check_lines("{\"a\":1}\n{\"a\":\n2}\n{\"a\":[]}\n\"x\n",
-			"21 line 2: byte 13 of the body: the JSON ends here, before it is complete (and 3 more faults)\n"
-			"2:0 21 byte 13 of the body: the JSON ends here, before it is complete\n"
-			"3:0 21 byte 15 of the body: nothing may follow the JSON value\n"
+			"22 line 2: byte 13 of the body: the JSON ends here, before it is complete (and 3 more faults)\n"
+			"2:0 22 byte 13 of the body: the JSON ends here, before it is complete\n"
+			"3:0 22 byte 15 of the body: nothing may follow the JSON value\n"
 			"4:1 2 record 4: the value is an array; a cell is a number, a string, true, false or null\n"
-			"5:0 21 byte 28 of the body: the JSON ends here, before it is complete");
+			"5:0 22 byte 28 of the body: the JSON ends here, before it is complete");
 }
 END_TEST
 
@@ -304,8 +304,8 @@ START_TEST(limits)
 		buffer_text(&text, "[");
 	print_body(text.data, text.size, &how, &found);
 	ck_assert_str_eq(found.data,
-			"21 line 1: byte 65 of the body: the JSON is nested deeper than 64 levels here\n"
-			"1:0 21 byte 65 of the body: the JSON is nested deeper than 64 levels here");
+			"22 line 1: byte 65 of the body: the JSON is nested deeper than 64 levels here\n"
+			"1:0 22 byte 65 of the body: the JSON is nested deeper than 64 levels here");
 	buffer_free(&text);
 	buffer_free(&found);
 }
