@@ -4,6 +4,10 @@ usage: bench/jobs.py [NAME…]     (make sets DESCENTD)
 """
 import datetime
 import os
+import random
+import resource
+import selectors
+import socket
 import statistics
 import sys
 import time
@@ -11,6 +15,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 from daemon import Daemon
 
+SCHED_IDLE = 5
 IRIS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples", "data", "iris.csv")
 
 
@@ -73,7 +78,127 @@ def curve(steps=1_000_000, asks=40):
         daemon.stop()
 
 
-FIGURES = {f.__name__: f for f in (record, curve)}
+# ---- who looks on ----
+
+def connect(daemon, count):
+    """Sockets to the daemon; this process may have as many files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, count + 100)), hard))
+    port = int(daemon.url.rpartition(":")[2])
+    return [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+
+
+def threads_seconds(pid):
+    """CPU seconds of a process's threads: (those at idle priority, which train; the others)."""
+    idle = others = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except FileNotFoundError:
+            continue
+        seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        if int(fields[38]) == SCHED_IDLE:
+            idle += seconds
+        else:
+            others += seconds
+    return idle, others
+
+
+def resident_mib(pid):
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+def read_for(sockets, seconds):
+    """Reads whatever comes; how many bytes that was."""
+    with selectors.DefaultSelector() as selector:
+        for one in sockets:
+            selector.register(one, selectors.EVENT_READ)
+        until, read = time.monotonic() + seconds, 0
+        while (left := until - time.monotonic()) > 0:
+            for key, _ in selector.select(left):
+                read += len(key.fileobj.recv(1 << 20))
+    return read
+
+
+def watchers(count=1000, seconds=8, rounds=3):
+    """1,000 watchers of a job with about four epochs a second: what they cost the trainer and the daemon."""
+    rows = 40_000
+    daemon = Daemon(os.environ.get("DESCENTD"), flags=("--workers", "1", "--threads", "1"))
+    numbers = random.Random(1)
+    try:
+        lines = "\n".join(",".join(f"{numbers.random():.3f}" for _ in range(9)) for _ in range(rows))
+        daemon.ask("PUT", "/v1/datasets/d", ("a,b,c,d,e,f,g,h,y\n" + lines).encode(), "text/csv")
+        daemon.ask("PUT", "/v1/models/m", {"dataset": "d", "target": "y", "layers": [128, 128], "seed": 1})
+        job = daemon.ask("POST", "/v1/models/m:train", {"dataset": "d", "epochs": 1_000_000, "batch_size": 64,
+                                                        "validation": None, "early_stopping": None})["id"]
+        costs = {0: [], count: []}
+        others = {0: [], count: []}
+        mib = {}
+        time.sleep(3)
+        for _ in range(rounds):
+            for many in costs:
+                sockets = connect(daemon, many)
+                for one in sockets:
+                    one.sendall(f"GET /v1/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                read_for(sockets, 2)
+                before = daemon.ask("GET", f"/v1/jobs/{job}"), *threads_seconds(daemon.process.pid), time.monotonic()
+                read = read_for(sockets, seconds)
+                after = daemon.ask("GET", f"/v1/jobs/{job}"), *threads_seconds(daemon.process.pid), time.monotonic()
+                mib[many] = resident_mib(daemon.process.pid)
+                for one in sockets:
+                    one.close()
+                epochs, took = after[0]["epoch"] - before[0]["epoch"], after[3] - before[3]
+                costs[many].append((after[1] - before[1]) / max(epochs, 1))
+                others[many].append((after[2] - before[2]) / took)
+                print(f"  {many} watchers: {epochs / took:.1f} epochs a second, {read / took / 1000:.0f} kB/s read, "
+                      f"trainer {1000 * costs[many][-1]:.1f} ms of CPU an epoch, all else {100 * others[many][-1]:.1f} % of a core")
+        slower = 100 * (statistics.median(costs[count]) / statistics.median(costs[0]) - 1)
+        print(f"watchers: {count} cost the trainer {slower:+.1f} % of CPU an epoch{judge(slower, 5)}, the daemon "
+              f"{100 * statistics.median(others[count]):.1f} % of a core and {mib[count] - mib[0]:.0f} MiB"
+              f"{judge(mib[count], 100)}, resident in all {mib[count]:.0f}")
+    finally:
+        daemon.stop()
+
+
+def poll(sockets, request, until_asked):
+    """Asks in turn over the sockets, one under way on each; the status of the last answer."""
+    asked, head = 0, b""
+    while asked < until_asked:
+        for one in sockets:
+            one.sendall(request)
+        for one in sockets:
+            head = one.recv(1 << 16)
+            while b"\r\n\r\n" not in head or (b" 200 " in head[:20] and not head.endswith(b"}")):
+                head += one.recv(1 << 16)
+        asked += len(sockets)
+    return int(head[9:12]), asked
+
+
+def polling(asks=20_000):
+    """1,000 dashboards that poll each second: the daemon's CPU for a thousand requests is its share of a core."""
+    daemon = Daemon(os.environ.get("DESCENTD"), flags=("--workers", "1", "--threads", "1"))
+    try:
+        small_network(daemon)
+        job = daemon.train("m", {"dataset": "iris", "epochs": 100, "seed": 1})["id"]
+        sockets = connect(daemon, 50)
+        for what, path in (("a job", f"/v1/jobs/{job}"), ("the list of jobs", "/v1/jobs?limit=10")):
+            one = sockets[0]
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            etag = one.recv(1 << 16).partition(b"ETag: ")[2].partition(b"\r\n")[0].decode()
+            for how, header in (("304", f"If-None-Match: {etag}\r\n"), ("200", "")):
+                request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n".encode()
+                poll(sockets, request, 1000)
+                spent = daemon.cpu_seconds()
+                status, asked = poll(sockets, request, asks)
+                share = 100 * (daemon.cpu_seconds() - spent) / asked * 1000
+                print(f"polling: {what}, {status}: 1,000 a second take {share:.1f} % of a core{judge(share, 10) if how == '304' else ''}")
+    finally:
+        daemon.stop()
+
+
+FIGURES = {f.__name__: f for f in (record, curve, watchers, polling)}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or FIGURES:
