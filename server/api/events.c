@@ -176,7 +176,7 @@ int hold_reply(struct request *rq, struct reply *rp, int64_t job, struct err *e)
 	struct watcher *watcher;
 	int rc;
 
-	if (!seconds || !request_header(rq, "If-None-Match")) return 0;
+	if (!seconds || !rq->may_hold || !request_header(rq, "If-None-Match")) return 0;
 	if (!rq->state) { /* else the handler runs again */
 		if ((rc = watcher_new_bell(&watcher, app->watch, &key, wake_request, rq, e))) return rc;
 		rq->state = watcher;

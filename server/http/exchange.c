@@ -335,7 +335,7 @@ static void run_work(struct pool_task *task)
 	struct exchange *x = exchange_of(task);
 	enum stream_held held;
 
-	x->rq.may_wait = true;
+	x->rq.may_wait = x->rq.may_hold = true;
 	do {
 		struct err e;
 		int rc;

@@ -16,7 +16,7 @@ void request_reset(struct request *rq)
 	rq->path_length = 0;
 	rq->match.route = NULL;
 	rq->match.count = 0;
-	rq->may_wait = rq->settled = false;
+	rq->may_hold = rq->may_wait = rq->settled = false;
 	rq->state = rq->notes = NULL;
 	rq->state_free = NULL;
 	rq->query_count = 0;

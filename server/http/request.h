@@ -24,6 +24,7 @@ struct request {
 	size_t path_length; /* of url, up to '?' */
 	struct route_match match;
 	struct buffer body;
+	bool may_hold; /* false where a change asks only what is there: the reply is not sent, so nothing may wait for more */
 	bool may_wait; /* false on a loop's thread: answer ERR_WOULD_BLOCK instead of touching the store */
 	bool settled;  /* what it asks for was done before: nothing will change, whatever If-Match says */
 	void *state;   /* a stream's; of a reply with a source or a hold, what it waits with */

@@ -336,6 +336,16 @@ def test_a_long_poll_that_need_not_wait(c, ended):
     assert ask(c, path, '"x"', "handling=strict; a=b, Wait = 9000").headers["Preference-Applied"] == "wait=60"
 
 
+def test_a_change_with_the_headers_of_a_long_poll(c, ended):
+    """Whoever asked what is there before a change was taken for one who waits, and woken after it was gone."""
+    path = f"/v1/jobs/{ended}"
+    for i in range(3):
+        etag = c.get(path).etag
+        headers = {"If-Match": etag, "If-None-Match": '"x"', "Prefer": "wait=60"}
+        c.patch(path, {"note": f"{i}"}, headers=headers)
+    assert c.job(ended)["note"] == "2"
+
+
 def test_long_polls_hold_no_thread(queue):
     """More of them than the pool has threads, and others are answered still."""
     daemon, _, waits = queue
