@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/names.h"
 #include "server/codec/column_type.h"
 #include "server/codec/json.h"
 #include "server/codec/number.h"
@@ -71,7 +72,25 @@ static const char *const holds[COLUMN_KINDS] = {
 	[COLUMN_NUMBER] = "numbers", [COLUMN_CATEGORY] = "words", [COLUMN_DATE] = "dates"
 };
 
-static int join(struct source *s, const json_t *columns, struct feed *feed, struct err *e)
+/* The stored columns by their names: a table may have 100,000, and a model a feed for each. *names is new (free), and
+ * what *index looks into; both are NULL on error. */
+static int index_stored(const json_t *columns, const char ***names, struct names **index, struct err *e)
+{
+	size_t count = json_array_size(columns), duplicate;
+	int rc;
+
+	*index = NULL;
+	if (!(*names = calloc(count + 1, sizeof **names))) return err_nomem(e);
+	for (size_t i = 0; i < count; i++)
+		(*names)[i] = json_string_value(json_object_get(json_array_get(columns, i), "name"));
+	if (!(rc = names_new(index, *names, count, &duplicate))) return 0;
+	free(*names);
+	*names = NULL;
+	return err_set(e, rc, "the columns of the data set cannot be looked up");
+}
+
+static int join(struct source *s, const json_t *columns, const struct names *index, struct feed *feed,
+		struct err *e)
 {
 	const char *dataset = s->revision->dataset ? s->revision->dataset : "the data";
 	const json_t *stored;
@@ -80,9 +99,10 @@ static int join(struct source *s, const json_t *columns, struct feed *feed, stru
 
 	feed->column = encoder_column(feed->encoder, feed->encoder_column);
 	numeric = encoder_is_numeric(feed->column->kind);
-	if (!(stored = find_stored(columns, feed->column->name, &at)))
+	if ((at = names_find(index, feed->column->name, strlen(feed->column->name))) == NAMES_NONE)
 		return err_set(e, ERR_INVALID, "%s has no column \"%.64s\", which the model needs", dataset,
 				feed->column->name);
+	stored = json_array_get(columns, at);
 	feed->stored_column = at;
 	feed->stored = column_type_kind(column_type_stored(stored));
 	if (feed->stored == feed->column->kind || (feed->stored == COLUMN_NUMBER && !numeric))
@@ -96,6 +116,8 @@ int source_new(struct source **out, struct store *store, const struct store_revi
 {
 	struct source *s = calloc(1, sizeof *s);
 	json_t *columns = NULL;
+	struct names *index = NULL;
+	const char **names = NULL;
 	int rc;
 
 	*out = NULL;
@@ -105,7 +127,9 @@ int source_new(struct source **out, struct store *store, const struct store_revi
 	s->inputs = encoder_columns(inputs);
 	s->count = s->inputs + encoder_columns(targets);
 	s->group = UINT64_MAX;
-	if ((rc = json_read_stored(revision->columns, &columns, e))) goto out;
+	if ((rc = json_read_stored(revision->columns, &columns, e)) ||
+			(rc = index_stored(columns, &names, &index, e)))
+		goto out;
 	if (!(s->feeds = calloc(s->count, sizeof *s->feeds))) {
 		rc = err_nomem(e);
 		goto out;
@@ -113,9 +137,11 @@ int source_new(struct source **out, struct store *store, const struct store_revi
 	for (size_t i = 0; i < s->count && !rc; i++) {
 		s->feeds[i].encoder = i < s->inputs ? inputs : targets;
 		s->feeds[i].encoder_column = i < s->inputs ? i : i - s->inputs;
-		rc = join(s, columns, &s->feeds[i], e);
+		rc = join(s, columns, index, &s->feeds[i], e);
 	}
 out:
+	names_free(index);
+	free(names);
 	json_decref(columns);
 	if (rc)
 		source_free(s);
