@@ -5,7 +5,8 @@
  * number, a string, a boolean (1 and 0), null (missing), or an array of one of these. A string in a number column
  * is read when it is a number as CSV has them ("5.1"). In a category column a number is the value as it is written
  * or, when that is not known, in its shortest form (3 and 3.0 are "3"), and a boolean is "true" or "false". The
- * empty string is missing in every column, as an empty cell of CSV is; no other word is.
+ * words for a missing cell of CSV are missing in every column (table_says_missing), but for a value of that name which
+ * the encoder knows.
  *
  * In a record an absent key is missing, an unknown or a second one a fault; likewise in an object of columns, which
  * must be of one length. A missing cell is a fault when the encoder takes none (MISSING_ERROR, and every target).

@@ -114,7 +114,7 @@ static void number_cell(struct rows *rows, size_t column, size_t row, struct sca
 	case 'n': rows_missing(rows, column, row); return;
 	case '"':
 		if (!(cell.text = rows_text(rows, value, &cell.size))) return;
-		if (!cell.size) {
+		if (table_says_missing(cell.text, cell.size)) {
 			rows_missing(rows, column, row);
 			return;
 		}
@@ -143,6 +143,14 @@ static uint32_t slot_of_number(const struct rows *rows, size_t column, const cha
 	return encoder_slot(rows->encoder, column, shortest, number_print_double(number, shortest));
 }
 
+/* A word for a missing cell was none of the values of a data set, but may be one of a definition's. */
+static bool category_missing(const struct rows *rows, size_t column, const char *text, size_t size)
+{
+	if (!table_says_missing(text, size)) return false;
+	return !size || !encoder_column(rows->encoder, column)->values ||
+	       encoder_slot(rows->encoder, column, text, size) == SLOT_OTHER;
+}
+
 static void category_cell(struct rows *rows, size_t column, size_t row, struct scan_value value)
 {
 	const char *text = value.at;
@@ -152,7 +160,7 @@ static void category_cell(struct rows *rows, size_t column, size_t row, struct s
 	case '0': put_text(rows, column, row, slot_of_number(rows, column, text, size), text, size); return;
 	case '"':
 		if (!(text = rows_text(rows, value, &size))) return;
-		if (size) break;
+		if (!category_missing(rows, column, text, size)) break;
 		rows_missing(rows, column, row);
 		return;
 	case 'n': rows_missing(rows, column, row); return;
@@ -173,7 +181,7 @@ static void date_cell(struct rows *rows, size_t column, size_t row, struct scan_
 	size_t size = 0;
 
 	if (scan_kind(value) == '"' && !(text = rows_text(rows, value, &size))) return;
-	if (scan_kind(value) == 'n' || (text && !size)) {
+	if (scan_kind(value) == 'n' || (text && table_says_missing(text, size))) {
 		rows_missing(rows, column, row);
 	} else if (text && date_read(text, size, &cell.number)) {
 		put_number(rows, column, row, cell);

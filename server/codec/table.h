@@ -59,6 +59,9 @@ struct table_cell {
 	size_t size;
 };
 
+/* Is the text one of the words for a missing cell? The empty one is. */
+bool table_says_missing(const char *text, size_t n);
+
 /* From CSV. types: the query parameter, NULL for none. *out is new (table_free). sink is copied, its self
  * and faults are borrowed for the table's life. Faults at "?types": a broken list, which is refused at once (with the fault's code; *out is NULL, as it is
  * when there were faults before); a name in it that is no column, found with the header. */

@@ -22,7 +22,7 @@ int table_excerpt(const char *text, size_t n, size_t max)
 	return (int)utf8_valid(text, n < max ? n : max);
 }
 
-static bool says_missing(const char *text, size_t n)
+bool table_says_missing(const char *text, size_t n)
 {
 	static const char *const words[] = { "", "?", "NA", "N/A", "NaN", "null" };
 
@@ -39,7 +39,7 @@ static bool says_missing(const char *text, size_t n)
 static bool read_missing(struct table_cell *cell)
 {
 	cell->kind = TABLE_MISSING;
-	return says_missing(cell->text, cell->size);
+	return table_says_missing(cell->text, cell->size);
 }
 
 static bool read_number(struct table_cell *cell)
@@ -177,7 +177,8 @@ bool column_receive(struct table *table, const struct column *column, struct tab
 	if (!cell->text) return receive_bare(table, column, cell, line);
 	if (column->declared || (cell->kind == TABLE_NUMBER && !isfinite(cell->number)))
 		return column_judge(table, column, cell->text, cell->size, line, cell);
-	if (cell->kind == TABLE_TEXT && says_missing(cell->text, cell->size)) cell->kind = TABLE_MISSING;
+	if (cell->kind == TABLE_TEXT && table_says_missing(cell->text, cell->size))
+		cell->kind = TABLE_MISSING;
 	return true;
 }
 

@@ -189,6 +189,18 @@ def test_what_cannot_be_an_input_or_a_target(c, crowd, fresh):
         assert refused.pointers() == [pointer] and word in refused.sentence(), (body, refused.json)
 
 
+def test_the_words_for_what_is_missing_are_those_of_the_table(c, crowd, trained, fresh):
+    """A row that had been trained on as it stands in the CSV, with NA for the hair, was asked about another color of hair."""
+    for word in ("NA", "N/A", "NaN", "null", "?", ""):
+        for name in ("hair", "day", "smoker"):
+            asked = c.post(f"/v1/models/{trained}:predict", {"instances": [{name: word}, {name: None}]}).json
+            assert asked["predictions"][0] == asked["predictions"][1] and "warnings" not in asked, (name, word)
+    regions = [{"name": "region", "type": "category", "values": ["NA", "EU"]}]
+    c.put(f"/v1/models/{fresh}-regions", {"inputs": regions, "outputs": 1, "layers": []})
+    c.post(f"/v1/models/{fresh}-regions/versions", {"layers": [{"weights": [[1, 2, 3, 4]], "biases": [0]}]}, status=201)
+    assert c.predict(f"{fresh}-regions", [["NA"], ["EU"], ["N/A"]])["predictions"] == [[1], [2], [4]], "a value that is known is one"
+
+
 def test_a_model_takes_no_data_of_other_types(c, crowd, trained, fresh):
     c.csv(fresh, table(HEADER, people()), query="?types=smoker:boolean")
     refused = c.post(f"/v1/models/{trained}:train", {"dataset": fresh}, status=422)

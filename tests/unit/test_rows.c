@@ -39,8 +39,9 @@ START_TEST(cells_of_numbers)
 	static const struct reading readings[] = {
 		{ ONE, "[\"5.1\",\"+5\",\".5\",\"-1e2\",\"\\u0035\",true,false,null,\"\",[1],[\"2\"],[null]]",
 				"5.1\n5\n0.5\n-100\n5\n1\n0\n-7\n-7\n1\n2\n-7\n" },
-		{ ONE, "[\"abc\",\"NA\",\" 1\",\"007\",\"\\n\",\"1 \"]",
-				"!/instances/0: must be a number, not \"abc\"\n!/instances/1: must be a number, not \"NA\"\n"
+		{ ONE, "[\"NA\",\"N/A\",\"NaN\",\"null\",\"?\"]", "-7\n-7\n-7\n-7\n-7\n" },
+		{ ONE, "[\"abc\",\"na\",\" 1\",\"007\",\"\\n\",\"1 \"]",
+				"!/instances/0: must be a number, not \"abc\"\n!/instances/1: must be a number, not \"na\"\n"
 				"!/instances/2: must be a number, not \" 1\"\n!/instances/3: must be a number, not \"007\"\n"
 				"!/instances/4: must be a number, not \"\n\"\n!/instances/5: must be a number, not \"1 \"\n" },
 		{ IRIS, "[[1,2,3,4],[1,1e999,3,\"-1e999\"],[1e38,3.5e38,1,1]]",
@@ -65,9 +66,8 @@ START_TEST(cells_of_categories)
 				"1 1 0 0 0 0 0\n2 0 1 0 0 0 0\n3 0 0 1 0 0 0\n4 0 0 1 0 0 0\n5 0 0 1 0 0 0\n"
 				"6 0 0 0 1 0 0\n7 0 0 0 0 0 1\n8 0 0 0 0 0 1\n9 1 0 0 0 0 0\n" },
 		{ MIXED, "[[1,\"red\"],[2,\"NA\"],[3,\"red\"],[4,17],[5,false],[6,1e999]]",
-				"1 0 0 0 0 1 0\n2 0 0 0 0 1 0\n3 0 0 0 0 1 0\n4 0 0 0 0 1 0\n5 0 0 0 0 1 0\n6 0 0 0 0 1 0\n"
+				"1 0 0 0 0 1 0\n2 0 0 0 0 0 1\n3 0 0 0 0 1 0\n4 0 0 0 0 1 0\n5 0 0 0 0 1 0\n6 0 0 0 0 1 0\n"
 				"?hair \"red\" was not in the training data and is read as \"other\"\n"
-				"?hair \"NA\" was not in the training data and is read as \"other\"\n"
 				"?hair \"17\" was not in the training data and is read as \"other\"\n"
 				"?hair \"false\" was not in the training data and is read as \"other\"\n"
 				"?hair \"1e999\" was not in the training data and is read as \"other\"\n" },
