@@ -21,6 +21,7 @@ enum rng_stream {
 	RNG_INPUT_DROPOUT,
 	RNG_SAMPLE,
 	RNG_PERMUTE,
+	RNG_FOLDS,
 };
 
 struct rng_key {

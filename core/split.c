@@ -1,6 +1,7 @@
 /* split.c - which rows are held out. See train.h.
  *
- * At random, which is a function of the seed alone and takes one pass; or those with the largest values.
+ * At random, which is a function of the seed alone and takes one pass; those of one fold of several, which are dealt out like
+ * cards, class after class; or those with the largest values.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -122,6 +123,56 @@ int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes
 	}
 	free(shares);
 	return 0;
+}
+
+/* ---- folds ---- */
+
+/* Rows by class, (rows), each class in the order that the seed draws. */
+static int deal_order(uint32_t *order, size_t rows, const uint32_t *classes, size_t class_count,
+		uint64_t seed, struct err *e)
+{
+	struct rng_key key = { .seed = seed, .stream = RNG_FOLDS };
+	size_t *next = calloc(class_count + 1, sizeof *next); /* where a row of the class goes */
+
+	if (!next) return err_nomem(e);
+	for (size_t i = 0; i < rows; i++)
+		next[(classes ? classes[i] : 0) + 1]++;
+	for (size_t c = 1; c < class_count; c++)
+		next[c] += next[c - 1];
+	for (size_t i = 0; i < rows; i++)
+		order[next[classes ? classes[i] : 0]++] = (uint32_t)i;
+	/* next[c] is where class c ends now; each is shuffled by itself (Fisher, Yates). */
+	for (size_t c = 0, from = 0; c < class_count; from = next[c++])
+		for (size_t i = next[c] - from; i-- > 1;) {
+			size_t j = (size_t)rng_below(&key, from + i, i + 1);
+			uint32_t turn = order[from + i];
+
+			order[from + i] = order[from + j];
+			order[from + j] = turn;
+		}
+	free(next);
+	return 0;
+}
+
+int train_folds(uint8_t *fold, size_t rows, size_t folds, const uint32_t *classes, size_t class_count,
+		uint64_t seed, struct err *e)
+{
+	uint32_t *order;
+	int rc;
+
+	if (folds < 2 || folds > TRAIN_FOLDS_MAX || rows > UINT32_MAX)
+		return err_set(e, ERR_RANGE, "%zu rows cannot be dealt out among %zu folds", rows, folds);
+	if (rows < folds)
+		return err_set(e, ERR_RANGE, "%zu folds need at least %zu rows, and there are %zu", folds,
+				folds, rows);
+	for (size_t i = 0; classes && i < rows; i++)
+		if (classes[i] >= class_count) return err_set(e, ERR_RANGE, "row %zu has no known class", i);
+	if (!(order = malloc(rows * sizeof *order))) return err_nomem(e);
+	rc = deal_order(order, rows, classes, classes ? class_count : 1, seed, e);
+	for (size_t i = 0; !rc && i < rows; i++)
+		fold[order[i]] = (uint8_t)(i % folds);
+	free(order);
+	return rc;
 }
 
 /* ---- the rows with the largest values ---- */

@@ -203,4 +203,11 @@ int train_split(uint8_t *use, size_t rows, double split, const uint32_t *classes
  * as above, and a value that is NaN. */
 int train_split_last(uint8_t *use, size_t rows, double split, const double *values, struct err *e);
 
+#define TRAIN_FOLDS_MAX 255
+/* Deals the rows out among folds 0 … folds - 1, in an order that the seed draws: fold (rows). The folds' sizes differ by at
+ * most one, and so do those of each class in them where classes (rows), each below class_count, are given. ERR_RANGE: fewer
+ * than two folds or more than TRAIN_FOLDS_MAX, fewer rows than folds, a class that is none; ERR_NOMEM. */
+int train_folds(uint8_t *fold, size_t rows, size_t folds, const uint32_t *classes, size_t class_count,
+		uint64_t seed, struct err *e);
+
 #endif

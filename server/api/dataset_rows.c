@@ -11,6 +11,7 @@
 #include "server/api/columns.h"
 #include "server/api/datasets.h"
 #include "server/api/document.h"
+#include "server/codec/csv_quote.h"
 #include "server/codec/json.h"
 #include "server/codec/segment.h"
 
@@ -50,23 +51,6 @@ static void write_json_cell(const struct rows_page *p, size_t column, size_t row
 		buffer_add(p->out, text, n); /* a number, true, false */
 }
 
-/* RFC 4180. */
-static void write_quoted(struct buffer *out, const char *text, size_t n)
-{
-	bool quote = false;
-
-	for (size_t i = 0; i < n && !quote; i++)
-		quote = strchr(",;\t\"\r\n", text[i]) != NULL;
-	if (!quote) {
-		buffer_add(out, text, n);
-		return;
-	}
-	buffer_text(out, "\"");
-	for (size_t i = 0; i < n; i++)
-		buffer_add(out, text[i] == '"' ? "\"\"" : text + i, text[i] == '"' ? 2 : 1);
-	buffer_text(out, "\"");
-}
-
 /* A line that is empty would be no row: alone, a missing cell is "". */
 static void write_csv_cell(const struct rows_page *p, size_t column, size_t row)
 {
@@ -75,7 +59,7 @@ static void write_csv_cell(const struct rows_page *p, size_t column, size_t row)
 	const char *text = cells_text(p->cells, column, row, room, &n);
 
 	if (text && n)
-		write_quoted(p->out, text, n);
+		csv_quote(p->out, text, n);
 	else if (p->revision.columns_count == 1)
 		buffer_text(p->out, "\"\"");
 }
@@ -141,8 +125,7 @@ static void write_names(const struct rows_page *p)
 		const json_t *name = json_object_get(column, "name");
 
 		if (i) buffer_text(p->out, ",");
-		(p->csv ? write_quoted : json_escape)(
-				p->out, json_string_value(name), json_string_length(name));
+		(p->csv ? csv_quote : json_escape)(p->out, json_string_value(name), json_string_length(name));
 	}
 }
 

@@ -8,6 +8,7 @@
 
 #include "server/api/document.h"
 #include "server/api/events.h"
+#include "server/api/job_runs.h"
 #include "server/api/jobs.h"
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
@@ -91,6 +92,10 @@ json_t *job_document(const struct app *app, const struct store_job *job)
 		put_live(out, &live, job, config);
 	else
 		put_stored(out, job); /* as of its end, or of where it goes on from */
+	json_put(out, "parent", job->parent ? json_id(job->parent) : json_null());
+	json_put(out, "children", json_null());
+	json_put(out, "results", json_null());
+	if (strcmp(job->kind, "train")) job_put_family(out, app, job);
 	json_put(out, "created_at", json_time(job->created_ms));
 	json_put(out, "started_at", json_time(job->started_ms));
 	json_put(out, "finished_at", json_time(job->finished_ms));
@@ -234,6 +239,7 @@ int job_cancel(struct request *rq, struct reply *rp, struct err *e)
 
 	if (rc || (rc = app->store->job_cancel(app->store, (int64_t)id, &state, e))) return rc;
 	jobs_cancel(app->jobs, (int64_t)id);
+	jobs_tell_family(app, (int64_t)id);
 	return reply_job(app, rp, id, e);
 }
 
@@ -257,5 +263,6 @@ int job_resume(struct request *rq, struct reply *rp, struct err *e)
 
 	if (rc || (rc = app->store->job_resume(app->store, (int64_t)id, e))) return rc;
 	jobs_wake(app->jobs);
+	jobs_tell_family(app, (int64_t)id);
 	return reply_job(app, rp, id, e);
 }

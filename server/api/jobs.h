@@ -1,4 +1,4 @@
-/* jobs.h - /v1/jobs, and :train that makes them. */
+/* jobs.h - /v1/jobs, and :train and :crossvalidate that make them. */
 #ifndef SERVER_API_JOBS_H
 #define SERVER_API_JOBS_H
 
@@ -12,6 +12,9 @@ route_handler model_estimate;                                                   
 route_handler model_train;                                                                 /* train.c */
 route_handler job_list, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume; /* jobs.c */
 route_handler job_curve_get;                                                               /* job_curve.c */
+route_handler model_crossvalidate; /* crossvalidate.c */
+route_handler job_predictions;     /* job_predictions.c */
+route_handler job_runs;            /* job_runs.c */
 
 /* The document of a job, with how far it is while it runs here; new. */
 json_t *job_document(const struct app *app, const struct store_job *job);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "server/api/document.h"
+#include "server/api/job_runs.h"
 #include "server/codec/column_type.h"
 #include "server/codec/json.h"
 
@@ -435,6 +436,7 @@ static int cancel_jobs(struct app *app, const char *model, struct err *e)
 				if (!found[k].cancel_requested)
 					app->store->job_cancel(app->store, found[k].id, &state, NULL);
 				jobs_cancel(app->jobs, found[k].id);
+				if (!found[k].attempt) jobs_tell_family(app, found[k].id);
 				store_job_clear(&found[k]);
 			}
 			free(found);

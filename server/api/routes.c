@@ -59,6 +59,7 @@ static const struct route routes[] = {
 	{ "GET",    "/v1/models/{model}/labels/{label}/drift",                  ROLE_READ,  0,             0,            .handler = drift_get },
 
 	{ "POST",   "/v1/models/{model}:train",                                 ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_train },
+	{ "POST",   "/v1/models/{model}:crossvalidate",                         ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_crossvalidate },
 	{ "POST",   "/v1/models/{model}:estimate",                              ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_estimate },
 	{ "GET",    "/v1/jobs",                                                 ROLE_READ,  0,             0,            .handler = job_list, .query = "model state " PAGE },
 	{ "GET",    "/v1/jobs/{job}",                                           ROLE_READ,  0,             0,            .handler = job_get },
@@ -72,6 +73,9 @@ static const struct route routes[] = {
 	{ "GET",    "/v1/jobs/{job}/events",                                    ROLE_READ,  0,             0,            .handler = job_events, .produces = EVENTS },
 	{ "GET",    "/v1/events",                                               ROLE_READ,  0,             0,            .handler = all_events,
 	  .produces = EVENTS, .query = "topics" },
+	{ "GET",    "/v1/jobs/{job}/predictions",                               ROLE_READ,  0,             0,            .handler = job_predictions,
+	  .produces = CSV, .query = "offset limit" },
+	{ "GET",    "/v1/jobs/{job}/runs",                                      ROLE_READ,  0,             0,            .handler = job_runs },
 
 	{ "POST",   "/v1/models/{model}:predict",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
 	{ "POST",   "/v1/models/{model}/versions/{version}:predict",            ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },

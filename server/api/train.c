@@ -14,6 +14,7 @@
 #include "server/api/inline.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
+#include "server/api/order.h"
 #include "server/api/upload.h"
 #include "server/api/validation.h"
 #include "server/codec/curve_record.h"
@@ -23,25 +24,6 @@
 #include "server/codec/train_request.h"
 #include "server/jobs/estimate.h"
 #include "server/jobs/training.h"
-
-/* A :train on its way to a job. */
-struct order {
-	struct app *app;
-	struct faults *faults;
-	const char *model;
-	struct scan_value body, data; /* data.at NULL: none came with the request */
-	json_t *document;             /* the body without its data */
-	struct train_request request;
-	struct store_model stored;
-	struct definition definition;
-	json_t *resolved;
-	struct encoder *inputs, *targets; /* unfitted */
-	struct store_revision revision;
-	struct store_revision held; /* the data set of its own to validate on; id 0: there is none */
-	bool inline_data;
-	struct training_size size;
-	struct idempotency *key; /* of a :train */
-};
 
 /* ---- the body ---- */
 
@@ -290,6 +272,7 @@ static int check_data(struct order *o, struct err *e)
 	struct train_request *request = &o->request;
 	int rc;
 
+	if (o->verb->check) o->verb->check(o);
 	if ((rc = validation_check(&o->revision, &request->validation, o->faults, e))) return rc;
 	train_request_resolve(request, o->revision.rows, definition_classifies(&o->definition),
 			o->app->threads, o->faults);
@@ -306,6 +289,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	struct store *store = o->app->store;
 	int rc;
 
+	if (o->verb->read) o->verb->read(o);
 	train_request_read(o->document, false, &o->request, o->faults);
 	if ((rc = store->model_get(store, o->model, &o->stored, e))) return rc;
 	if ((rc = model_definition(&o->stored, &o->definition, &o->resolved, e))) return rc;
@@ -358,70 +342,87 @@ static bool warn_of_points(json_t *warnings, const struct order *o)
 					curve_keep_name(r->record), (long long)points, CURVE_KEPT_MAX));
 }
 
-/* The config as text, new, with what there is to warn of; NULL: no memory. */
-static char *config_text(const struct order *o)
+bool order_config(const struct order *o, json_t **config, json_t **warnings)
 {
 	const struct train_request *r = &o->request;
-	json_t *config = train_request_document(r), *warnings = json_array();
-	char *text = NULL;
 
-	if (config && warnings &&
-			warn(warnings, o, r->validation.column, "says which rows are validated on",
+	*config = train_request_document(r);
+	*warnings = json_array();
+	if (*config && *warnings &&
+			warn(*warnings, o, r->validation.column, "says which rows are validated on",
 					"it learns nothing of the value that is held out") &&
-			warn(warnings, o, r->sample_weight_column, "says what each row counts",
+			warn(*warnings, o, r->sample_weight_column, "says what each row counts",
 					"predictions will need it too") &&
-			warn_of_points(warnings, o) &&
-			(!json_array_size(warnings) || json_put(config, "warnings", json_incref(warnings))))
-		text = json_text(config, false);
-	json_decref(config);
-	json_decref(warnings);
-	return text;
+			warn_of_points(*warnings, o))
+		return true;
+	json_decref(*config);
+	json_decref(*warnings);
+	*config = *warnings = NULL;
+	return false;
 }
 
-static int submit(struct order *o, struct reply *rp, struct err *e)
+/* As text, new, with what there is to warn of; NULL: no memory. */
+static char *config_text(json_t *config, json_t *warnings)
+{
+	bool whole = config && warnings;
+
+	if (json_array_size(warnings)) whole = json_put(config, "warnings", json_incref(warnings)) && whole;
+	return whole ? json_text(config, false) : NULL;
+}
+
+int order_submit(struct order *o, const char *kind, bool family, uint64_t epochs, json_t *config,
+		json_t *warnings, struct reply *rp, struct err *e)
 {
 	struct store *store = o->app->store;
-	char *text = config_text(o);
+	char *text = config_text(config, warnings);
 	struct store_job_new job = { .model = o->model,
-		.kind = "train",
+		.kind = kind,
 		.dataset = o->request.dataset,
 		.config = text,
 		.note = o->request.note,
 		.revision = o->revision.id,
 		.validation_revision = o->held.id,
-		.epochs = o->request.core.epochs,
+		.epochs = epochs,
+		.family = family,
 		.answer_key = idempotency_key(o->key),
 		.answer_request = o->key->request };
 	struct store_job made = { 0 };
 	int64_t id;
-	int rc;
+	int rc = text ? store->job_create(store, &job, &id, e) : err_nomem(e);
 
-	if (!text) return err_nomem(e);
-	if ((rc = store->job_create(store, &job, &id, e))) goto out;
-	jobs_wake(o->app->jobs);
+	if (rc) goto out;
+	if (family)
+		jobs_settle(o->app->jobs, id);
+	else
+		jobs_wake(o->app->jobs);
 	if ((rc = store->job_get(store, id, &made, e))) goto out;
 	if ((rc = job_accepted(o->app, &made, rp, e))) goto out;
 	idempotency_keep(o->key, rp, id);
 out:
 	store_job_clear(&made);
+	json_decref(config);
+	json_decref(warnings);
 	free(text);
 	return rc;
 }
 
-/* Reads and checks all, and leaves what is done with it to act; then gives everything back. */
+/* Reads and checks all, leaves what is done with it to the verb, and gives everything back. */
 static int with_order(struct request *rq, struct reply *rp, struct idempotency *key,
-		int (*act)(struct order *o, struct reply *rp, struct err *e), bool keeps_data, struct err *e)
+		const struct order_verb *verb, struct err *e)
 {
-	struct order o = {
-		.app = rq->app, .faults = request_faults(rq), .model = request_param(rq, "model"), .key = key
-	};
+	struct order o = { .app = rq->app,
+		.verb = verb,
+		.faults = request_faults(rq),
+		.model = request_param(rq, "model"),
+		.key = key };
 	char from[24];
 	int rc;
 
 	if (!o.faults) return err_nomem(e);
-	if (!(rc = read_body(&o, rq, e)) && !(rc = prepare(&o, from, e))) rc = act(&o, rp, e);
+	if (!(rc = read_body(&o, rq, e)) && !(rc = prepare(&o, from, e))) rc = verb->act(&o, rp, e);
 	/* Inline data that no job pins. */
-	if ((rc || !keeps_data) && o.inline_data) o.app->store->upload_abort(o.app->store, o.revision.id);
+	if ((rc || !verb->keeps_data) && o.inline_data)
+		o.app->store->upload_abort(o.app->store, o.revision.id);
 	encoder_free(o.inputs);
 	encoder_free(o.targets);
 	definition_clear(&o.definition);
@@ -433,16 +434,32 @@ static int with_order(struct request *rq, struct reply *rp, struct idempotency *
 	return rc;
 }
 
-int model_train(struct request *rq, struct reply *rp, struct err *e)
+int order_take(struct request *rq, struct reply *rp, const struct order_verb *verb, struct err *e)
 {
 	struct idempotency key = { 0 };
-	int rc = idempotency_begin(&key, rq, rp, e);
+	int rc;
 
-	if (rc) return rc;
+	if (!verb->keeps_data) return with_order(rq, rp, &key, verb, e);
+	if ((rc = idempotency_begin(&key, rq, rp, e))) return rc;
 	idempotency_request_body(&key, rq);
-	rc = key.answered ? idempotency_repeat(&key, rq, rp, e) : with_order(rq, rp, &key, submit, true, e);
+	rc = key.answered ? idempotency_repeat(&key, rq, rp, e) : with_order(rq, rp, &key, verb, e);
 	idempotency_end(&key);
 	return rc;
+}
+
+static int submit(struct order *o, struct reply *rp, struct err *e)
+{
+	json_t *config, *warnings;
+
+	if (!order_config(o, &config, &warnings)) return err_nomem(e);
+	return order_submit(o, "train", false, o->request.core.epochs, config, warnings, rp, e);
+}
+
+int model_train(struct request *rq, struct reply *rp, struct err *e)
+{
+	static const struct order_verb train = { .act = submit, .keeps_data = true };
+
+	return order_take(rq, rp, &train, e);
 }
 
 /* ---- what it would take ---- */
@@ -475,5 +492,7 @@ static int estimate(struct order *o, struct reply *rp, struct err *e)
 
 int model_estimate(struct request *rq, struct reply *rp, struct err *e)
 {
-	return with_order(rq, rp, NULL, estimate, false, e);
+	static const struct order_verb verb = { .act = estimate };
+
+	return order_take(rq, rp, &verb, e);
 }

@@ -214,6 +214,7 @@ static const struct form {
 	bool labelled;
 } forms[] = {
 	[ANSWER_PREDICTIONS] = { "{\"predictions\":[", put_prediction, true },
+	[ANSWER_MEMBERS] = { ",\"predictions\":[", put_prediction, true },
 	[ANSWER_OUTPUTS] = { "{\"outputs\":[", put_prediction, true },
 	[ANSWER_CLASSES] = { "{\"results\":[", put_classes, false },
 	[ANSWER_NUMBERS] = { "{\"results\":[", put_number, false },
@@ -292,9 +293,11 @@ void answers_end(struct answers *answers, uint64_t model_version, const struct r
 		put_char(out, ']');
 		out->failed |= answers->labels.failed;
 	}
-	buffer_text(out, ",\"model_version\":\"");
-	put_whole(out, model_version);
-	put_char(out, '"');
+	if (model_version) {
+		buffer_text(out, ",\"model_version\":\"");
+		put_whole(out, model_version);
+		put_char(out, '"');
+	}
 	put_warnings(out, rows);
 	put_nonfinite(out, answers->nonfinite, answers->nonfinite_count);
 	put_char(out, '}');

@@ -25,6 +25,7 @@ enum answer_form {
 	ANSWER_OUTPUTS,     /* the same with "outputs" in place of "predictions" */
 	ANSWER_CLASSES, /* {"results":[[["setosa",0.98],…],…],"model_version":"3"}: every class, the likeliest first,
 			     * equals in the classes' order. For one category output; the caller refuses others. */
+	ANSWER_MEMBERS, /* as ANSWER_PREDICTIONS, in an object that the caller has begun with members of its own */
 	ANSWER_NUMBERS, /* {"results":[1.7,…],"model_version":"3"}. For one number output; likewise. */
 };
 
@@ -38,7 +39,7 @@ void answers_begin(struct answers *answers, enum answer_form form, const struct 
 		struct buffer *out);
 void answers_add(struct answers *answers, const float *scores,
 		size_t rows); /* (rows, encoder_width(targets)) */
-/* rows: whose warnings go into "warnings" when there are any; NULL: none. Check buffer_ok(out) afterwards: what could
+/* model_version 0: none is named. rows: whose warnings go into "warnings" when there are any; NULL: none. Check buffer_ok(out) afterwards: what could
  * not be had is told there. */
 void answers_end(struct answers *answers, uint64_t model_version, const struct rows *rows);
 

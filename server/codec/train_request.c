@@ -424,6 +424,11 @@ void train_request_resolve(struct train_request *r, uint64_t rows, bool classifi
 	if (r->validation.split > 0 && rows < 2)
 		faults_add(faults, ERR_RANGE, "/validation/split",
 				"there is only one row; a split needs two");
+	if (r->validation.of > rows)
+		faults_add(faults, ERR_RANGE, "/validation/of",
+				"%llu folds need at least %llu rows, and there are %llu",
+				(unsigned long long)r->validation.of, (unsigned long long)r->validation.of,
+				(unsigned long long)rows);
 	resolve_stopping(r, !r->validation_said && many, faults);
 	if (r->core.evaluate_every > 1 && !train_validation_wanted(&r->validation))
 		faults_add(faults, ERR_INVALID, "/evaluate_every",

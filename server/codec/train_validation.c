@@ -16,6 +16,8 @@
 	}
 static const struct field fields[] = {
 	ROW(split, FIELD_REAL, 0, VALIDATION_SPLIT_MAX, true),
+	ROW(fold, FIELD_UINT, 1, VALIDATION_FOLDS_MAX, false),
+	ROW(of, FIELD_UINT, 2, VALIDATION_FOLDS_MAX, false),
 	ROW(stratify, FIELD_BOOL, 0, 0, false),
 	ROW(order_by, FIELD_STRING, 0, 0, false),
 	ROW(dataset, FIELD_STRING, 0, 0, false),
@@ -27,33 +29,46 @@ static const struct field fields[] = {
 
 /* What goes with one form only. */
 static const struct {
-	const char *field, *form, *pointer;
+	const char *field, *form, *other, *pointer;
 } companions[] = {
-	{ "stratify", "split", "/validation/stratify" },
-	{ "order_by", "split", "/validation/order_by" },
-	{ "value", "column", "/validation/value" },
+	{ "stratify", "split", "fold", "/validation/stratify" },
+	{ "order_by", "split", NULL, "/validation/order_by" },
+	{ "of", "fold", NULL, "/validation/of" },
+	{ "value", "column", NULL, "/validation/value" },
 };
 
 static void check_forms(const json_t *value, struct faults *faults)
 {
-	static const char *const forms[] = { "split", "dataset", "column" };
+	static const char *const forms[] = { "split", "fold", "dataset", "column" };
 	size_t said = 0;
 
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
 		said += json_object_get(value, forms[i]) != NULL;
 	if (!said)
 		faults_add(faults, ERR_MISSING_FIELD, "/validation",
-				"needs \"split\", the share of the rows to hold out, as in 0.2; or \"dataset\"; or "
-				"\"column\" and \"value\"");
+				"needs \"split\", the share of the rows to hold out, as in 0.2; or \"fold\" and \"of\"; or "
+				"\"dataset\"; or \"column\" and \"value\"");
 	if (said > 1)
 		faults_add(faults, ERR_INVALID, "/validation",
-				"takes one of \"split\", \"dataset\" and \"column\"");
+				"takes one of \"split\", \"fold\", \"dataset\" and \"column\"");
 	if (said != 1) return;
 	for (size_t i = 0; i < sizeof companions / sizeof *companions; i++)
 		if (json_object_get(value, companions[i].field) &&
-				!json_object_get(value, companions[i].form))
+				!json_object_get(value, companions[i].form) &&
+				!(companions[i].other && json_object_get(value, companions[i].other)))
 			faults_add(faults, ERR_INVALID, companions[i].pointer, "goes with \"%s\" alone",
 					companions[i].form);
+}
+
+static void check_fold(const json_t *value, const struct train_validation *v, struct faults *faults)
+{
+	if (!json_object_get(value, "fold")) return;
+	if (!json_object_get(value, "of"))
+		faults_add(faults, ERR_MISSING_FIELD, "/validation",
+				"needs \"of\": how many folds there are, as in {\"fold\": 2, \"of\": 5}");
+	else if (v->of && v->fold > v->of)
+		faults_add(faults, ERR_INVALID, "/validation/fold", "there are %llu folds, from 1",
+				(unsigned long long)v->of);
 }
 
 static void check_value(const json_t *object, struct faults *faults)
@@ -77,6 +92,7 @@ void train_validation_read(const json_t *value, struct train_validation *out, st
 	out->stratify_said = json_object_get(value, "stratify") != NULL;
 	check_forms(value, faults);
 	check_value(value, faults);
+	check_fold(value, out, faults);
 	if (out->order_by && out->stratify)
 		faults_add(faults, ERR_INVALID, "/validation/stratify",
 				"does not go with \"order_by\", which says which rows are held out");
@@ -84,12 +100,12 @@ void train_validation_read(const json_t *value, struct train_validation *out, st
 
 bool train_validation_wanted(const struct train_validation *v)
 {
-	return v->split > 0 || v->dataset || v->column;
+	return v->split > 0 || v->of || v->dataset || v->column;
 }
 
 void train_validation_resolve(struct train_validation *v, bool classifies, struct faults *faults)
 {
-	if (v->split <= 0) return;
+	if (v->split <= 0 && !v->of) return;
 	if (!v->stratify_said) v->stratify = classifies && !v->order_by;
 	if (v->stratify && !classifies)
 		faults_add(faults, ERR_INVALID, "/validation/stratify",
@@ -101,6 +117,7 @@ uint64_t train_validation_rest(const struct train_validation *v, uint64_t rows)
 	uint64_t held_out;
 
 	if (v->column) return v->rows < rows ? rows - v->rows : 1;
+	if (v->of) return v->of < rows ? rows - (rows + v->of - 1) / v->of : 1;
 	if (v->split <= 0 || rows < 2) return rows;
 	held_out = (uint64_t)llround((double)rows * v->split);
 	if (held_out < 1) held_out = 1;
@@ -119,6 +136,10 @@ json_t *train_validation_document(const struct train_validation *v)
 	else if (v->column)
 		whole = json_put(out, "column", json_string(v->column)) &&
 			json_put(out, "value", json_deep_copy(v->value));
+	else if (v->of)
+		whole = json_put(out, "fold", json_integer((json_int_t)v->fold)) &&
+			json_put(out, "of", json_integer((json_int_t)v->of)) &&
+			json_put(out, "stratify", json_boolean(v->stratify));
 	else
 		whole = json_put(out, "split", json_real(v->split)) &&
 			json_put(out, "stratify", json_boolean(v->stratify)) &&

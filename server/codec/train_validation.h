@@ -1,5 +1,5 @@
 /* train_validation.h - the "validation" of a :train: which rows are not trained on, so that they tell how the model does on
- * what it never saw. A share of the rows, a data set of their own, or the rows with one value in a column.
+ * what it never saw. A share of the rows, one fold of several, a data set of their own, or the rows with one value in a column.
  */
 #ifndef SERVER_CODEC_TRAIN_VALIDATION_H
 #define SERVER_CODEC_TRAIN_VALIDATION_H
@@ -13,10 +13,12 @@
 #include "server/codec/number.h"
 
 #define VALIDATION_SPLIT_MAX 0.9
+#define VALIDATION_FOLDS_MAX 20
 
-/* Zeroed: no validation. Borrows from its document. At most one of split, dataset and column is said. */
+/* Zeroed: no validation. Borrows from its document. At most one of split, fold, dataset and column is said. */
 struct train_validation {
 	double split;         /* share of the rows held out, 0: not that way */
+	uint64_t fold, of;    /* the rows of fold `fold`, from 1, of so many; 0: not that way */
 	bool stratify;        /* in proportion to the classes of the target */
 	bool stratify_said;   /* else it follows from the model */
 	const char *order_by; /* a column: those with its largest values are held out. NULL: at random */

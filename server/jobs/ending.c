@@ -37,22 +37,25 @@ static int finish(struct run *run, const struct store_job_end *end, struct err *
 		jobs_say(jobs, run->job.id, "could not be ended", e->text);
 	else
 		registry_forget(jobs->config.registry, run->job.model);
+	if (!rc && run->job.parent) family_settle(&jobs->family, run->job.parent);
 	return rc;
 }
 
 /* ---- published ---- */
 
-static int write_model(struct run *run, struct store_version_new *version, struct err *e)
+/* What the run leaves, as a blob: a model, or of a part of another job its output. *blob is 0 where there is none. */
+static int write_product(struct run *run, int64_t *blob, size_t *size, struct err *e)
 {
 	struct store *store = run_store(run);
+	bool part = run->job.parent != 0;
 	unsigned char *bytes = NULL;
-	size_t size;
-	int rc = training_write(run->training, &bytes, &size, e);
+	int rc = (part ? training_output : training_write)(run->training, &bytes, size, e);
 
-	if (rc) return rc;
-	version->size_bytes = size;
-	while ((rc = store->blob_write(store, bytes, size, &version->blob, e)) == ERR_DISK_FULL)
+	*blob = 0;
+	while (!rc && bytes && (rc = store->blob_write(store, bytes, *size, blob, e)) == ERR_DISK_FULL) {
 		if (!try_again(run, "could not be published", e)) break;
+		rc = 0;
+	}
 	free(bytes);
 	return rc;
 }
@@ -66,14 +69,19 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 	json_t *metrics = training_metrics(training_point(run->training), training_validates(run->training));
 	json_t *dataset = training_dataset(run->training);
 	char *metrics_text = json_text(metrics, false), *dataset_text = json_text(dataset, false);
+	int64_t blob;
 	int rc = metrics_text && dataset_text ? 0 : err_nomem(e);
 
 	version.metrics = metrics_text;
 	version.dataset = dataset_text;
-	if (!rc && !(rc = write_model(run, &version, e))) {
-		end.version = &version;
+	if (!rc && !(rc = write_product(run, &blob, &version.size_bytes, e))) {
+		version.blob = blob;
+		if (run->job.parent)
+			end.output = blob;
+		else
+			end.version = &version;
 		end.metrics = metrics_text;
-		if ((rc = finish(run, &end, e))) store->blob_discard(store, version.blob);
+		if ((rc = finish(run, &end, e)) && blob) store->blob_discard(store, blob);
 		if (rc != ERR_NOT_FOUND)
 			rc = 0; /* else it is not ours any more, or is found again at the next start */
 	}
@@ -123,6 +131,8 @@ static void give_back(struct run *run, struct err *e)
 			    : store->job_park(store, run->job.id, run->job.attempt, e);
 	while (!final(rc) && try_again(run, "could not be put back", e));
 	if (rc && final(rc)) jobs_say(run->worker->jobs, run->job.id, "could not be put back", e->text);
+	if (!rc && !ending && run->job.parent) /* it was cancelled, perhaps */
+		family_settle(&run->worker->jobs->family, run->job.parent);
 }
 
 /* ---- which of them ---- */

@@ -1,5 +1,5 @@
 /* holdout.c - which rows of the data are validated on: a share of them, drawn by the seed or the last ones in the order
- * of a column; or those with one value in a column. See train_validation.h.
+ * of a column; one fold of several; or those with one value in a column. See train_validation.h.
  *
  * Only rows that have a target take part. Which ones are held out follows from the data, the request and its seed
  * alone.
@@ -87,6 +87,24 @@ static int hold_out_share(struct training *t, const struct usable *usable, struc
 	return rc;
 }
 
+/* ---- one fold ---- */
+
+static int hold_out_fold(struct training *t, const struct usable *usable, struct err *e)
+{
+	const struct train_validation *v = &t->request.validation;
+	uint8_t *fold = malloc(usable->count);
+	size_t at = 0;
+	int rc;
+
+	if (!fold) return err_nomem(e);
+	rc = train_folds(fold, usable->count, v->of, usable->classes, usable->class_count,
+			t->request.core.seed, e);
+	for (uint64_t i = 0; !rc && i < t->data.revision.rows; i++)
+		if (t->data.use[i] != USE_NOT && fold[at++] + 1U == v->fold) t->data.use[i] = USE_VALIDATION;
+	free(fold);
+	return rc;
+}
+
 /* ---- the rows with one value ---- */
 
 struct match {
@@ -142,5 +160,6 @@ int training_hold_out(struct training *t, const struct usable *usable, struct er
 	const struct train_validation *v = &t->request.validation;
 
 	if (v->split > 0) return hold_out_share(t, usable, e);
+	if (v->of) return hold_out_fold(t, usable, e);
 	return v->column ? hold_out_value(t, usable, e) : 0;
 }

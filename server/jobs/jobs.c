@@ -59,9 +59,9 @@ static void stop_job(struct jobs *jobs, int64_t id, enum stop why)
 	pthread_mutex_lock(&jobs->lock);
 	for (unsigned i = 0; i < jobs->started; i++) {
 		struct worker *worker = &jobs->workers[i];
-		bool child = why == STOP_CANCEL && atomic_load(&worker->parent) == id;
 
-		if (atomic_load(&worker->job) == id || child) atomic_store(&worker->stop, why);
+		if (atomic_load(&worker->job) == id || atomic_load(&worker->parent) == id)
+			atomic_store(&worker->stop, why);
 	}
 	pthread_mutex_unlock(&jobs->lock);
 }
@@ -74,6 +74,11 @@ void jobs_cancel(struct jobs *jobs, int64_t id)
 void jobs_pause(struct jobs *jobs, int64_t id)
 {
 	stop_job(jobs, id, STOP_PAUSE);
+}
+
+void jobs_settle(struct jobs *jobs, int64_t parent)
+{
+	family_settle(&jobs->family, parent);
 }
 
 bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out)
@@ -182,8 +187,12 @@ int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *
 	jobs->config = *config;
 	pthread_mutex_init(&jobs->lock, NULL);
 	jobs_cond_new(&jobs->wake);
-	if ((rc = name_owner(jobs, e)) || (rc = recover(jobs, e)) ||
-			(rc = jobs_set_workers(jobs, config->workers, e)))
+	family_init(&jobs->family, config->store, jobs, config->log, config->log_self);
+	if (!(rc = name_owner(jobs, e)) && !(rc = recover(jobs, e))) {
+		family_settle_all(&jobs->family);
+		rc = jobs_set_workers(jobs, config->workers, e);
+	}
+	if (rc)
 		jobs_stop(jobs);
 	else
 		*out = jobs;
@@ -199,6 +208,7 @@ void jobs_stop(struct jobs *jobs)
 	jobs_wake(jobs);
 	for (unsigned i = 0; i < jobs->started; i++)
 		if (jobs->workers[i].joinable) pthread_join(jobs->workers[i].thread, NULL);
+	family_destroy(&jobs->family);
 	pthread_cond_destroy(&jobs->wake);
 	pthread_mutex_destroy(&jobs->lock);
 	free(jobs->crashed);

@@ -46,8 +46,11 @@ int jobs_set_workers(struct jobs *jobs, unsigned workers, struct err *e);
 void jobs_wake(struct jobs *jobs);
 /* Stops a running job and its children, after the store noted the wish. Nothing when they do not run here. */
 void jobs_cancel(struct jobs *jobs, int64_t id);
-/* A running job frees its worker within a mini-batch and is paused, after the store noted the wish. Likewise. */
+/* A running job and its children free their workers within a mini-batch and are paused, after the store noted the wish.
+ * Likewise. */
 void jobs_pause(struct jobs *jobs, int64_t id);
+/* A part of `parent` was cancelled or paused by a request, or it was itself: does what follows. */
+void jobs_settle(struct jobs *jobs, int64_t parent);
 /* How far job `id` is, or was at its end until its worker takes another; false when no worker has it. Takes no lock. */
 bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out);
 /* What job `id`, which runs here, cannot write just now; false when all is well. */

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "server/jobs/family.h"
 #include "server/jobs/jobs.h"
 #include "server/jobs/record.h"
 #include "server/jobs/training.h"
@@ -38,6 +39,7 @@ struct worker {
 
 struct jobs {
 	struct jobs_config config;
+	struct family family;
 	char owner[JOBS_OWNER_BYTES]; /* who claims */
 	char *crashed;                /* the problem document of a job that was cut off too often */
 	pthread_mutex_t lock; /* of the next five, and of a worker's change of job; no request takes it for long */

@@ -109,6 +109,7 @@ int training_new(struct training **out, const struct training_needs *needs, cons
 	*out = NULL;
 	if (!t) return err_nomem(e);
 	t->needs = *needs;
+	t->is_part = job->parent != 0;
 	if ((rc = read_documents(t, job, &definition, e))) goto out;
 	if ((rc = needs->store->revision_get(needs->store, job->revision, &t->data.revision, e))) goto out;
 	if (job->validation_revision && (rc = needs->store->revision_get(needs->store,
@@ -143,6 +144,7 @@ void training_free(struct training *t)
 	json_decref(t->config);
 	json_decref(t->document);
 	spill_free(t->spill);
+	fold_rows_clear(&t->output);
 	free(t->data.use);
 	free(t->held.use);
 	free(t->x);
@@ -262,9 +264,13 @@ int training_run(struct training *t, const struct training_watch *watch, struct 
 		.healthy = wants_health,
 		.checkpoint = watch->checkpoint ? on_checkpoint : NULL,
 		.save = watch->save };
+	int rc;
 
 	t->watch = *watch;
-	return trainer_run(t->trainer, &hooks, result, e);
+	rc = trainer_run(t->trainer, &hooks, result, e);
+	if (!rc && t->is_part && t->request.validation.of && result->stop != TRAIN_STOPPED)
+		rc = training_predict(t, e);
+	return rc;
 }
 
 /* ---- checkpoints ---- */

@@ -80,6 +80,9 @@ bool training_validates(const struct training *training);
 const struct train_point *training_point(const struct training *training);
 /* The model as a version keeps it; *bytes is new (free). */
 int training_write(const struct training *training, unsigned char **bytes, size_t *size, struct err *e);
+/* What a part of a cross-validation leaves: fold_rows of the rows that it held out. *bytes is new (free), NULL when there are
+ * none. */
+int training_output(const struct training *training, unsigned char **bytes, size_t *size, struct err *e);
 /* name, revision, sha256 and rows of the data, and of those to validate on where there are such; new. */
 json_t *training_dataset(const struct training *training);
 

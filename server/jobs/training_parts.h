@@ -4,11 +4,13 @@
  *	training_size.c  the memory that it takes, and whether its rows fit into it
  *	load.c           from stored rows to numbers: encoders, encoded rows, weights
  *	holdout.c        which rows are validated on
+ *	held_out.c       what is predicted of those, in a cross-validation
  */
 #ifndef SERVER_JOBS_TRAINING_PARTS_H
 #define SERVER_JOBS_TRAINING_PARTS_H
 
 #include "core/model.h"
+#include "server/codec/fold_rows.h"
 #include "server/jobs/checkpoint.h"
 #include "server/jobs/source.h"
 #include "server/jobs/spill.h"
@@ -52,6 +54,8 @@ struct training {
 	struct shelf shelves[2]; /* training rows, validation rows */
 	struct crew *crew;       /* after training_start, as the next */
 	struct trainer *trainer;
+	bool is_part;            /* of another job: it leaves its predictions rather than a model */
+	struct fold_rows output; /* these; empty: none */
 	struct training_watch watch;
 	bool measured; /* the layers were, at measured_seconds of the monotonic clock */
 	double measured_seconds;
@@ -68,5 +72,11 @@ struct usable {
 /* Of the rows in use, those that the request holds out become USE_VALIDATION. ERR_INVALID: none or all would be;
  * ERR_STOPPED, and what reading gives. */
 int training_hold_out(struct training *t, const struct usable *usable, struct err *e);
+
+/* ---- held_out.c ---- */
+
+/* After training: t->output becomes what the network says of the rows that were held out. ERR_NOMEM, and what reading
+ * gives. */
+int training_predict(struct training *t, struct err *e);
 
 #endif

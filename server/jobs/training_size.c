@@ -6,11 +6,12 @@
 #include "core/size.h"
 #include "server/jobs/training_parts.h"
 
-#define PER_ROW_SPLIT   (sizeof(uint32_t) + sizeof(uint8_t)) /* class, and which side it falls on */
-#define PER_ROW_ORDER   (sizeof(double) + sizeof(uint8_t))   /* likewise, of the value that orders rows */
-#define PER_ROW_ALWAYS  sizeof(uint8_t)                      /* enum use */
-#define READING_BYTES   ((size_t)2 * STORE_CHUNK_BYTES)      /* a row group as doubles and slots */
-#define VALIDATION_ROWS 256                                  /* a piece of the validation, at least */
+#define PER_ROW_SPLIT   (sizeof(uint32_t) + sizeof(uint8_t))     /* class, and which side it falls on */
+#define PER_ROW_FOLDS   (2 * sizeof(uint32_t) + sizeof(uint8_t)) /* class, order, and fold */
+#define PER_ROW_ORDER   (sizeof(double) + sizeof(uint8_t))       /* likewise, of the value that orders rows */
+#define PER_ROW_ALWAYS  sizeof(uint8_t)                          /* enum use */
+#define READING_BYTES   ((size_t)2 * STORE_CHUNK_BYTES)          /* a row group as doubles and slots */
+#define VALIDATION_ROWS 256                                      /* a piece of the validation, at least */
 
 /* Bytes of a row: inputs, targets and what each target counts. */
 static size_t row_bytes(const struct definition *d)
@@ -30,6 +31,15 @@ static size_t parameter_blocks(const struct train_config *c)
 	state += c->ema_decay > 0;
 	state += c->accumulate > 1;
 	return 2 * state + 2;
+}
+
+/* Of the rows of a fold that leaves its predictions: their numbers, folds and scores, twice as they are written. */
+static size_t predictions_bytes(
+		const struct definition *d, const struct train_request *request, uint64_t rows)
+{
+	size_t row = size_add(sizeof(uint64_t) + 1, size_mul(definition_output_width(d), sizeof(float)));
+
+	return request->validation.of ? size_mul(2 * (rows / request->validation.of + 1), row) : 0;
 }
 
 /* What does not depend on where the rows are. */
@@ -54,12 +64,14 @@ struct training_size training_bytes(
 		const struct definition *d, const struct train_request *request, uint64_t rows, size_t budget)
 {
 	size_t row = row_bytes(d), batch = request->core.batch_size, network, window, matrix, streamed;
-	size_t split = request->validation.order_by ? PER_ROW_ORDER : PER_ROW_SPLIT;
+	const struct train_validation *v = &request->validation;
+	size_t split = v->order_by ? PER_ROW_ORDER : v->of ? PER_ROW_FOLDS : PER_ROW_SPLIT;
 	size_t block = train_block_rows(size_add(definition_input_width(d), definition_output_width(d)));
 
 	if (rows > UINT32_MAX) return (struct training_size){ .bytes = SIZE_MAX };
 	if (!batch || batch > rows) batch = rows;
 	network = size_add(network_bytes(d, request, batch), size_mul(rows, PER_ROW_ALWAYS));
+	network = size_add(network, predictions_bytes(d, request, rows));
 	matrix = size_add(network, size_mul(rows, size_add(row, 2 * sizeof(uint32_t))));
 	window = block * SHUFFLE_WINDOW_BLOCKS < rows ? block * SHUFFLE_WINDOW_BLOCKS : rows;
 	/* Splitting is over before there is a window. */

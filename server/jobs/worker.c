@@ -1,5 +1,6 @@
 /* worker.c - a worker's life: claim a job, run it, and when there is none wait to be woken. Claims that nobody renewed
- * are looked for meanwhile, unless a worker here cannot write: its own claim may be among them. */
+ * are looked for meanwhile, unless a worker here cannot write: its own claim may be among them; and then and now whether a
+ * parent of jobs has something to do that was missed. */
 #include "server/jobs/jobs_parts.h"
 
 static void take_up(struct worker *worker, const struct store_job *job)
@@ -72,6 +73,12 @@ static bool is_wanted(struct worker *worker)
 	return wanted;
 }
 
+/* Is something to be tried again soon? */
+static bool troubled(struct jobs *jobs, int rc)
+{
+	return rc != ERR_NOT_FOUND || atomic_load(&jobs->family.behind);
+}
+
 void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
@@ -82,6 +89,7 @@ void *worker_main(void *arg)
 	while (is_wanted(worker)) {
 		struct run run = { .worker = worker };
 		struct err e;
+		int64_t until_ms;
 		int rc = store->job_claim(store, jobs->owner, JOBS_LEASE_MS, &run.job, &e);
 
 		if (!rc) {
@@ -92,10 +100,11 @@ void *worker_main(void *arg)
 			continue;
 		}
 		if (rc != ERR_NOT_FOUND) jobs_say(jobs, 0, "could not be claimed", e.text);
-		if (await_work(jobs, &seen,
-				    jobs_clock_ms() + (rc == ERR_NOT_FOUND ? JOBS_RENEW_MS
-									   : JOBS_TROUBLE_SECONDS * 1000)))
-			expire(jobs);
+		until_ms = jobs_clock_ms() +
+			   (troubled(jobs, rc) ? JOBS_TROUBLE_SECONDS * 1000 : JOBS_RENEW_MS);
+		if (!await_work(jobs, &seen, until_ms)) continue;
+		expire(jobs);
+		if (jobs_clock_ms() >= until_ms) family_settle_all(&jobs->family);
 	}
 	return NULL;
 }

@@ -51,6 +51,7 @@ void store_job_clear(struct store_job *job)
 	free(job->best);
 	free(job->stop_reason);
 	free(job->error);
+	free(job->results);
 	free(job->owner);
 	*job = (struct store_job){ 0 };
 }

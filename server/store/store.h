@@ -138,6 +138,8 @@ struct store_job {
 	char *metrics, *best;         /* JSON, likewise; "{}" and "null" before */
 	char *stop_reason;            /* NULL until it has ended */
 	char *error;                  /* JSON problem document, or NULL */
+	char *results;                /* JSON, what its parts came to, or NULL */
+	int64_t output;               /* a blob that it left; 0: none */
 	uint64_t version;             /* that it published; 0: none */
 	double samples_per_second;
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet; started: when it was claimed first */
@@ -150,7 +152,8 @@ struct store_job_new {
 	int64_t revision;
 	int64_t validation_revision; /* 0: none */
 	uint64_t epochs;
-	int64_t parent;     /* 0: none */
+	int64_t parent; /* 0: none */
+	bool family; /* its parts do the work: it is running at once, under attempt 0, and no worker claims it */
 	const char *notify; /* a URL to be told of its end (notify_due); NULL: none */
 	/* Not NULL: an answer under this key, to this request, that names the job is put in the same commit. */
 	const char *answer_key, *answer_request;
@@ -164,6 +167,9 @@ struct store_job_end {
 	uint64_t epoch, step;
 	double samples_per_second;
 	const struct store_version_new *version; /* NULL: none */
+	const char *results;                     /* NULL: none */
+	/* A blob written with blob_write that belongs to the job afterwards; those of its parts go. 0: none. */
+	int64_t output;
 };
 
 struct store_job_filter {
@@ -357,7 +363,8 @@ struct store {
 			struct err *e);
 
 	/* -- jobs -- */
-	/* ERR_NOT_FOUND: the model or a revision is gone. */
+	/* ERR_NOT_FOUND: the model, a revision or the parent is gone; ERR_CONFLICT: the parent has ended, or is being
+	 * cancelled. */
 	int (*job_create)(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e);
 	int (*job_get)(struct store *s, int64_t id, struct store_job *out, struct err *e);
 	/* Newest first. */
@@ -389,19 +396,21 @@ struct store {
 	 * many were queued. */
 	int (*job_recover)(struct store *s, const char *crashed, size_t *count, struct err *e);
 	/* The end of a claimed job, once. Fenced, then nothing is written. Its checkpoints go. *version is the number
-	 * published, 0 for none. ERR_NOT_FOUND: the version's blob is gone. What end leaves NULL of metrics and best
+	 * published, 0 for none. ERR_NOT_FOUND: the version's blob is gone, or the output's. What end leaves NULL of metrics and best
 	 * stays as it was. */
 	int (*job_finish)(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e);
 
 	/* queued or paused: cancelled at once. running: noted, the worker acts on it. *state is what it is now. Its
-	 * unfinished children likewise. ERR_CONFLICT: it has ended. */
+	 * unfinished children likewise; whoever ends a family looks at it then. ERR_CONFLICT: it has ended. */
 	int (*job_cancel)(struct store *s, int64_t id, enum job_state *state, struct err *e);
-	/* queued: paused at once. running: noted, the worker acts on it. ERR_CONFLICT: it is paused or has ended. */
+	/* queued: paused at once. running: noted, the worker acts on it. A family is paused at once, its parts as they may.
+	 * ERR_CONFLICT: it is paused or has ended. */
 	int (*job_pause)(struct store *s, int64_t id, enum job_state *state, struct err *e);
-	/* paused: queued. running and asked to pause: the wish is taken back. ERR_CONFLICT otherwise. */
+	/* paused: queued, a family running, with its parts. running and asked to pause: the wish is taken back. ERR_CONFLICT
+	 * otherwise. */
 	int (*job_resume)(struct store *s, int64_t id, struct err *e);
 	int (*job_update)(struct store *s, int64_t id, const char *note, const int *priority, struct err *e);
-	/* With its curve and its children. ERR_CONFLICT: it, or a child, has not ended. */
+	/* With its curve and its children. ERR_CONFLICT: it, a child or its parent has not ended. */
 	int (*job_delete)(struct store *s, int64_t id, struct err *e);
 
 	/* -- checkpoints: the newest STORE_CHECKPOINTS of a job that has not ended -- */

@@ -174,7 +174,7 @@ def test_words_that_only_the_other_data_set_has(c, fresh, data):
     ({"column": "same", "value": 1}, "/validation/value", "all rows"),
     ({"column": "fold", "value": None}, "/validation/value", "number"),
     ({"value": 3}, "/validation", "column"),
-    ({"fold": 3}, "/validation/fold", ""),
+    ({"fold": 3}, "/validation", "how many"),
 ])
 def test_what_cannot_be_held_out(c, fresh, data, validation, pointer, word):
     rows = [{**row, "same": 1, "gaps": "" if i == 5 else i} for i, row in enumerate(data)]

@@ -302,13 +302,91 @@ START_TEST(splits_that_cannot_be)
 }
 END_TEST
 
+/* Sizes differ by one at most, in all and of each class. */
+static void check_folds(
+		const uint8_t *fold, const uint32_t *classes, size_t rows, size_t class_count, size_t folds)
+{
+	for (size_t c = 0; c <= class_count; c++) { /* the last: all of them */
+		size_t counts[TRAIN_FOLDS_MAX] = { 0 }, least = rows, most = 0;
+
+		for (size_t i = 0; i < rows; i++) {
+			ck_assert_uint_lt(fold[i], folds);
+			counts[fold[i]] += c == class_count || (classes && classes[i] == c);
+		}
+		for (size_t f = 0; f < folds; f++) {
+			if (counts[f] < least) least = counts[f];
+			if (counts[f] > most) most = counts[f];
+		}
+		ck_assert_uint_le(most - least, 1);
+	}
+}
+
+START_TEST(folds_are_dealt_out_evenly)
+{
+	static const size_t sizes[] = { 20, 21, 33, 150, 1000 };
+	uint8_t fold[1000], again[1000], other[1000];
+	uint32_t classes[1000];
+	struct err e;
+
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+		for (size_t folds = 2; folds <= 20; folds += 3) {
+			size_t rows = sizes[s];
+
+			for (size_t i = 0; i < rows; i++) /* one class in a hundred, one in five, the rest */
+				classes[i] = i * 7 % 100 == 0 ? 2 : i * 7 % 5 == 0;
+			ck_assert_int_eq(train_folds(fold, rows, folds, classes, 3, 1, &e), 0);
+			check_folds(fold, classes, rows, 3, folds);
+			ck_assert_int_eq(train_folds(again, rows, folds, classes, 3, 1, &e), 0);
+			ck_assert_mem_eq(fold, again, rows);
+			ck_assert_int_eq(train_folds(other, rows, folds, classes, 3, 2, &e), 0);
+			ck_assert_mem_ne(fold, other, rows);
+			ck_assert_int_eq(train_folds(fold, rows, folds, NULL, 0, 1, &e), 0);
+			check_folds(fold, NULL, rows, 0, folds);
+		}
+}
+END_TEST
+
+/* Each row is in each fold in about as many of 4000 draws. */
+START_TEST(folds_are_fair)
+{
+	size_t counts[10][2] = { 0 };
+	uint8_t fold[10];
+	struct err e;
+
+	for (uint64_t seed = 0; seed < 4000; seed++) {
+		ck_assert_int_eq(train_folds(fold, 10, 2, NULL, 0, seed, &e), 0);
+		for (size_t i = 0; i < 10; i++)
+			counts[i][fold[i]]++;
+	}
+	for (size_t i = 0; i < 10; i++)
+		ck_assert_uint_lt(counts[i][0] > 2000 ? counts[i][0] - 2000 : 2000 - counts[i][0],
+				160); /* 5 sigma */
+}
+END_TEST
+
+START_TEST(folds_that_cannot_be)
+{
+	uint32_t classes[3] = { 0, 1, 2 };
+	uint8_t fold[3];
+	struct err e;
+
+	ck_assert_int_eq(train_folds(fold, 3, 1, NULL, 0, 1, &e), ERR_RANGE);
+	ck_assert_int_eq(train_folds(fold, 3, 4, NULL, 0, 1, &e), ERR_RANGE);
+	ck_assert_int_eq(train_folds(fold, 3, TRAIN_FOLDS_MAX + 1, NULL, 0, 1, &e), ERR_RANGE);
+	ck_assert_int_eq(train_folds(fold, 3, 2, classes, 2, 1, &e), ERR_RANGE);
+	ck_assert_int_eq(train_folds(fold, 3, 3, classes, 3, 1, &e), 0);
+	check_folds(fold, classes, 3, 3, 3);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { every_row_comes_once, orders_follow_seed_and_epoch,
 		small_orders_are_fair, a_window_holds_whole_blocks, blocks_may_be_small,
 		wide_rows_make_small_blocks, a_split_holds_out_its_share, another_seed_is_another_split,
 		classes_are_held_out_in_proportion, classes_too_many_or_too_small,
-		the_last_rows_in_the_order_of_values, splits_that_cannot_be, NULL };
+		the_last_rows_in_the_order_of_values, splits_that_cannot_be, folds_are_dealt_out_evenly,
+		folds_are_fair, folds_that_cannot_be, NULL };
 
 	return suite_main("core_shuffle", tests, 30);
 }

@@ -273,6 +273,122 @@ START_TEST(children_go_with_their_parent)
 }
 END_TEST
 
+/* A job whose parts do the work: nobody claims it, and what is left by its parts goes when it has put it together. */
+static inline int64_t put_family(struct store *s, int64_t revision, int64_t ids[3])
+{
+	struct store_job_new job = {
+		.model = "m", .kind = "crossvalidate", .config = "{}", .revision = revision, .family = true
+	};
+	int64_t parent;
+
+	OK(s->job_create(s, &job, &parent, &e));
+	for (int i = 0; i < 3; i++)
+		ids[i] = put_child(s, revision, parent);
+	return parent;
+}
+
+START_TEST(family_has_no_worker)
+{
+	int64_t revision, parent, ids[3];
+	struct store *s = store_for_jobs(&revision);
+	struct store_job job;
+	size_t count;
+
+	parent = put_family(s, revision, ids);
+	job = job_of(s, parent);
+	ck_assert_int_eq(job.state, JOB_RUNNING);
+	ck_assert_int_eq(job.attempt, 0);
+	ck_assert(job.started_ms > 0);
+	store_job_clear(&job);
+	for (int i = 0; i < 3; i++)
+		claim(s, ids[i]);
+	REFUSED(s->job_claim(s, "me", 1, &job, &e), ERR_NOT_FOUND);
+	OK(s->job_expire(s, "{}", &count, &e));
+	OK(s->job_recover(s, "{}", &count, &e));
+	ck_assert_uint_eq(count, 3); /* the parts alone */
+	ck_assert_int_eq(state_of(s, parent), JOB_RUNNING);
+	s->close(s);
+}
+END_TEST
+
+START_TEST(family_leaves_what_its_parts_left)
+{
+	int64_t revision, parent, ids[3], blobs[3], all;
+	struct store *s = store_for_jobs(&revision);
+	struct store_job_end end;
+	struct store_bytes bytes;
+	struct store_job job;
+	uint64_t version;
+
+	parent = put_family(s, revision, ids);
+	for (int i = 0; i < 3; i++) {
+		claim(s, ids[i]);
+		end = end_of(ids[i], 1, JOB_SUCCEEDED);
+		end.output = blobs[i] = put_blob(s, (uint64_t)i, 100);
+		OK(s->job_finish(s, &end, &version, &e));
+		job = job_of(s, ids[i]);
+		ck_assert_int_eq(job.output, blobs[i]);
+		ck_assert_ptr_null(job.results);
+		store_job_clear(&job);
+	}
+	REFUSED(s->job_delete(s, ids[0], &e), ERR_CONFLICT); /* its parent has not ended */
+	end = end_of(parent, 0, JOB_SUCCEEDED);
+	end.results = "{\"sum\":3}";
+	end.output = 999;
+	REFUSED(s->job_finish(s, &end, &version, &e), ERR_NOT_FOUND);
+	end.output = all = put_blob(s, 9, 100);
+	OK(s->job_finish(s, &end, &version, &e));
+	REFUSED(s->job_finish(s, &end, &version, &e), ERR_CONFLICT);
+	job = job_of(s, parent);
+	ck_assert_str_eq(job.results, "{\"sum\":3}");
+	ck_assert_int_eq(job.output, all);
+	store_job_clear(&job);
+	for (int i = 0; i < 3; i++) {
+		job = job_of(s, ids[i]);
+		ck_assert_int_eq(job.output, 0);
+		store_job_clear(&job);
+		REFUSED(s->blob_read(s, blobs[i], &bytes, &e), ERR_NOT_FOUND);
+	}
+	s->close(s);
+	s = open_again(); /* the sweep of what nobody named leaves it */
+	OK(s->blob_read(s, all, &bytes, &e));
+	ck_assert_uint_eq(bytes.size, 100);
+	store_bytes_clear(&bytes);
+	OK(s->job_delete(s, parent, &e));
+	REFUSED(s->blob_read(s, all, &bytes, &e), ERR_NOT_FOUND);
+	s->close(s);
+}
+END_TEST
+
+START_TEST(family_pauses_and_resumes_as_one)
+{
+	int64_t revision, parent, ids[3];
+	struct store *s = store_for_jobs(&revision);
+	enum job_state state;
+	struct store_job job;
+
+	parent = put_family(s, revision, ids);
+	claim(s, ids[0]);
+	OK(s->job_pause(s, parent, &state, &e));
+	ck_assert_int_eq(state, JOB_PAUSED);
+	job = job_of(s, ids[0]);
+	ck_assert(job.pause_requested);
+	store_job_clear(&job);
+	OK(s->job_park(s, ids[0], 1, &e));
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(state_of(s, ids[i]), JOB_PAUSED);
+	OK(s->job_resume(s, parent, &e));
+	ck_assert_int_eq(state_of(s, parent), JOB_RUNNING);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(state_of(s, ids[i]), JOB_QUEUED);
+	OK(s->job_cancel(s, parent, &state, &e));
+	ck_assert_int_eq(state, JOB_RUNNING); /* until whoever ends families looks at it */
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(state_of(s, ids[i]), JOB_CANCELLED);
+	s->close(s);
+}
+END_TEST
+
 /* ---- pruning ---- */
 
 START_TEST(old_jobs_are_pruned)
@@ -491,8 +607,9 @@ START_TEST(ends_are_to_be_told)
 }
 END_TEST
 
-#define STORE_SUITE_LOG                                                                              \
-	changes_are_logged, events_say_what_happened, points_are_events, commits_are_told,           \
-			children_go_with_their_parent, old_jobs_are_pruned, old_versions_are_pruned, \
-			free_bytes_are_given_back, answers_are_kept, answers_come_with_uploads,      \
-			ends_are_to_be_told
+#define STORE_SUITE_LOG                                                                          \
+	changes_are_logged, events_say_what_happened, points_are_events, commits_are_told,       \
+			children_go_with_their_parent, family_has_no_worker,                     \
+			family_leaves_what_its_parts_left, family_pauses_and_resumes_as_one,     \
+			old_jobs_are_pruned, old_versions_are_pruned, free_bytes_are_given_back, \
+			answers_are_kept, answers_come_with_uploads, ends_are_to_be_told

@@ -33,9 +33,9 @@ static void write_first_release(void)
 static const char second_release[] =
 		"PRAGMA user_version = 2;"
 		"INSERT INTO job (id, model, kind, state, priority, revision, config, note, epochs, created_ms, curve,"
-		" stop_reason, version, finished_ms)"
-		" VALUES (5, 'm', 'train', 3, 0, 7, '{}', '', 5, 1, 11, 'epochs', 1, 9),"
-		" (6, 'm', 'train', 1, 0, 7, '{}', '', 5, 1, 12, NULL, 0, 0);"
+		" stop_reason, version, finished_ms, attempt)"
+		" VALUES (5, 'm', 'train', 3, 0, 7, '{}', '', 5, 1, 11, 'epochs', 1, 9, 1),"
+		" (6, 'm', 'train', 1, 0, 7, '{}', '', 5, 1, 12, NULL, 0, 0, 1);"
 		"INSERT INTO curve_block (curve, first_epoch, last_epoch, points, data) VALUES (11, 1, 10, 10, x'00'),"
 		" (12, 1, 3, 3, x'00'), (11, 11, 14, 4, x'00'); INSERT INTO series VALUES ('curve', 13);";
 
@@ -82,7 +82,7 @@ START_TEST(second_release_is_brought_up)
 	ck_assert_uint_eq(count, 1);
 	ck_assert_int_eq(list[0].id, 19);
 	ck_assert_str_eq(list[0].data,
-			"{\"job\":\"5\",\"model\":\"m\",\"kind\":\"train\",\"state\":\"succeeded\",\"attempt\":0,"
+			"{\"job\":\"5\",\"model\":\"m\",\"kind\":\"train\",\"state\":\"succeeded\",\"attempt\":1,"
 			"\"resumed\":0,\"epoch\":0,\"stop_reason\":\"epochs\",\"version\":\"1\",\"parent\":null}");
 	store_event_clear(&list[0]);
 	free(list);

@@ -7,6 +7,13 @@
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
+int blob_drop(struct db *db, int64_t blob, struct err *e)
+{
+	int rc = blob ? db_run(db, SQL_BLOB_DROP, DB_VALUES(V_INT(blob)), NULL, e) : 0;
+
+	return rc ? rc : garbage_add(db, GARBAGE_BLOB, blob, e);
+}
+
 struct piece {
 	int64_t blob;
 	uint64_t chunk;

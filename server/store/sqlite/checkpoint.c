@@ -1,6 +1,5 @@
 /* checkpoint.c - what a running job can go on from: the newest STORE_CHECKPOINTS of it, until it ends. */
 #include "server/store/sqlite/sqlite.h"
-#include "server/store/sqlite/sweep.h"
 
 static void checkpoint_read(struct db_row *row, void *item)
 {
@@ -33,8 +32,7 @@ static int drop_one(struct db *db, int64_t job, int64_t sequence, struct err *e)
 
 	rc = db_number(db, SQL_CHECKPOINT_DROP, DB_VALUES(V_INT(job), V_INT(sequence)), &blob, &found, e);
 	if (rc || !found) return rc;
-	if ((rc = db_run(db, SQL_BLOB_DROP, DB_VALUES(V_INT(blob)), NULL, e))) return rc;
-	return garbage_add(db, GARBAGE_BLOB, blob, e);
+	return blob_drop(db, blob, e);
 }
 
 int checkpoints_drop(struct db *db, int64_t job, int keep, struct err *e)

@@ -22,6 +22,28 @@ int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e)
 	return rc ? rc : job_ended(db, job, JOB_CANCELLED, e);
 }
 
+/* The bytes that its parts left go, where the job leaves its own; those belong to it. */
+static int keep_output(struct db *db, const struct store_job_end *end, struct err *e)
+{
+	struct store_job child = { 0 };
+	int64_t id;
+	bool found;
+	int kept, rc;
+
+	if (!end->output) return 0;
+	if ((rc = db_run(db, SQL_BLOB_KEEP, DB_VALUES(V_INT(end->output)), &kept, e))) return rc;
+	if (!kept) return err_set(e, ERR_NOT_FOUND, "the bytes that this job leaves were not stored");
+	while (!(rc = db_number(db, SQL_JOB_CHILD_OUTPUT, DB_VALUES(V_INT(end->id)), &id, &found, e)) &&
+			found) {
+		if ((rc = job_load(db, id, &child, e))) return rc;
+		rc = blob_drop(db, child.output, e);
+		store_job_clear(&child);
+		if (rc || (rc = db_run(db, SQL_JOB_OUTPUT, DB_VALUES(V_INT(id), V_INT(0)), NULL, e)))
+			return rc;
+	}
+	return rc;
+}
+
 struct finish {
 	const struct store_job_end *end;
 	uint64_t *version;
@@ -33,12 +55,13 @@ static int write_end(struct db *db, const struct store_job *job, const struct fi
 	int rc = 0;
 
 	if (end->version) rc = version_publish(db, job->model, end->id, end->version, f->version, e);
-	if (rc) return rc;
+	if (rc || (rc = keep_output(db, end, e))) return rc;
 	rc = db_run(db, SQL_JOB_END,
 			DB_VALUES(V_INT(end->id), V_INT(end->state), V_TEXT(end->stop_reason),
 					V_TEXT(end->metrics), V_TEXT(end->best), V_TEXT(end->error),
 					V_INT(end->epoch), V_INT(end->step), V_REAL(end->samples_per_second),
-					V_INT(*f->version), V_INT(store_now_ms())),
+					V_INT(*f->version), V_INT(store_now_ms()), V_TEXT(end->results),
+					V_INT(end->output)),
 			NULL, e);
 	return rc ? rc : job_ended(db, job, end->state, e);
 }

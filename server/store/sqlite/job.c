@@ -34,6 +34,8 @@ static void job_read(struct db_row *row, void *item)
 	j->best = row_text(row);
 	j->stop_reason = row_text(row);
 	j->error = row_text(row);
+	j->results = row_text(row);
+	j->output = row_int(row);
 	j->version = (uint64_t)row_int(row);
 	j->samples_per_second = row_real(row);
 	j->created_ms = row_int(row);
@@ -89,7 +91,7 @@ static int parent_must_live(struct db *db, int64_t parent, struct err *e)
 	int rc = job_load(db, parent, &job, e);
 
 	if (rc) return rc;
-	ended = job_state_ended(job.state);
+	ended = job_state_ended(job.state) || job.cancel_requested;
 	store_job_clear(&job);
 	return ended ? err_set(e, ERR_CONFLICT, "job %lld has ended; it gets no more parts",
 				       (long long)parent)
@@ -118,7 +120,7 @@ static int create_beside(struct db *db, const struct store_job_new *j, int64_t i
 	if (j->notify && (rc = db_run(db, SQL_NOTIFY_ADD, DB_VALUES(V_INT(id), V_TEXT(j->notify)), NULL, e)))
 		return rc;
 	if (j->answer_key && (rc = answer_new(db, j->answer_key, &answer, e))) return rc;
-	return event_job(db, id, "created", JOB_QUEUED, e);
+	return event_job(db, id, "created", j->family ? JOB_RUNNING : JOB_QUEUED, e);
 }
 
 static int create_tx(struct db *db, void *arg, struct err *e)
@@ -132,7 +134,8 @@ static int create_tx(struct db *db, void *arg, struct err *e)
 			DB_VALUES(V_TEXT(j->model), V_TEXT(j->kind), V_TEXT(j->dataset), V_TEXT(j->config),
 					V_TEXT(j->note ? j->note : ""), V_INT(j->priority),
 					V_INT(j->revision), V_INT(j->validation_revision), V_INT(j->epochs),
-					V_INT(store_now_ms()), V_INT(j->parent)),
+					V_INT(store_now_ms()), V_INT(j->parent),
+					V_INT(j->family ? JOB_RUNNING : JOB_QUEUED)),
 			NULL, e);
 	if (rc) return rc;
 	*c->id = db_last_id(db);
@@ -279,6 +282,7 @@ static int drop_one(struct db *db, int64_t id, struct err *e)
 		rc = err_set(e, ERR_CONFLICT, "job %lld has not ended; cancel it first", (long long)id);
 	if (!rc) rc = job_curve(db, id, &curve, e);
 	if (!rc) rc = garbage_add_curve(db, curve, e);
+	if (!rc) rc = blob_drop(db, job.output, e);
 	if (!rc) rc = db_run(db, SQL_NOTIFY_DONE, DB_VALUES(V_INT(id)), NULL, e);
 	if (!rc) rc = db_run(db, SQL_JOB_DELETE, DB_VALUES(V_INT(id)), NULL, e);
 	if (!rc) rc = event_job_deleted(db, id, job.model, e);
@@ -298,9 +302,19 @@ int job_drop(struct db *db, int64_t id, struct err *e)
 	return rc ? rc : drop_one(db, id, e);
 }
 
+/* What an unfinished parent is to do next follows from its parts. */
 static int delete_tx(struct db *db, void *arg, struct err *e)
 {
-	return job_drop(db, *(int64_t *)arg, e);
+	struct store_job job = { 0 }, parent = { 0 };
+	int64_t id = *(int64_t *)arg;
+	int rc = job_load(db, id, &job, e);
+
+	if (!rc && job.parent && !job_load(db, job.parent, &parent, NULL) && !job_state_ended(parent.state))
+		rc = err_set(e, ERR_CONFLICT, "job %lld is a part of job %lld, which has not ended",
+				(long long)id, (long long)job.parent);
+	store_job_clear(&job);
+	store_job_clear(&parent);
+	return rc ? rc : job_drop(db, id, e);
 }
 
 static int job_delete(struct store *s, int64_t id, struct err *e)

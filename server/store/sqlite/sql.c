@@ -15,10 +15,10 @@
 #define VERSION_COLUMNS    "model, number, job, metrics, training, dataset, engine, size_bytes, blob, created_ms"
 #define CHECKPOINT_COLUMNS "job, sequence, epoch, step, blob, size_bytes, created_ms"
 #define EVENT_COLUMNS      "id, job, topic, kind, name, data, created_ms"
-#define JOB_COLUMNS                                                                                                      \
-	"id, model, kind, state, cancel_requested, pause_requested, attempt, resumed, crashes, parent, owner, priority," \
-	" revision, validation_revision, dataset, config, note,"                                                         \
-	" epoch, step, epochs, metrics, best, stop_reason, error, version, samples_per_second, created_ms,"              \
+#define JOB_COLUMNS                                                                                                          \
+	"id, model, kind, state, cancel_requested, pause_requested, attempt, resumed, crashes, parent, owner, priority,"     \
+	" revision, validation_revision, dataset, config, note,"                                                             \
+	" epoch, step, epochs, metrics, best, stop_reason, error, results, output, version, samples_per_second, created_ms," \
 	" started_ms, finished_ms"
 
 /* Segments of group ?2, column ?3 that revision ?1 shares by its part of that column (-1: of all columns). */
@@ -200,8 +200,9 @@ const char *const sql_texts[SQL_COUNT] = {
 
 	/* jobs and their curves */
 	[SQL_JOB_NEW] =
-		"INSERT INTO job (state, model, kind, dataset, config, note, priority, revision, validation_revision,"
-		" epochs, created_ms, parent) VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		"INSERT INTO job (model, kind, dataset, config, note, priority, revision, validation_revision,"
+		" epochs, created_ms, parent, state, started_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+		" CASE ?12 WHEN 0 THEN 0 ELSE ?10 END)",
 	[SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
 	[SQL_JOB_LIST] = "SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
 	[SQL_JOB_LIST_OF_STATE] =
@@ -212,6 +213,9 @@ const char *const sql_texts[SQL_COUNT] = {
 		"SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 AND model = ?3 AND state = ?4 ORDER BY id DESC LIMIT ?2",
 	[SQL_JOB_CHILDREN] =
 		"SELECT " JOB_COLUMNS " FROM job WHERE parent > 0 AND parent = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+	[SQL_JOB_CHILD_OUTPUT] =
+		"SELECT id FROM job WHERE parent > 0 AND parent = ?1 AND output > 0 LIMIT 1",
+	[SQL_JOB_OUTPUT] = "UPDATE job SET output = ?2 WHERE id = ?1",
 	[SQL_JOB_CHILD] = "SELECT id FROM job WHERE parent > 0 AND parent = ?1 AND id > ?2 ORDER BY id LIMIT 1",
 	[SQL_JOB_TOP] = "SELECT priority FROM job WHERE state = 0 ORDER BY priority DESC LIMIT 1",
 	/* Of priority ?1: the models that wait, each by one step in the index, and of each its oldest job. */
@@ -222,7 +226,7 @@ const char *const sql_texts[SQL_COUNT] = {
 		" AND j.model > waiting.model) FROM waiting WHERE waiting.model IS NOT NULL)"
 		" SELECT (SELECT min(j.id) FROM job j WHERE j.state = 0 AND j.priority = ?1 AND j.model = w.model) AS oldest"
 		" FROM waiting w LEFT JOIN served s ON s.model = w.model WHERE w.model IS NOT NULL"
-		" ORDER BY (SELECT count(*) FROM job r WHERE r.state = 1 AND +r.model = w.model), s.turn, oldest LIMIT 1",
+		" ORDER BY (SELECT count(*) FROM job r WHERE r.state = 1 AND r.attempt > 0 AND +r.model = w.model), s.turn, oldest LIMIT 1",
 	[SQL_JOB_CLAIM] =
 		"UPDATE job SET state = 1, attempt = attempt + 1, cancel_requested = 0, pause_requested = 0, owner = ?4,"
 		" lease_ms = ?5, started_ms = CASE started_ms WHEN 0 THEN ?2 ELSE started_ms END, curve = ?3 WHERE id = ?1",
@@ -240,7 +244,7 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_JOB_END] =
 		"UPDATE job SET state = ?2, stop_reason = ?3, metrics = coalesce(?4, metrics), best = coalesce(?5, best),"
 		" error = ?6, epoch = ?7, step = ?8, samples_per_second = ?9, version = ?10, finished_ms = ?11,"
-		" owner = NULL WHERE id = ?1",
+		" results = ?12, output = ?13, owner = NULL WHERE id = ?1",
 	[SQL_JOB_CANCEL] =
 		"UPDATE job SET state = ?2, stop_reason = 'cancelled', finished_ms = ?3, owner = NULL WHERE id = ?1",
 	[SQL_JOB_CANCEL_REQUEST] = "UPDATE job SET cancel_requested = 1 WHERE id = ?1",
@@ -248,8 +252,8 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_JOB_UPDATE] =
 		"UPDATE job SET note = coalesce(?2, note), priority = coalesce(?3, priority) WHERE id = ?1",
 	[SQL_JOB_DELETE] = "DELETE FROM job WHERE id = ?1",
-	[SQL_JOB_RUNNING] = "SELECT id FROM job WHERE state = 1 LIMIT 1",
-	[SQL_JOB_EXPIRED] = "SELECT id FROM job WHERE state = 1 AND lease_ms <= ?1 LIMIT 1",
+	[SQL_JOB_RUNNING] = "SELECT id FROM job WHERE state = 1 AND attempt > 0 LIMIT 1",
+	[SQL_JOB_EXPIRED] = "SELECT id FROM job WHERE state = 1 AND attempt > 0 AND lease_ms <= ?1 LIMIT 1",
 	[SQL_JOB_PRUNE] =
 		"SELECT id FROM job WHERE state >= 3 AND parent = 0 AND NOT EXISTS (SELECT 1 FROM notify WHERE notify.job = job.id)"
 		" AND NOT EXISTS (SELECT 1 FROM job c WHERE c.parent > 0 AND c.parent = job.id AND c.state < 3)"

@@ -100,6 +100,9 @@ int version_must_exist(struct db *db, const char *model, uint64_t number, int64_
 /* Drops a version of the model, whose blob is this one. */
 int version_drop(struct db *db, const char *model, uint64_t number, int64_t blob, struct err *e);
 
+/* A blob that something named goes, in steps; nothing for 0. */
+int blob_drop(struct db *db, int64_t blob, struct err *e);
+
 extern const struct db_kind job_kind;  /* struct store_job, JOB_COLUMNS */
 int no_job(int64_t id, struct err *e); /* ERR_NOT_FOUND */
 /* *job is new (store_job_clear). ERR_NOT_FOUND. */

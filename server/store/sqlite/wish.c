@@ -26,10 +26,12 @@ static int cancel_one(struct db *db, const struct store_job *job, enum job_state
 	return job_end_cancelled(db, job, e);
 }
 
-static int cancel_children(struct db *db, int64_t parent, struct err *e)
+/* Calls each for every unfinished child. */
+typedef int each_child(struct db *db, const struct store_job *child, struct err *e);
+
+static int for_children(struct db *db, int64_t parent, each_child *each, struct err *e)
 {
 	struct store_job child = { 0 };
-	enum job_state state;
 	int64_t id = 0;
 	bool found;
 	int rc;
@@ -37,11 +39,18 @@ static int cancel_children(struct db *db, int64_t parent, struct err *e)
 	while (!(rc = db_number(db, SQL_JOB_CHILD, DB_VALUES(V_INT(parent), V_INT(id)), &id, &found, e)) &&
 			found) {
 		if ((rc = job_load(db, id, &child, e))) break;
-		if (!job_state_ended(child.state)) rc = cancel_one(db, &child, &state, e);
+		if (!job_state_ended(child.state)) rc = each(db, &child, e);
 		store_job_clear(&child);
 		if (rc) break;
 	}
 	return rc;
+}
+
+static int cancel_child(struct db *db, const struct store_job *child, struct err *e)
+{
+	enum job_state state;
+
+	return cancel_one(db, child, &state, e);
 }
 
 static int cancel_tx(struct db *db, void *arg, struct err *e)
@@ -53,7 +62,7 @@ static int cancel_tx(struct db *db, void *arg, struct err *e)
 	if ((rc = job_load(db, w->id, &job, e))) return rc;
 	rc = cancel_one(db, &job, w->state, e);
 	store_job_clear(&job);
-	return rc ? rc : cancel_children(db, w->id, e);
+	return rc ? rc : for_children(db, w->id, cancel_child, e);
 }
 
 static int job_cancel(struct store *s, int64_t id, enum job_state *state, struct err *e)
@@ -86,18 +95,43 @@ static int pause_one(struct db *db, const struct store_job *job, enum job_state 
 		return err_set(e, ERR_CONFLICT, "job %lld is paused already", (long long)job->id);
 	if (job->state == JOB_RUNNING && job->cancel_requested)
 		return err_set(e, ERR_CONFLICT, "job %lld is being cancelled", (long long)job->id);
-	if (job->state == JOB_RUNNING) return want_pause(db, job->id, true, e);
+	if (job->state == JOB_RUNNING && job->attempt) return want_pause(db, job->id, true, e);
 	*state = JOB_PAUSED;
 	return change_state(db, job->id, JOB_PAUSED, e);
 }
 
+/* One that pauses already, or is being cancelled, is left to it. */
+static int pause_child(struct db *db, const struct store_job *child, struct err *e)
+{
+	enum job_state state;
+
+	if (child->state == JOB_PAUSED || child->cancel_requested) return 0;
+	return pause_one(db, child, &state, e);
+}
+
 static int resume_one(struct db *db, const struct store_job *job, struct err *e)
 {
+	int64_t child;
+	bool family;
+	int rc;
+
 	if (job_state_ended(job->state)) return has_ended(job, "resume", e);
-	if (job->state == JOB_PAUSED) return change_state(db, job->id, JOB_QUEUED, e);
+	if (job->state == JOB_PAUSED) {
+		if ((rc = db_number(db, SQL_JOB_CHILD, DB_VALUES(V_INT(job->id), V_INT(0)), &child, &family,
+				     e)))
+			return rc;
+		return change_state(db, job->id, family ? JOB_RUNNING : JOB_QUEUED, e);
+	}
 	if (job->state == JOB_RUNNING && job->pause_requested) return want_pause(db, job->id, false, e);
 	return err_set(e, ERR_CONFLICT, "job %lld is not paused (%s)", (long long)job->id,
 			job_state_name(job->state));
+}
+
+static int resume_child(struct db *db, const struct store_job *child, struct err *e)
+{
+	bool waits = child->state == JOB_PAUSED || (child->state == JOB_RUNNING && child->pause_requested);
+
+	return waits ? resume_one(db, child, e) : 0;
 }
 
 static int pause_tx(struct db *db, void *arg, struct err *e)
@@ -109,7 +143,7 @@ static int pause_tx(struct db *db, void *arg, struct err *e)
 	if ((rc = job_load(db, w->id, &job, e))) return rc;
 	rc = pause_one(db, &job, w->state, e);
 	store_job_clear(&job);
-	return rc;
+	return rc ? rc : for_children(db, w->id, pause_child, e);
 }
 
 static int resume_tx(struct db *db, void *arg, struct err *e)
@@ -121,7 +155,7 @@ static int resume_tx(struct db *db, void *arg, struct err *e)
 	if ((rc = job_load(db, w->id, &job, e))) return rc;
 	rc = resume_one(db, &job, e);
 	store_job_clear(&job);
-	return rc;
+	return rc ? rc : for_children(db, w->id, resume_child, e);
 }
 
 static int job_pause(struct store *s, int64_t id, enum job_state *state, struct err *e)

@@ -1,0 +1,116 @@
+/* job_runs.c - jobs that are more than one run: what their documents say of their children, and GET /v1/jobs/{id}/runs, the
+ * table of them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/api/document.h"
+#include "server/api/job_runs.h"
+#include "server/api/jobs.h"
+#include "server/codec/json.h"
+
+#define RUNS_MAX 10000
+
+/* Epochs that a job is through, of its worker while it runs here. */
+static uint64_t epoch_of(const struct app *app, const struct store_job *job)
+{
+	struct progress live = { 0 };
+
+	if (job->state == JOB_RUNNING && jobs_progress(app->jobs, job->id, &live) && live.point.epoch)
+		return live.point.epoch;
+	return job->epoch;
+}
+
+static double done_of(const struct app *app, const struct store_job *job)
+{
+	if (job_state_ended(job->state)) return 1;
+	return job->epochs ? (double)epoch_of(app, job) / (double)job->epochs : 0;
+}
+
+static json_t *counts_document(const size_t counts[JOB_STATES], size_t total)
+{
+	json_t *out = json_object();
+
+	json_put(out, "total", json_integer((json_int_t)total));
+	for (int state = 0; state < JOB_STATES; state++)
+		json_put(out, job_state_name((enum job_state)state), json_integer((json_int_t)counts[state]));
+	return out;
+}
+
+void job_put_family(json_t *out, const struct app *app, const struct store_job *job)
+{
+	size_t counts[JOB_STATES] = { 0 }, count = 0;
+	struct store_job *children = NULL;
+	uint64_t epoch = 0;
+	double done = 0;
+
+	if (app->store->job_children(app->store, job->id, 0, RUNS_MAX, &children, &count, NULL)) count = 0;
+	for (size_t i = 0; i < count; i++) {
+		counts[children[i].state]++;
+		epoch += epoch_of(app, &children[i]);
+		done += done_of(app, &children[i]);
+		store_job_clear(&children[i]);
+	}
+	free(children);
+	json_put(out, "progress",
+			json_real(job->state == JOB_SUCCEEDED ? 1
+					: count               ? done / (double)count
+							      : 0));
+	json_put(out, "epoch", json_integer((json_int_t)epoch));
+	json_put(out, "children", counts_document(counts, count));
+	json_put(out, "results", job->results ? stored_document(job->results) : json_null());
+}
+
+/* ---- the table ---- */
+
+static json_t *run_document(const struct app *app, const struct store_job *job)
+{
+	json_t *document = job_document(app, job), *out = json_object();
+	json_t *validation = json_object_get(json_object_get(document, "config"), "validation");
+	static const char *const shown[] = { "state", "progress", "epoch", "epochs", "metrics", "best",
+		"stop_reason", "error", "started_at", "finished_at" };
+
+	json_put(out, "job", json_incref(json_object_get(document, "id")));
+	if (json_object_get(validation, "fold"))
+		json_put(out, "fold", json_incref(json_object_get(validation, "fold")));
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		json_put(out, shown[i], json_incref(json_object_get(document, shown[i])));
+	json_decref(document);
+	return out;
+}
+
+int job_runs(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct app *app = rq->app;
+	struct store_job job = { 0 }, *children = NULL;
+	size_t count = 0;
+	json_t *out, *runs;
+	uint64_t id;
+	int rc = request_number(rq, "job", "job", &id, e);
+
+	if (rc || (rc = app->store->job_get(app->store, (int64_t)id, &job, e))) return rc;
+	if (!strcmp(job.kind, "train"))
+		rc = err_set(e, ERR_NOT_FOUND, "job %llu is one run; a :crossvalidate has a table of them",
+				(unsigned long long)id);
+	store_job_clear(&job);
+	if (rc || (rc = app->store->job_children(app->store, (int64_t)id, 0, RUNS_MAX, &children, &count, e)))
+		return rc;
+	out = json_object();
+	runs = json_array();
+	for (size_t i = 0; i < count; i++) {
+		json_append(runs, run_document(app, &children[i]));
+		store_job_clear(&children[i]);
+	}
+	free(children);
+	json_put(out, "job", json_id((int64_t)id));
+	json_put(out, "runs", runs);
+	return reply_document(rp, out, e);
+}
+
+void jobs_tell_family(struct app *app, int64_t id)
+{
+	struct store_job job = { 0 };
+
+	if (app->store->job_get(app->store, id, &job, NULL)) return;
+	jobs_settle(app->jobs, job.parent ? job.parent : id);
+	store_job_clear(&job);
+}
