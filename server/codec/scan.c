@@ -209,6 +209,9 @@ static const char *check_word(struct check *check, const char *p)
 
 		if ((size_t)(check->end - p) >= n && !memcmp(p, words[i], n)) return p + n;
 	}
+	/* As Python and JavaScript print them. */
+	if (p < check->end && (*p == 'N' || *p == 'I'))
+		return fail(check, p, "JSON has no NaN and no Infinity; write null for what is missing");
 	return fail(check, p,
 			"a value is needed here: a number, a string, an array, an object, true, false or null");
 }

@@ -163,6 +163,8 @@ START_TEST(sentences)
 		{ "{\"a\":nil}",
 				"line 1, column 6: a value is needed here: a number, a string, an array, an object, true, "
 				"false or null" },
+		{ "[1,NaN]", "line 1, column 4: JSON has no NaN and no Infinity; write null for what is missing" },
+		{ "[Infinity]", "line 1, column 2: JSON has no NaN and no Infinity; write null for what is missing" },
 		{ "[\n\"\\q\"]", "line 2, column 2: a backslash must be followed by one of \"\\/bfnrtu" },
 		{ "[1] 2", "line 1, column 5: nothing may follow the JSON value" },
 		{ "[1] \xff", "line 1, column 5: the text is not UTF-8 here" },
