@@ -23,8 +23,10 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	char *port_file;
 	char *token_file;
 	char *token;
-	char *allow_host; /* a list of auth/host.h */
-	char *engine;     /* a name for gemm_choose */
+	char *allow_host;    /* a list of auth/host.h */
+	char *webhook_allow; /* a list likewise */
+	char *webhook_key_file;
+	char *engine; /* a name for gemm_choose */
 	unsigned workers, threads, loops, max_connections;
 	unsigned keep_jobs, keep_versions; /* UINT32_MAX: all */
 	unsigned log_format;               /* enum log_format */

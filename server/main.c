@@ -17,6 +17,7 @@
 #include "server/api/api.h"
 #include "server/api/events.h"
 #include "server/api/idempotency.h"
+#include "server/api/webhook.h"
 #include "server/config.h"
 #include "server/demo/demo.h"
 #include "server/reload.h"
@@ -115,6 +116,13 @@ static int start_watch(struct daemon *d, struct err *e)
 	return watch_start(&app->watch, &watch, e);
 }
 
+static int start_webhook(struct daemon *d, struct err *e)
+{
+	const struct webhook_options options = { d->config->webhook_allow, d->config->webhook_key_file };
+
+	return webhook_start(&d->app.webhook, &d->app, &options, e);
+}
+
 static int start_work(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
@@ -137,6 +145,7 @@ static int start_work(struct daemon *d, struct err *e)
 	jobs.database = config->db;
 	if ((rc = jobs_start(&app->jobs, &jobs, e))) return rc;
 	if ((rc = start_keeper(d, e))) return rc;
+	if ((rc = start_webhook(d, e))) return rc;
 	return start_watch(d, e);
 }
 
@@ -180,6 +189,7 @@ static void stop(struct daemon *d)
 	atomic_store(&d->app.stopping, true);
 	http_stop(d->http, DRAIN_SECONDS); /* first: its requests use the rest */
 	watch_stop(d->app.watch);
+	webhook_stop(d->app.webhook); /* it shows jobs */
 	jobs_stop(d->app.jobs);
 	keeper_stop(d->app.keeper);
 	registry_free(d->app.registry);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/api/webhook.h"
 #include "server/options.h"
 
 #define NAMES_BYTES 400
@@ -34,19 +35,25 @@ static int take_over(
 	return rc;
 }
 
-/* The gate first: a token file may be wrong. */
+/* What may be wrong goes first: the files of the token and of the key. */
 static int open_gate(struct app *app, const struct config *config, const struct config *now, struct err *e)
 {
 	struct auth_options gate = { config->listen, now->allow_host, config->token_file, config->token };
+	struct webhook_options hooks = { now->webhook_allow, now->webhook_key_file };
 	struct err warning;
-	int rc = auth_reload(app->auth, &gate, &warning, e);
+	int rc;
 
-	if (!rc && warning.text[0]) log_error(app->log, "%s", warning.text);
-	return rc;
+	if ((rc = webhook_can_set(&hooks, e)) || (rc = auth_reload(app->auth, &gate, &warning, e))) return rc;
+	if (warning.text[0]) log_error(app->log, "%s", warning.text);
+	return 0;
 }
 
 static int take_effect(struct app *app, const struct config *config, struct err *e)
 {
+	struct webhook_options hooks = { config->webhook_allow, config->webhook_key_file };
+	int rc = webhook_set(app->webhook, &hooks, e);
+
+	if (rc) return rc;
 	log_set_level(app->log, (enum log_level)config->log_level);
 	keeper_set(app->keeper, config->keep_jobs, config->keep_versions);
 	atomic_store(&app->workers, config->workers);

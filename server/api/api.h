@@ -26,6 +26,7 @@ struct app { /* borrows everything; request.app */
 	struct registry *registry;
 	struct jobs *jobs;
 	struct keeper *keeper;
+	struct webhook *webhook;
 	struct watch *watch;
 	struct auth *auth;
 	struct log *log;

@@ -15,8 +15,6 @@
 #include "server/codec/train_request.h"
 #include "server/jobs/training.h"
 
-#define PRIORITY_MAX 1000
-
 /* ---- the document ---- */
 
 static json_t *optional_text(const char *text)

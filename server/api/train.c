@@ -17,6 +17,7 @@
 #include "server/api/order.h"
 #include "server/api/upload.h"
 #include "server/api/validation.h"
+#include "server/api/webhook.h"
 #include "server/codec/curve_record.h"
 #include "server/codec/json.h"
 #include "server/codec/rows.h"
@@ -291,6 +292,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 
 	if (o->verb->read) o->verb->read(o);
 	train_request_read(o->document, false, &o->request, o->faults);
+	if (o->request.notify) webhook_check(o->app->webhook, o->request.notify, "/notify", o->faults);
 	if ((rc = store->model_get(store, o->model, &o->stored, e))) return rc;
 	if ((rc = model_definition(&o->stored, &o->definition, &o->resolved, e))) return rc;
 	if (o->request.dataset && (rc = store->dataset_get(store, o->request.dataset, &o->revision, e)))
@@ -380,6 +382,8 @@ int order_submit(struct order *o, const char *kind, bool family, uint64_t epochs
 		.dataset = o->request.dataset,
 		.config = text,
 		.note = o->request.note,
+		.notify = o->request.notify,
+		.priority = o->request.priority,
 		.revision = o->revision.id,
 		.validation_revision = o->held.id,
 		.epochs = epochs,

@@ -39,10 +39,10 @@
 #define DEFAULT_PATIENCE   20
 
 struct said {
-	const char *dataset, *from, *note, *record;
+	const char *dataset, *from, *note, *notify, *record;
 	const char *sample_weight_column;
 	const json_t *warnings, *data, *batch_size, *optimizer, *schedule, *loss, *validation,
-			*early_stopping, *noise, *class_weights, *checkpoint_every_seconds;
+			*early_stopping, *noise, *class_weights, *checkpoint_every_seconds, *priority;
 	uint64_t epochs, seed, threads, accumulate, evaluate_every;
 	double max_seconds, target_loss, gradient_clip_norm, gradient_clip_value, ema_decay;
 	bool shuffle;
@@ -82,6 +82,8 @@ static const struct field fields[] = {
 	ROW(checkpoint_every_seconds, FIELD_ANY, 0, 0, false),
 	ROW(from, FIELD_STRING, 0, 0, false),
 	ROW(note, FIELD_STRING, 0, 0, false),
+	ROW(notify, FIELD_STRING, 0, 0, true),
+	ROW(priority, FIELD_ANY, 0, 0, false),
 	{ 0 },
 };
 #undef ROW
@@ -305,6 +307,26 @@ static void check_from(const char *from, struct faults *faults)
 	faults_add(faults, ERR_INVALID, "/from", "must be \"scratch\", \"latest\" or a version, as in \"3\"");
 }
 
+static void read_priority(const json_t *value, struct train_request *r, struct faults *faults)
+{
+	static const struct field range = { "", FIELD_REAL, 0, -PRIORITY_MAX, PRIORITY_MAX, false, false };
+	double priority;
+
+	if (!value || !field_value(value, &range, &priority, "/priority", faults)) return;
+	if (priority != floor(priority))
+		faults_add(faults, ERR_INVALID, "/priority", "must be a whole number, not %.9g", priority);
+	r->priority = (int)priority;
+}
+
+/* As it is shown: what follows the path may be a secret. */
+static json_t *notify_document(const struct train_request *r)
+{
+	size_t n = r->notify ? strcspn(r->notify, "?") : 0;
+
+	if (!r->notify) return json_null();
+	return json_sprintf("%.*s%s", (int)n, r->notify, r->notify[n] ? "?…" : "");
+}
+
 void train_request_read(const json_t *document, bool stored, struct train_request *r, struct faults *faults)
 {
 	struct said said = { .accumulate = 1,
@@ -334,7 +356,9 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	r->threads = said.threads;
 	r->from = said.from;
 	r->note = said.note;
+	r->notify = said.notify;
 	if (!json_is_object(document)) return;
+	read_priority(said.priority, r, faults);
 	read_batch(said.batch_size, r, faults);
 	read_optimizer(said.optimizer, r, faults);
 	read_schedule(said.schedule, r, faults);
@@ -517,5 +541,6 @@ json_t *train_request_document(const struct train_request *r)
 	whole &= json_put(out, "checkpoint_every_seconds",
 			r->checkpoint_seconds > 0 ? json_real(r->checkpoint_seconds) : json_null());
 	whole &= json_put(out, "from", json_string(r->from));
+	whole &= json_put(out, "notify", notify_document(r));
 	return json_whole(out, whole);
 }

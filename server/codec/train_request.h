@@ -15,6 +15,7 @@
 
 #define TRAIN_EPOCHS_MAX  10000000
 #define TRAIN_THREADS_MAX 1024
+#define PRIORITY_MAX      1000
 
 /* Borrows from the document it was read from. */
 struct train_request {
@@ -35,6 +36,8 @@ struct train_request {
 	double checkpoint_seconds; /* between two checkpoints; 0: at the end of the daemon and a pause only */
 	const char *from;          /* "scratch", "latest" or a version's digits */
 	const char *note;
+	const char *notify; /* a URL that is told of the end; NULL: nobody */
+	int priority;
 };
 
 /* Faults are added; a document that is no object is one. stored: a config of ours. */

@@ -207,6 +207,14 @@ void keeper_set(struct keeper *k, uint32_t jobs, uint32_t versions)
 	pthread_mutex_unlock(&k->lock);
 }
 
+void keeper_wake(struct keeper *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->changed = true;
+	pthread_cond_signal(&k->change);
+	pthread_mutex_unlock(&k->lock);
+}
+
 void keeper_wants(struct keeper *k, uint32_t *jobs, uint32_t *versions)
 {
 	pthread_mutex_lock(&k->lock);

@@ -33,6 +33,8 @@ int keeper_start(struct keeper **out, const struct keeper_config *config, struct
 void keeper_set(struct keeper *keeper, uint32_t jobs, uint32_t versions);
 /* What they are; any thread. */
 void keeper_wants(struct keeper *keeper, uint32_t *jobs, uint32_t *versions);
+/* Something that stayed may go now, of which the log says nothing. */
+void keeper_wake(struct keeper *keeper);
 /* NULL is fine. */
 void keeper_stop(struct keeper *keeper);
 
