@@ -10,9 +10,11 @@
 #include "server/api/events.h"
 #include "server/api/job_runs.h"
 #include "server/api/jobs.h"
+#include "server/codec/curve_health.h"
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
 #include "server/codec/train_request.h"
+#include "server/jobs/pace.h"
 #include "server/jobs/training.h"
 
 /* ---- the document ---- */
@@ -22,6 +24,15 @@ static json_t *optional_text(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
+/* How the layers fare, as far as the worker has looked. */
+static json_t *layers_document(const struct app *app, const struct store_job *job)
+{
+	struct layers layers = { 0 };
+
+	if (!jobs_layers(app->jobs, job->id, &layers) || !layers.epoch) return json_null();
+	return curve_health_document(layers.rows, layers.count);
+}
+
 /* What only the worker knows while the job runs. */
 static void put_live(
 		json_t *out, const struct progress *live, const struct store_job *job, const json_t *config)
@@ -29,24 +40,18 @@ static void put_live(
 	struct train_request request;
 	struct faults faults = { 0 };
 	const struct train_point *point = &live->point;
-	double done;
 
 	train_request_read(config, true, &request, &faults);
-	done = job->epochs ? (double)point->epoch / (double)job->epochs : 0;
-	json_put(out, "progress", json_real(done));
+	json_put(out, "progress", json_real(pace_done(live, job->epochs)));
 	json_put(out, "epoch", json_integer((json_int_t)point->epoch));
 	json_put(out, "epochs", json_integer((json_int_t)job->epochs));
-	json_put(out, "step", json_integer((json_int_t)point->step));
+	json_put(out, "step", json_integer((json_int_t)live->steps));
 	json_put(out, "metrics", training_metrics(point, live->validates));
 	json_put(out, "best", training_best(point, &request));
-	json_put(out, "eta_seconds",
-			point->epoch ? json_number(point->seconds / (double)point->epoch *
-						       (double)(job->epochs - point->epoch))
-				     : json_null());
+	json_put(out, "eta_seconds", json_number(pace_left(live, job->epochs, request.core.max_seconds)));
 	json_put(out, "samples_per_second",
-			point->seconds > 0 ? json_number((double)live->rows * (double)point->epoch /
-							     point->seconds)
-					   : json_null());
+			live->training_seconds > 0 ? json_number((double)live->rows / live->training_seconds)
+						   : json_null());
 }
 
 static void put_stored(json_t *out, const struct store_job *job)
@@ -86,10 +91,11 @@ json_t *job_document(const struct app *app, const struct store_job *job)
 	json_put(out, "model", json_string(job->model));
 	json_put(out, "kind", json_string(job->kind));
 	json_put(out, "state", json_string(job_state_name(job->state)));
-	if (job->state == JOB_RUNNING && jobs_progress(app->jobs, job->id, &live) && live.point.epoch)
+	if (job->state == JOB_RUNNING && jobs_progress(app->jobs, job->id, &live) && live.noted > 0)
 		put_live(out, &live, job, config);
 	else
 		put_stored(out, job); /* as of its end, or of where it goes on from */
+	json_put(out, "layers", job->state == JOB_RUNNING ? layers_document(app, job) : json_null());
 	json_put(out, "parent", job->parent ? json_id(job->parent) : json_null());
 	json_put(out, "children", json_null());
 	json_put(out, "results", json_null());

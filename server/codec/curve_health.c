@@ -11,6 +11,7 @@
 
 #include "core/size.h"
 #include "server/codec/curve_record.h"
+#include "server/codec/json.h"
 #include "server/codec/little.h"
 #include "server/codec/number.h"
 
@@ -190,4 +191,20 @@ void curve_health_write(const struct curve_health *h, struct buffer *out)
 		buffer_text(out, "}");
 	}
 	buffer_text(out, "]}");
+}
+
+json_t *curve_health_document(const struct train_health *rows, size_t layers)
+{
+	json_t *out = json_array();
+	bool whole = out != NULL;
+
+	for (size_t l = 0; l < layers; l++) {
+		json_t *row = json_object();
+
+		whole &= json_put(row, "index", json_integer((json_int_t)l));
+		for (size_t c = 0; c < COLUMNS; c++)
+			whole &= json_put(row, columns[c].name, json_number((double)*number_at(&rows[l], c)));
+		whole &= json_append(out, row);
+	}
+	return json_whole(out, whole);
 }

@@ -5,6 +5,7 @@
 #ifndef SERVER_CODEC_CURVE_HEALTH_H
 #define SERVER_CODEC_CURVE_HEALTH_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,5 +39,7 @@ int curve_health_decode(struct curve_health *health, const unsigned char *data, 
 void curve_health_thin(struct curve_health *health, size_t max);
 /* {"epoch":[…],"layers":[{"index":0,"gradient_norm":[…],…}]}; what is not finite, or no quality of a layer, is null. */
 void curve_health_write(const struct curve_health *health, struct buffer *out);
+/* [{"index":0,"gradient_norm":0.1,…}] of one epoch, with the same names and nulls; new, NULL: no memory. */
+json_t *curve_health_document(const struct train_health *rows, size_t layers);
 
 #endif

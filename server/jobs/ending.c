@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "server/codec/json.h"
-#include "server/codec/problem.h"
+#include "server/jobs/failure.h"
 #include "server/jobs/jobs_parts.h"
 
 static bool final(int rc)
@@ -94,10 +94,16 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 
 /* ---- failed ---- */
 
-static char *error_text(int rc, const struct err *e)
+static char *error_text(const struct run *run, int rc, const struct err *e)
 {
-	struct problem problem = problem_of(rc, false);
-	json_t *document = problem_document(&problem, e, NULL);
+	const struct failure failure = { .rc = rc,
+		.e = e,
+		.result = &run->result,
+		.epoch = run->last.epoch,
+		.step = run->last.step,
+		.request = run->training ? training_request(run->training) : NULL,
+		.definition = run->training ? training_definition(run->training) : NULL };
+	json_t *document = failure_document(&failure);
 	char *text = document ? json_text(document, false) : NULL;
 
 	json_decref(document);
@@ -106,7 +112,7 @@ static char *error_text(int rc, const struct err *e)
 
 static void end_badly(struct run *run, struct store_job_end *end, int rc, const struct err *e)
 {
-	char *error = error_text(rc, e);
+	char *error = error_text(run, rc, e);
 	struct err why;
 
 	end->state = JOB_FAILED;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "server/codec/json.h"
-#include "server/codec/problem.h"
+#include "server/jobs/failure.h"
 
 void jobs_say(const struct jobs *jobs, int64_t id, const char *what, const char *why)
 {
@@ -93,6 +93,18 @@ bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out)
 	return false;
 }
 
+bool jobs_layers(const struct jobs *jobs, int64_t id, struct layers *out)
+{
+	for (unsigned i = 0; i < jobs->started; i++) {
+		const struct worker *worker = &jobs->workers[i];
+
+		if (atomic_load(&worker->job) != id) continue;
+		layers_read(&worker->layers, out);
+		if (atomic_load(&worker->job) == id) return true;
+	}
+	return false;
+}
+
 bool jobs_trouble(struct jobs *jobs, int64_t id, struct err *out)
 {
 	bool found = false;
@@ -113,8 +125,8 @@ bool jobs_trouble(struct jobs *jobs, int64_t id, struct err *out)
 /* What a job says that was cut off too often; new. */
 static char *crashed_document(void)
 {
-	const struct problem problem = problem_of(ERR_CRASHED, false);
 	struct err e;
+	const struct failure failure = { .rc = ERR_CRASHED, .e = &e };
 	json_t *document;
 	char *text;
 
@@ -123,7 +135,7 @@ static char *crashed_document(void)
 			"the system's for why (was it killed for want of memory?); try fewer threads, smaller batches or "
 			"layers, a lower --memory-budget, or a shorter checkpoint_every_seconds",
 			STORE_CRASHES_MAX);
-	document = problem_document(&problem, &e, NULL);
+	document = failure_document(&failure);
 	text = json_text(document, false);
 	json_decref(document);
 	return text;

@@ -51,6 +51,8 @@ void jobs_cancel(struct jobs *jobs, int64_t id);
 void jobs_pause(struct jobs *jobs, int64_t id);
 /* A part of `parent` was cancelled or paused by a request, or it was itself: does what follows. */
 void jobs_settle(struct jobs *jobs, int64_t parent);
+/* How the layers of job `id` fared when they were last looked at. As jobs_progress. */
+bool jobs_layers(const struct jobs *jobs, int64_t id, struct layers *out);
 /* How far job `id` is, or was at its end until its worker takes another; false when no worker has it. Takes no lock. */
 bool jobs_progress(const struct jobs *jobs, int64_t id, struct progress *out);
 /* What job `id`, which runs here, cannot write just now; false when all is well. */

@@ -15,6 +15,7 @@
 
 #include "server/jobs/family.h"
 #include "server/jobs/jobs.h"
+#include "server/jobs/pace.h"
 #include "server/jobs/record.h"
 #include "server/jobs/training.h"
 
@@ -32,7 +33,9 @@ struct worker {
 	_Atomic int64_t job; /* stays until the next one: who read that it runs still finds how far it came */
 	_Atomic int64_t parent; /* of it; 0: none */
 	atomic_int stop;        /* enum stop; not 0: end the job */
+	_Atomic uint64_t steps; /* mini-batches that it has done */
 	struct progress_cell progress;
+	struct layers_cell layers;
 	struct err trouble;   /* under jobs->lock: what cannot be written just now, "" */
 	bool alive, joinable; /* likewise: its thread takes jobs; it was started, and nobody joined it yet */
 };
@@ -73,6 +76,8 @@ struct run {
 	struct training *training;
 	size_t memory;
 	struct record record;
+	struct layers layers; /* of the trainer's thread */
+	uint64_t shown;       /* the steps that were last shown */
 	struct snapshot snapshot;
 	atomic_int save; /* not 0: the trainer's thread is to fill the snapshot */
 	unsigned trouble;
@@ -80,6 +85,8 @@ struct run {
 	pthread_mutex_t lock;      /* of the rest, which the trainer's thread writes */
 	pthread_cond_t changed;
 	struct train_point last;
+	struct pace pace;
+	struct progress progress; /* as of the last epoch */
 	bool done;
 	struct train_result result;
 	int rc;

@@ -46,23 +46,50 @@ static void give_memory(struct run *run)
 	pthread_mutex_unlock(&jobs->lock);
 }
 
-/* ---- the trainer's thread ---- */
+/* ---- how far it is, as others see it ---- */
 
-static void show_progress(struct run *run, const struct train_point *point)
+/* Training begins, or goes on after what was last. */
+static void begin_progress(struct run *run)
 {
-	struct progress progress = { *point, training_rows(run->training),
-		training_validates(run->training) };
+	const struct train_config *config = &training_request(run->training)->core;
+	struct progress *progress = &run->progress;
+	uint64_t rows = training_rows(run->training);
 
+	progress->rows = rows;
+	progress->validates = training_validates(run->training);
+	progress->batches = config->batch_size ? (rows + config->batch_size - 1) / config->batch_size : 1;
+	pace_begin(&run->pace, &run->last, config->evaluate_every, pace_clock(), progress);
+	atomic_store(&run->worker->steps, run->last.step);
+	progress_write(&run->worker->progress, progress);
+}
+
+/* What has changed since it was last shown. Here and not where it happens: thousands of changes a second would be no news,
+ * and who asks again gets the same answer until there is some. */
+static void show_progress(struct run *run)
+{
+	uint64_t steps = atomic_load_explicit(&run->worker->steps, memory_order_relaxed), shown = run->shown;
+	struct progress progress;
+
+	if (steps == shown) return;
+	pthread_mutex_lock(&run->lock);
+	progress = run->progress;
+	pthread_mutex_unlock(&run->lock);
+	run->shown = steps;
+	progress.steps = steps > progress.point.step ? steps : progress.point.step;
+	progress.at = pace_clock();
 	progress_write(&run->worker->progress, &progress);
 }
+
+/* ---- the trainer's thread ---- */
 
 static void on_epoch(void *self, const struct train_point *point)
 {
 	struct run *run = self;
+	double now = pace_clock();
 
-	show_progress(run, point);
 	pthread_mutex_lock(&run->lock);
 	run->last = *point;
+	pace_note(&run->pace, point, now, &run->progress);
 	pthread_mutex_unlock(&run->lock);
 	if (run->record.recorder.keep != CURVE_STEP) record_point(&run->record, point);
 }
@@ -79,6 +106,10 @@ static void on_health(void *self, uint64_t epoch, const struct train_health *row
 	struct run *run = self;
 
 	record_health(&run->record, epoch, rows, layers);
+	run->layers.epoch = epoch;
+	run->layers.count = layers;
+	memcpy(run->layers.rows, rows, layers * sizeof *rows);
+	layers_write(&run->worker->layers, &run->layers);
 }
 
 static void *train_main(void *arg)
@@ -87,6 +118,7 @@ static void *train_main(void *arg)
 	struct training_watch watch = { .self = run,
 		.epoch = on_epoch,
 		.health = on_health,
+		.steps = &run->worker->steps,
 		.checkpoint = snapshot_take,
 		.save = &run->save };
 	int rc;
@@ -233,12 +265,14 @@ static int train(struct run *run, struct err *e)
 
 	run->renew_ms = jobs_clock_ms() + JOBS_RENEW_MS;
 	plan_save(run, false);
+	begin_progress(run);
 	if (pthread_create(&thread, NULL, train_main, run))
 		return err_set(e, ERR_NOMEM, "no thread could be had");
 	while (!rc && !is_over(run, done)) {
 		done = await_change(run);
 		if (done && !ended) end_curve(run);
 		ended = done;
+		show_progress(run);
 		rc = work_along(run, done, e);
 	}
 	if (rc) { /* the trainer may wait for room in the snapshot */
@@ -280,7 +314,6 @@ static int prepare(struct run *run, struct err *e)
 	if ((rc = training_load(run->training, e))) return rc;
 	if ((rc = training_start(run->training, e))) return rc;
 	if ((rc = snapshot_resume(run, e))) return rc;
-	if (run->last.epoch) show_progress(run, &run->last);
 	return snapshot_new(run, e);
 }
 

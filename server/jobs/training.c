@@ -259,6 +259,7 @@ int training_run(struct training *t, const struct training_watch *watch, struct 
 	struct train_hooks hooks = { .self = t,
 		.epoch = on_epoch,
 		.step = watch->step ? on_step : NULL,
+		.steps = watch->steps,
 		.stop = t->needs.stop,
 		.health = watch->health ? on_health : NULL,
 		.healthy = wants_health,
@@ -303,6 +304,11 @@ int training_resume(struct training *t, const struct checkpoint_parts *parts, st
 const struct train_request *training_request(const struct training *t)
 {
 	return &t->request;
+}
+
+const struct definition *training_definition(const struct training *t)
+{
+	return &t->definition;
 }
 
 const struct training_size *training_size(const struct training *t)

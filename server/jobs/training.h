@@ -44,6 +44,7 @@ int training_new(struct training **out, const struct training_needs *needs, cons
 void training_free(struct training *training);
 const struct training_size *training_size(const struct training *training);
 const struct train_request *training_request(const struct training *training);
+const struct definition *training_definition(const struct training *training);
 
 /* Reads the rows, splits them, fits the encoders on the training rows and encodes all. ERR_STOPPED; ERR_DISK_FULL: no
  * room for the scratch file. */
@@ -55,6 +56,7 @@ struct training_watch {
 	void *self;
 	void (*epoch)(void *self, const struct train_point *point);
 	void (*step)(void *self, const struct train_point *point);
+	_Atomic uint64_t *steps; /* as in train_hooks; may be NULL */
 	void (*health)(void *self, uint64_t epoch, const struct train_health *rows, size_t layers);
 	/* Once *save is not 0, and when the run is stopped, between two mini-batches: training_save gives the state in it.
 	 * Both may be NULL. */

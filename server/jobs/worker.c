@@ -6,10 +6,13 @@
 static void take_up(struct worker *worker, const struct store_job *job)
 {
 	const struct progress nothing = { 0 };
+	static const struct layers none;
 
 	pthread_mutex_lock(&worker->jobs->lock);
 	atomic_store(&worker->job, 0); /* while its progress changes */
 	progress_write(&worker->progress, &nothing);
+	layers_write(&worker->layers, &none);
+	atomic_store(&worker->steps, 0);
 	atomic_store(&worker->stop, STOP_NOT);
 	atomic_store(&worker->parent, job->parent);
 	atomic_store(&worker->job, job->id);

@@ -282,8 +282,9 @@ START_TEST(memory_is_shared)
 	for (int looks = 0; state_of(second) == JOB_QUEUED;)
 		ck_assert(patience(&looks));
 	wait_for_epoch(first, 1000);
-	ck_assert(jobs_progress(
-			jobs, second, &progress)); /* claimed, and waiting for the first one's memory */
+	for (int looks = 0; !jobs_progress(jobs, second, &progress);) /* its worker is about to know it */
+		ck_assert(patience(&looks));
+	/* Claimed, and waiting for the first one's memory. */
 	ck_assert_uint_eq(progress.point.epoch, 0);
 	OK(store->job_cancel(store, first, &state, &e));
 	jobs_cancel(jobs, first);
