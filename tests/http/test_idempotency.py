@@ -68,6 +68,16 @@ def test_inline_data_count_as_body(c, fresh):
     assert len(jobs(c, fresh)) == 1
 
 
+def test_cross_validation_twice_is_one_job(c, model):
+    def cross(**more):
+        return c.post(f"/v1/models/{model}:crossvalidate", {**TRAIN, "folds": 2}, headers={"Idempotency-Key": model}, **more)
+    first = cross(status=202)
+    same(first, cross(status=202))
+    c.ended(first["id"])
+    same(first, cross(status=202))
+    train(c, model, model, status=422)
+
+
 @pytest.mark.parametrize("change", [{"epochs": 4}, {"note": "x"}])
 def test_another_body_is_refused(c, model, change):
     train(c, model, model)

@@ -123,6 +123,16 @@ def test_failed_and_cancelled_jobs_are_told_too(hooked, receiver):
     assert check(receiver.wait(3)[2], job, "failed")["error"]["code"] == "diverged"
 
 
+def test_a_cross_validation_tells_once(hooked, receiver):
+    """Of the whole, not of its parts."""
+    _, c = hooked()
+    job = c.post("/v1/models/m:crossvalidate", {**TINY, "folds": 3, "notify": receiver.url()}, status=202)["id"]
+    c.ended(job)
+    assert check(receiver.wait(1)[0], job)["kind"] == "crossvalidate"
+    other = c.train("m", {**TINY, "notify": receiver.url()})["id"]
+    assert {json.loads(body)["id"] for _, _, _, body in receiver.wait(2)} == {job, other}
+
+
 def test_two_failures_then_it_listens(hooked, receiver):
     """Again after a second, then after two, under the same id; after the answer never again."""
     _, c = hooked()
