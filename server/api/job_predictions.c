@@ -43,8 +43,19 @@ static int find_targets(struct predictions_page *p, struct err *e)
 	return rc;
 }
 
-static int read_predictions(struct app *app, uint64_t id, struct predictions_page *p, struct err *e)
+/* The bytes, and the arrays that are made of them. */
+static int charge_for(struct request *rq, const struct store_job *job, struct err *e)
 {
+	json_t *results = stored_document(job->results ? job->results : "null");
+	json_int_t bytes = json_integer_value(json_object_get(results, "predictions_bytes"));
+
+	json_decref(results);
+	return request_charge(rq, 2 * (uint64_t)bytes, "reading the predictions", e);
+}
+
+static int read_predictions(struct request *rq, uint64_t id, struct predictions_page *p, struct err *e)
+{
+	struct app *app = rq->app;
 	struct store_job job = { 0 };
 	struct store_bytes bytes = { 0 };
 	int rc = app->store->job_get(app->store, (int64_t)id, &job, e);
@@ -60,7 +71,8 @@ static int read_predictions(struct app *app, uint64_t id, struct predictions_pag
 	else if (!job.output)
 		rc = err_set(e, ERR_NOT_FOUND, "job %llu has no predictions: it ended as %s",
 				(unsigned long long)id, job_state_name(job.state));
-	else if (!(rc = app->store->blob_read(app->store, job.output, &bytes, e)) &&
+	else if (!(rc = charge_for(rq, &job, e)) &&
+			!(rc = app->store->blob_read(app->store, job.output, &bytes, e)) &&
 			!(rc = fold_rows_read(&p->all, bytes.data, bytes.size, e)))
 		rc = find_targets(p, e);
 	store_bytes_clear(&bytes);
@@ -178,7 +190,7 @@ int job_predictions(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = request_number(rq, "job", "job", &id, e))) return rc;
 	query_number(rq, "offset", 0, INT64_MAX, &p.offset, faults);
 	query_number(rq, "limit", 1, LIMIT_MAX, &p.limit, faults);
-	if ((rc = read_predictions(rq->app, id, &p, e)) || (rc = faults_result(faults, e))) goto out;
+	if ((rc = read_predictions(rq, id, &p, e)) || (rc = faults_result(faults, e))) goto out;
 	if (p.offset > p.all.count) p.offset = p.all.count;
 	p.end = p.all.count - p.offset < p.limit ? p.all.count : p.offset + p.limit;
 	if (csv)

@@ -104,8 +104,8 @@ static json_t *results_document(const struct house *h, json_t **means, struct er
 	return json_whole(out, whole);
 }
 
-/* The children's outputs as one blob. */
-static int put_together(const struct house *h, int64_t *blob, struct err *e)
+/* The children's outputs as one blob; results say how many rows and bytes they are. */
+static int put_together(const struct house *h, int64_t *blob, json_t *results, struct err *e)
 {
 	struct store *store = h->family->store;
 	struct fold_rows *parts = calloc(h->count, sizeof *parts), all = { 0 };
@@ -124,8 +124,11 @@ static int put_together(const struct house *h, int64_t *blob, struct err *e)
 	for (size_t i = 0; parts && i < h->count; i++)
 		fold_rows_clear(&parts[i]);
 	free(parts);
-	if (!rc && !(rc = fold_rows_write(&all, &bytes, &size, e)))
-		rc = store->blob_write(store, bytes, size, blob, e);
+	if (!rc) rc = fold_rows_write(&all, &bytes, &size, e);
+	if (!rc && !(json_put(results, "rows", json_integer((json_int_t)all.count)) &&
+				   json_put(results, "predictions_bytes", json_integer((json_int_t)size))))
+		rc = err_nomem(e);
+	if (!rc) rc = store->blob_write(store, bytes, size, blob, e);
 	fold_rows_clear(&all);
 	free(bytes);
 	return rc;
@@ -135,13 +138,16 @@ static int end_whole(const struct house *h, struct err *e)
 {
 	struct store *store = h->family->store;
 	json_t *means = NULL, *results = results_document(h, &means, e);
-	char *means_text = json_text(means, false), *results_text = json_text(results, false);
-	struct store_job_end end = { .state = JOB_SUCCEEDED,
-		.stop_reason = "complete",
-		.metrics = means_text,
-		.results = results_text };
-	int rc = means_text && results_text ? put_together(h, &end.output, e) : err_nomem(e);
+	char *means_text = json_text(means, false), *results_text = NULL;
+	struct store_job_end end = {
+		.state = JOB_SUCCEEDED, .stop_reason = "complete", .metrics = means_text
+	};
+	int rc = means_text && results ? put_together(h, &end.output, results, e) : err_nomem(e);
 
+	if (!rc && !(end.results = results_text = json_text(results, false))) {
+		store->blob_discard(store, end.output);
+		rc = err_nomem(e);
+	}
 	for (size_t i = 0; i < h->count; i++) {
 		end.epoch += h->children[i].epoch;
 		end.step += h->children[i].step;

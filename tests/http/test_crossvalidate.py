@@ -101,6 +101,7 @@ def test_mean_and_deviation_of_every_metric(c, flower):
     job = cross(c, flower)
     folds = job["results"]["folds"]
     assert [fold["fold"] for fold in folds] == [1, 2, 3, 4, 5] and job["version"] is None
+    assert job["results"]["rows"] == 150 and job["results"]["predictions_bytes"] > 150 * (9 + 3 * 4)
     assert set(job["results"]["metrics"]) == {"loss", "val_loss", "accuracy", "val_accuracy"}
     for name, found in job["results"]["metrics"].items():
         values = [fold["metrics"][name] for fold in folds]
