@@ -34,6 +34,7 @@ struct worker {
 	_Atomic int64_t parent; /* of it; 0: none */
 	atomic_int stop;        /* enum stop; not 0: end the job */
 	_Atomic uint64_t steps; /* mini-batches that it has done */
+	int64_t attempt;        /* under jobs->lock: of the claim it has; 0: none */
 	struct progress_cell progress;
 	struct layers_cell layers;
 	struct err trouble;   /* under jobs->lock: what cannot be written just now, "" */
@@ -49,7 +50,7 @@ struct jobs {
 	pthread_cond_t wake;
 	uint64_t wakes;
 	size_t memory_taken;
-	unsigned troubled; /* workers that cannot write just now, and so cannot renew */
+	int64_t expire_ms; /* when to look for claims that nobody renewed */
 	unsigned wanted;   /* workers; those from there on end after their job */
 	atomic_bool ending;
 	atomic_uint started; /* the first so many of workers were, and may have ended */

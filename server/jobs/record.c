@@ -239,6 +239,16 @@ static int refuse(struct record *r, int rc, struct err *e)
 	return err_set(e, ERR_NOMEM, "%zu points of the curve wait to be written: %.400s", waiting, why.text);
 }
 
+static int whole(struct record *r, struct err *e)
+{
+	bool lost;
+
+	pthread_mutex_lock(&r->lock);
+	lost = r->lost;
+	pthread_mutex_unlock(&r->lock);
+	return lost ? err_nomem(e) : 0;
+}
+
 int record_flush(struct record *r, struct store *store, const struct store_job *job, struct err *e)
 {
 	int rc = write_all(r, store, job, e);
@@ -247,6 +257,5 @@ int record_flush(struct record *r, struct store *store, const struct store_job *
 		take(r);
 		rc = write_all(r, store, job, e);
 	}
-	if (rc) return refuse(r, rc, e);
-	return r->lost ? err_nomem(e) : 0;
+	return rc ? refuse(r, rc, e) : whole(r, e);
 }

@@ -156,10 +156,6 @@ int run_trouble(struct run *run, enum trouble what, int rc, const struct err *e)
 				"the job goes on, but nothing of it can be kept: %.400s", e->text);
 	else
 		run->worker->trouble.text[0] = 0;
-	if (rc)
-		jobs->troubled++;
-	else
-		jobs->troubled--;
 	pthread_mutex_unlock(&jobs->lock);
 	jobs_say(jobs, run->job.id, rc ? "goes on, but cannot be written" : "can be written again",
 			rc ? e->text : "");

@@ -1,6 +1,6 @@
 /* worker.c - a worker's life: claim a job, run it, and when there is none wait to be woken. Claims that nobody renewed
- * are looked for meanwhile, unless a worker here cannot write: its own claim may be among them; and then and now whether a
- * parent of jobs has something to do that was missed. */
+ * are looked for meanwhile, once those of this daemon are renewed, whatever their workers wait for; and then and now
+ * whether a parent of jobs has something to do that was missed. */
 #include "server/jobs/jobs_parts.h"
 
 static void take_up(struct worker *worker, const struct store_job *job)
@@ -16,6 +16,14 @@ static void take_up(struct worker *worker, const struct store_job *job)
 	atomic_store(&worker->stop, STOP_NOT);
 	atomic_store(&worker->parent, job->parent);
 	atomic_store(&worker->job, job->id);
+	worker->attempt = job->attempt;
+	pthread_mutex_unlock(&worker->jobs->lock);
+}
+
+static void put_down(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->jobs->lock);
+	worker->attempt = 0;
 	pthread_mutex_unlock(&worker->jobs->lock);
 }
 
@@ -35,17 +43,46 @@ static void look_for_wishes(struct worker *worker, int64_t id)
 	if (atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, STOP_END);
 }
 
+/* False: it could not be written. */
+static bool renew_own(struct jobs *jobs)
+{
+	struct store *store = jobs->config.store;
+	const unsigned started = atomic_load(&jobs->started);
+
+	for (unsigned i = 0; i < started; i++) {
+		const struct worker *worker = &jobs->workers[i];
+		int64_t id, attempt;
+		int rc;
+
+		pthread_mutex_lock(&jobs->lock);
+		id = atomic_load(&worker->job);
+		attempt = worker->attempt;
+		pthread_mutex_unlock(&jobs->lock);
+		if (!attempt) continue;
+		rc = store->job_renew(store, id, attempt, JOBS_LEASE_MS, NULL);
+		if (rc && rc != ERR_CONFLICT && rc != ERR_NOT_FOUND) return false;
+	}
+	return true;
+}
+
+static bool expiry_is_due(struct jobs *jobs)
+{
+	const int64_t now_ms = jobs_clock_ms();
+	bool due;
+
+	pthread_mutex_lock(&jobs->lock);
+	if ((due = now_ms >= jobs->expire_ms)) jobs->expire_ms = now_ms + JOBS_RENEW_MS;
+	pthread_mutex_unlock(&jobs->lock);
+	return due;
+}
+
 static void expire(struct jobs *jobs)
 {
 	struct store *store = jobs->config.store;
-	unsigned troubled;
 	size_t count;
 	struct err e;
 
-	pthread_mutex_lock(&jobs->lock);
-	troubled = jobs->troubled;
-	pthread_mutex_unlock(&jobs->lock);
-	if (troubled) return;
+	if (!expiry_is_due(jobs) || !renew_own(jobs)) return;
 	if (store->job_expire(store, jobs->crashed, &count, &e))
 		jobs_say(jobs, 0, "could not be looked at", e.text);
 }
@@ -99,6 +136,7 @@ void *worker_main(void *arg)
 			take_up(worker, &run.job);
 			look_for_wishes(worker, run.job.id);
 			run_job(&run);
+			put_down(worker);
 			store_job_clear(&run.job);
 			continue;
 		}
