@@ -7,6 +7,7 @@
 #define SERVER_JOBS_RECORD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "server/codec/curve_record.h"
@@ -19,7 +20,7 @@ struct record { /* record_init, record_clear */
 	struct curve_recorder
 			writing; /* the worker's: points on their way, from `written` and `healthy` on */
 	size_t written, healthy;
-	bool lost; /* something could not be kept for want of memory */
+	atomic_bool lost; /* something could not be kept for want of memory */
 };
 void record_init(struct record *record, enum curve_keep keep);
 void record_clear(struct record *record);
