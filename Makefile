@@ -155,7 +155,7 @@ SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
 
 C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch]')
 
-.PHONY: test unit http house install-test format asan tsan fuzz
+.PHONY: test unit http house install-test format torture asan tsan fuzz
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
 	@$(MAKE) -s -j$(JOBS) all lib $(UNIT)
@@ -191,6 +191,12 @@ install-test: all lib ## install below a root of its own, and build and run exam
 format: ## format every C file
 	@docker/deps.sh format
 	@clang-format-14 -i $(C_FILES)
+
+KILLS ?= 200
+
+torture: all ## kill the daemon KILLS=200 times, in uploads, epochs, checkpoints and publishing, and look what is left
+	@docker/deps.sh test
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd $(PYTHON) tests/torture/torture.py $(KILLS)
 
 asan: ## run the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@CK_TIMEOUT_MULTIPLIER=10 $(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) \
