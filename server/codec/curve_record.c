@@ -28,23 +28,23 @@ uint64_t curve_bucket_points(enum curve_keep keep, uint64_t number)
 	return size;
 }
 
-/* Each span of a level is of CURVE_FAN spans of the one below. */
-static bool climb(struct curve_recorder *r, const struct curve_span *span)
+/* A point joins the first level; each span of a level that is full joins the next one. */
+static bool climb(struct curve_recorder *r, const struct train_point *point)
 {
 	uint64_t full = 1;
-	struct curve_span below = *span;
 
+	curve_span_add_point(&r->levels[0].open, r->keep, point);
 	for (size_t i = 0; i < CURVE_LEVELS; i++) {
 		struct curve_level *level = &r->levels[i];
 		struct curve_span *spans;
 
 		full *= CURVE_FAN;
-		curve_span_add(&level->open, &below);
 		if (level->open.points < full) return true;
 		if (!(spans = grown(level->spans, level->count, &level->capacity, sizeof *spans)))
 			return false;
 		level->spans = spans;
-		below = level->spans[level->count++] = level->open;
+		level->spans[level->count++] = level->open;
+		if (i + 1 < CURVE_LEVELS) curve_span_add(&level[1].open, &level->open);
 		level->open.points = 0;
 	}
 	return true;
@@ -52,14 +52,15 @@ static bool climb(struct curve_recorder *r, const struct curve_span *span)
 
 static bool make_ready(struct curve_recorder *r, const struct train_point *point)
 {
-	struct train_point *points = grown(r->points, r->count, &r->capacity, sizeof *points);
-	struct curve_span span = curve_span_of(r->keep, point);
+	struct train_point *points = grown(r->points, r->count, &r->capacity, sizeof *points), *kept;
 
 	if (!points) return false;
 	r->points = points;
-	r->points[r->count++] = span.kept[0];
-	r->ready = span.last;
-	return climb(r, &span);
+	kept = &r->points[r->count++];
+	*kept = *point;
+	curve_point_tidy(kept);
+	r->ready = curve_key(r->keep, kept);
+	return climb(r, kept);
 }
 
 static bool close_bucket(struct curve_recorder *r)

@@ -61,14 +61,37 @@ static bool below(double a, double b)
 	return isnan(b) ? !isnan(a) : a < b;
 }
 
+void curve_point_tidy(struct train_point *point)
+{
+	if (!point->validated) point->val_loss = point->val_accuracy = point->val_mae = NAN;
+}
+
 struct curve_span curve_span_of(enum curve_keep keep, const struct train_point *point)
 {
 	uint64_t key = curve_key(keep, point);
 	struct curve_span span = { { *point }, key, key, 1 };
 
-	if (!point->validated) span.kept[0].val_loss = span.kept[0].val_accuracy = span.kept[0].val_mae = NAN;
+	curve_point_tidy(&span.kept[0]);
 	span.kept[1] = span.kept[2] = span.kept[3] = span.kept[0];
 	return span;
+}
+
+void curve_span_add_point(struct curve_span *span, enum curve_keep keep, const struct train_point *point)
+{
+	struct train_point *kept = span->kept;
+
+	if (!span->points) {
+		*span = curve_span_of(keep, point);
+		return;
+	}
+	if (below(point->loss, kept[0].loss)) kept[0] = *point;
+	if (above(point->loss, kept[1].loss)) kept[1] = *point;
+	if (point->validated) {
+		if (!kept[2].validated || below(point->val_loss, kept[2].val_loss)) kept[2] = *point;
+		if (!kept[3].validated || above(point->val_loss, kept[3].val_loss)) kept[3] = *point;
+	}
+	span->last = curve_key(keep, point);
+	span->points++;
 }
 
 void curve_span_add(struct curve_span *span, const struct curve_span *more)

@@ -41,7 +41,11 @@ struct curve_span {
 };
 
 /* val_ numbers of an epoch that was not validated become NaN. */
+void curve_point_tidy(struct train_point *point);
+/* Of one point, tidied. */
 struct curve_span curve_span_of(enum curve_keep keep, const struct train_point *point);
+/* The same for one point that comes right after it; its val_ numbers are NaN unless it is validated. */
+void curve_span_add_point(struct curve_span *span, enum curve_keep keep, const struct train_point *point);
 /* `more` comes right after it. */
 void curve_span_add(struct curve_span *span, const struct curve_span *more);
 /* Its points without doubles and in order; how many there are, at most CURVE_SPAN_KEEPS. */
