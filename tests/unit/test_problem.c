@@ -36,6 +36,7 @@ static const struct {
 	{ ERR_MISSING_FIELD, 422, "missing-field" },
 	{ ERR_NAME, 422, "name-invalid" },
 	{ ERR_DIVERGED, 422, "diverged" },
+	{ ERR_CRASHED, 500, "crashed" },
 	{ ERR_BUSY, 503, "busy" },
 	{ ERR_STOPPED, 503, "stopped" },
 	{ ERR_NOMEM, 503, "out-of-memory" },
