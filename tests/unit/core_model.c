@@ -268,7 +268,7 @@ static struct model *dated_model(enum missing missing)
 	OK(encoder_new(&model->inputs, in, 3, ENCODER_INPUTS, NORMALIZE_STANDARD, missing, &e), e);
 	OK(encoder_new(&model->targets, out, 1, ENCODER_TARGETS, NORMALIZE_STANDARD, MISSING_ERROR, &e), e);
 	for (size_t i = 0; i < 3; i++)
-		slots[i] = encoder_slot(model->inputs, 2, "Basel" + i, 5 - i);
+		slots[i] = encoder_slot(model->inputs, 2, &"Basel"[i], 5 - i);
 	encoder_fit_begin(model->inputs);
 	encoder_fit_numbers(model->inputs, 0, a, NULL, 3);
 	encoder_fit_numbers(model->inputs, 1, days, NULL, 3);

@@ -90,7 +90,8 @@ END_TEST
 
 static const struct table_cell yes = { TABLE_BOOLEAN, .number = 1 }, no = { TABLE_BOOLEAN, .number = 0 },
 			       five = { TABLE_NUMBER, .number = 5 },
-			       word = { TABLE_TEXT, .text = "on", .size = 2 }, none = { TABLE_MISSING };
+			       word = { TABLE_TEXT, .text = "on", .size = 2 },
+			       none = { .kind = TABLE_MISSING };
 
 /* One column of cells; what becomes of it as text, or the sentence. New (free). */
 static char *add_cells(
@@ -109,7 +110,7 @@ static char *add_cells(
 
 START_TEST(cells_of_a_kind)
 {
-	static const struct expected {
+	const struct expected {
 		enum column_type type;
 		struct table_cell cells[4];
 		const char *text;
@@ -146,7 +147,7 @@ END_TEST
 /* An undeclared column is a boolean while all its cells are, in whatever group they come. */
 START_TEST(undeclared_booleans)
 {
-	static const struct expected {
+	const struct expected {
 		struct table_cell cells[4];
 		enum column_type type;
 		const char *text;
