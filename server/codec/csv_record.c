@@ -125,14 +125,14 @@ static int place_cells(struct csv *csv, const char *record, size_t n, size_t cou
 	return 0;
 }
 
-/* Which cell of the record, from 1, has the byte. */
+/* Which cell of the record, from 1, has the byte; 0 beyond those whose places are kept, of a record with too many. */
 static size_t cell_at(const struct csv *csv, size_t byte)
 {
-	size_t cell = 1;
+	size_t known = csv->count < csv->room ? csv->count : csv->room, cell = 1;
 
-	while (cell < csv->count && csv->spans[cell].at <= byte)
+	while (cell < known && csv->spans[cell].at <= byte)
 		cell++;
-	return cell;
+	return cell == known && known < csv->count ? 0 : cell;
 }
 
 int csv_deliver(struct csv *csv, const char *record, size_t n, struct err *e)

@@ -105,10 +105,12 @@ static void check_cuts(const char *text, size_t n, const struct csv_options *opt
 	}
 }
 
-#define AFTER  "text after the quote that closes the cell; a quote inside is written twice"
-#define STRAY  "a quote within an unquoted cell; quote the whole cell and double the quote"
-#define RETURN "a carriage return without a line feed; lines end in LF or CRLF"
-#define UTF16  "CSV is text in UTF-8, is this UTF-16?"
+#define AFTER     "text after the quote that closes the cell; a quote inside is written twice"
+#define STRAY     "a quote within an unquoted cell; quote the whole cell and double the quote"
+#define RETURN    "a carriage return without a line feed; lines end in LF or CRLF"
+#define COMMAS_10 ",,,,,,,,,,"
+#define COMMAS_70 COMMAS_10 COMMAS_10 COMMAS_10 COMMAS_10 COMMAS_10 COMMAS_10 COMMAS_10
+#define UTF16     "CSV is text in UTF-8, is this UTF-16?"
 
 static const struct {
 	const char *text;
@@ -192,6 +194,10 @@ static const struct {
 	  "a\0,\0",
 			6, "!1:1 byte 3 of the body is a NUL; " UTF16 "\ncsv" },
 	{ "a,b\n1,\xff\n", 0, "H[a][b]\n!2:2 byte 6 of the body is not UTF-8; save the table as UTF-8\ncsv" },
+	/* Places of cells are kept as many as the header line needs: a byte behind those was looked for in memory that was
+	 * not there. */
+	{ "a\n" COMMAS_70 "\xff\n", 0,
+			"H[a]\n!2:0 byte 72 of the body is not UTF-8; save the table as UTF-8\ncsv" },
 	{ "a,b\n1,2\n\xc3,4\n", 0,
 			"H[a][b]\n2[1][2]\n!3:1 byte 8 of the body is not UTF-8; save the table as UTF-8\ncsv" },
 	{ "a,b\n1,2\nx,\xe2\x82", 0,
