@@ -125,11 +125,11 @@ static int add(struct values *values, struct budget *budget, const char *text, s
 			used, size_add(n, 1)); /* never nothing, so that an empty text has an address too */
 	int rc;
 
-	if (sizeof *values->counts > budget->max - budget->used) return ERR_TOO_LARGE;
 	if ((rc = grow((void **)&values->text, &values->text_room, need, FIRST_TEXT, 1, budget))) return rc;
 	if ((rc = grow((void **)&values->ends, &values->room, values->count + 1, FIRST_VALUES,
 			     sizeof *values->ends, budget)))
 		return rc;
+	if (sizeof *values->counts > budget->max - budget->used) return ERR_TOO_LARGE;
 	budget->used += sizeof *values->counts; /* which is made later */
 	if (n) memcpy(values->text + used, text, n);
 	values->ends[values->count++] = (uint32_t)(used + n);
@@ -207,8 +207,7 @@ out:
 void values_free(struct values *values, struct budget *budget)
 {
 	budget->used -= values->text_room + values->room * sizeof *values->ends +
-			values->counts_room * sizeof *values->counts +
-			values->slots_count * sizeof *values->slots;
+			values->count * sizeof *values->counts + values->slots_count * sizeof *values->slots;
 	free(values->text);
 	free(values->ends);
 	free(values->counts);

@@ -286,11 +286,33 @@ START_TEST(rows_one_by_one)
 }
 END_TEST
 
+/* Where a value just fit, 8 bytes more were taken without a look, and after that there was no end to the budget. */
+START_TEST(dictionaries_keep_to_their_budget)
+{
+	for (size_t max = 0; max < 4096; max++) {
+		struct budget budget = { 0, max };
+		struct values values = { 0 };
+		char text[24];
+		uint32_t code;
+		int rc = 0;
+
+		for (int i = 0; !rc; i++) {
+			rc = values_code(&values, &budget, text, (size_t)sprintf(text, "value %d", i), &code);
+			ck_assert_uint_le(budget.used, max);
+		}
+		ck_assert_int_eq(rc, ERR_TOO_LARGE);
+		values_free(&values, &budget);
+		ck_assert_uint_eq(budget.used, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { types_follow_from_cells, missing_words, types_that_are_said,
 		late_words, faults_in_cells, many_faults, long_names_are_cut_at_characters, no_rows,
-		the_sink_may_fail, dictionaries_grow, dictionaries_end, many_columns, rows_one_by_one, NULL };
+		the_sink_may_fail, dictionaries_grow, dictionaries_end, many_columns, rows_one_by_one,
+		dictionaries_keep_to_their_budget, NULL };
 
 	return suite_main("table", tests, 60);
 }
