@@ -4,29 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/date.h"
 #include "server/api/document.h"
 #include "server/codec/column_type.h"
 #include "server/codec/json.h"
 
 #define COMMONEST 10 /* numbers that are shown; definitions look at more of them */
 
-/* A time as a text, new. The edges of a histogram may lie outside of the years that have one. */
-static json_t *moment(double seconds)
-{
-	char text[DATE_PRINT_MAX];
-
-	return date_print(seconds, text) ? json_string(text) : json_null();
-}
-
-/* A time in seconds, or an array of them; what is null stays so. */
+/* A time in seconds, or an array of them; what is null stays so. The edges of a histogram may lie outside of the years
+ * that have a text. */
 static void write_dates(json_t *of, const char *name)
 {
 	json_t *times = json_object_get(of, name), *time;
 	size_t i;
 
-	if (json_is_number(times)) json_object_set_new(of, name, moment(json_number_value(times)));
-	json_array_foreach(times, i, time) json_array_set_new(times, i, moment(json_number_value(time)));
+	if (json_is_number(times)) json_object_set_new(of, name, json_date(json_number_value(times)));
+	json_array_foreach(times, i, time) json_array_set_new(times, i, json_date(json_number_value(time)));
 }
 
 static void tell_date(json_t *column)
@@ -39,7 +31,7 @@ static void tell_date(json_t *column)
 		write_dates(column, times[k]);
 	write_dates(json_object_get(column, "histogram"), "edges");
 	json_array_foreach(values, i, value) json_object_set_new(value, "value",
-			moment(strtod(json_string_value(json_object_get(value, "value")), NULL)));
+			json_date(strtod(json_string_value(json_object_get(value, "value")), NULL)));
 	json_object_del(column, "integers");
 }
 

@@ -2,10 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/date.h"
 #include "server/api/document.h"
 #include "server/api/models.h"
 #include "server/api/predict.h"
+#include "server/codec/column_type.h"
 #include "server/codec/json.h"
 
 static json_t *share(uint64_t part, uint64_t rows)
@@ -15,10 +15,7 @@ static json_t *share(uint64_t part, uint64_t rows)
 
 static json_t *edge_document(const struct encoder_column *column, double edge)
 {
-	char text[DATE_PRINT_MAX];
-
-	if (column->kind == COLUMN_NUMBER) return json_number(edge);
-	return json_stringn(text, date_print(edge, text));
+	return column->kind == COLUMN_NUMBER ? json_number(edge) : json_date(edge);
 }
 
 /* One bin, with how many rows it had; name and what are NULL for the last bin of a number, which has no upper edge. */
@@ -66,9 +63,6 @@ static bool put_slots(json_t *list, const struct encoder_column *column, const u
 static json_t *input_document(const struct drift *drift, const struct encoder_column *column, size_t i,
 		const uint64_t *counts)
 {
-	static const char *const kinds[COLUMN_KINDS] = {
-		[COLUMN_NUMBER] = "number", [COLUMN_CATEGORY] = "category", [COLUMN_DATE] = "date"
-	};
 	bool numeric = encoder_is_numeric(column->kind);
 	const uint64_t *own = drift_of(drift, i, counts);
 	struct drift_report report;
@@ -77,7 +71,7 @@ static json_t *input_document(const struct drift *drift, const struct encoder_co
 
 	drift_column(drift, i, counts, &report);
 	whole = json_put(out, "name", json_string(column->name));
-	whole &= json_put(out, "type", json_string(kinds[column->kind]));
+	whole &= json_put(out, "type", json_string(kind_names[column->kind]));
 	whole &= json_put(out, "psi", json_number(report.psi));
 	whole &= json_put(out, "psi_by_chance", json_number(report.psi_by_chance));
 	whole &= json_put(out, "missing_share", share(report.missing, report.rows));

@@ -1,17 +1,9 @@
 /* encoders.c - what a version learnt about its columns, as a document. */
 #include <math.h>
 
-#include "core/date.h"
 #include "server/api/models.h"
+#include "server/codec/column_type.h"
 #include "server/codec/json.h"
-
-static json_t *date_document(double seconds)
-{
-	char text[DATE_PRINT_MAX];
-	size_t n = date_print(seconds, text);
-
-	return n ? json_stringn(text, n) : json_null();
-}
 
 /* value: NULL for slots that stand for no one value. */
 static json_t *slot_document(
@@ -58,16 +50,16 @@ static bool put_number(json_t *out, const struct encoder_column *column)
 /* Marks are dates, shifts are seconds since 1970, and years. */
 static bool put_date(json_t *out, const struct encoder_column *column)
 {
-	bool whole = json_put(out, "mean", date_document(column->mean));
+	bool whole = json_put(out, "mean", json_date(column->mean));
 
 	whole &= json_put(out, "std_days", json_number(column->std / 86400));
-	whole &= json_put(out, "min", date_document(column->min));
-	whole &= json_put(out, "max", date_document(column->max));
+	whole &= json_put(out, "min", json_date(column->min));
+	whole &= json_put(out, "max", json_date(column->max));
 	whole &= json_put(out, "shift", json_number(column->shift));
 	whole &= json_put(out, "scale", json_number(column->scale));
 	whole &= json_put(out, "year_shift", json_number(column->year_shift));
 	whole &= json_put(out, "year_scale", json_number(column->year_scale));
-	return whole & json_put(out, "fill", date_document(column->fill));
+	return whole & json_put(out, "fill", json_date(column->fill));
 }
 
 static const struct {
@@ -104,12 +96,11 @@ static json_t *columns_document(const struct encoder *encoder)
 
 json_t *encoders_document(const struct model *model)
 {
-	static const char *const normalizes[] = { "standard", "minmax", "none" };
-	static const char *const missings[] = { "mean", "error" };
 	json_t *out = json_object();
-	bool whole = json_put(out, "normalize", json_string(normalizes[encoder_normalize(model->inputs)]));
+	bool whole = json_put(
+			out, "normalize", json_string(normalize_names[encoder_normalize(model->inputs)]));
 
-	whole &= json_put(out, "missing", json_string(missings[encoder_missing(model->inputs)]));
+	whole &= json_put(out, "missing", json_string(missing_names[encoder_missing(model->inputs)]));
 	whole &= json_put(out, "inputs", columns_document(model->inputs));
 	whole &= json_put(out, "outputs", columns_document(model->targets));
 	return json_whole(out, whole);

@@ -1,5 +1,6 @@
 /* fit.c - do the columns of a stored data set fit a model? See fit.h. */
 #include "server/api/fit.h"
+#include "server/codec/column_type.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -42,15 +43,6 @@ static void check_range(struct fit *fit, const struct loss *loss, const struct d
 			upper);
 }
 
-/* What else a kind of column can stand in for: 3 is the value "3" too. */
-static const unsigned feeds[COLUMN_KINDS] = { [COLUMN_NUMBER] = 1u << COLUMN_CATEGORY };
-static const char *const holds[COLUMN_KINDS] = {
-	[COLUMN_NUMBER] = "numbers", [COLUMN_CATEGORY] = "words", [COLUMN_DATE] = "dates"
-};
-static const char *const types[COLUMN_KINDS] = {
-	[COLUMN_NUMBER] = "number", [COLUMN_CATEGORY] = "category", [COLUMN_DATE] = "date"
-};
-
 static void check_column(struct fit *fit, const struct encoder *encoder, size_t i)
 {
 	const struct encoder_column *column = encoder_column(encoder, i);
@@ -66,13 +58,13 @@ static void check_column(struct fit *fit, const struct encoder *encoder, size_t 
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
 				"the column \"%.64s\" of %s is ignored, and the model needs it; PUT {\"type\":\"%s\"} at its "
 				"columns/%.64s",
-				column->name, fit->dataset, types[column->kind], column->name);
-	else if (source->kind != column->kind && !(feeds[source->kind] & 1u << column->kind))
+				column->name, fit->dataset, kind_names[column->kind], column->name);
+	else if (!kind_feeds(source->kind, column->kind))
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
 				"the column \"%.64s\" of %s holds %s, and the model needs %s; make a model of it as it is, or PUT "
 				"{\"type\":\"%s\"} at its columns/%.64s",
-				column->name, fit->dataset, holds[source->kind], holds[column->kind],
-				types[column->kind], column->name);
+				column->name, fit->dataset, kind_holds[source->kind],
+				kind_holds[column->kind], kind_names[column->kind], column->name);
 	else if (target && source->empty)
 		faults_add(fit->faults, ERR_INVALID, fit->pointer,
 				"the target \"%.64s\" of %s has no values at all", column->name,

@@ -68,3 +68,19 @@ const char *boolean_text(bool value)
 {
 	return value ? "true" : "false";
 }
+
+/* ---- what a network is shown ---- */
+
+const char *const kind_names[COLUMN_KINDS] = {
+	[COLUMN_NUMBER] = "number", [COLUMN_CATEGORY] = "category", [COLUMN_DATE] = "date"
+};
+const char *const kind_holds[COLUMN_KINDS] = {
+	[COLUMN_NUMBER] = "numbers", [COLUMN_CATEGORY] = "words", [COLUMN_DATE] = "dates"
+};
+const char *const normalize_names[] = { "standard", "minmax", "none", NULL };
+const char *const missing_names[] = { "mean", "error", NULL };
+
+bool kind_feeds(enum column_kind stored, enum column_kind wanted)
+{
+	return stored == wanted || (stored == COLUMN_NUMBER && wanted == COLUMN_CATEGORY);
+}

@@ -37,4 +37,13 @@ enum column_type column_type_stored(const json_t *column);
 
 const char *boolean_text(bool value); /* "true" or "false" */
 
+/* ---- what a network is shown, in words ---- */
+
+extern const char *const kind_names[COLUMN_KINDS]; /* "number", "category", "date" */
+extern const char *const kind_holds[COLUMN_KINDS]; /* what is in such a column: "numbers", "words", "dates" */
+extern const char *const normalize_names[];        /* of enum normalize, ended by NULL */
+extern const char *const missing_names[];          /* of enum missing, ended by NULL */
+/* Can a column of the one kind stand for one of the other? Numbers can for a category: 3 is the value "3" too. */
+bool kind_feeds(enum column_kind stored, enum column_kind wanted);
+
 #endif

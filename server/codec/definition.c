@@ -1,5 +1,6 @@
 /* definition.c - reads a model's definition from JSON. What follows from it is in definition_resolve.c. */
 #include "server/codec/definition.h"
+#include "server/codec/column_type.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -467,8 +468,6 @@ static void check_form(const json_t *document, const struct definition_said *sai
 void definition_read(const json_t *document, bool stored, struct definition *d, struct faults *faults)
 {
 	static const char *const tasks[] = { "", "classification", "regression", NULL };
-	static const char *const normalizes[] = { "standard", "minmax", "none", NULL };
-	static const char *const missings[] = { "mean", "error", NULL };
 	struct definition_said said = { 0 };
 
 	*d = (struct definition){ 0 };
@@ -484,8 +483,8 @@ void definition_read(const json_t *document, bool stored, struct definition *d, 
 	d->buckets = said.buckets;
 	d->output_l2 = said.output_l2;
 	d->input_dropout = said.input_dropout;
-	d->normalize = read_word(said.normalize, normalizes, "/normalize", faults);
-	d->missing = read_word(said.missing, missings, "/missing", faults);
+	d->normalize = read_word(said.normalize, normalize_names, "/normalize", faults);
+	d->missing = read_word(said.missing, missing_names, "/missing", faults);
 	d->task = read_word(said.task, tasks, "/task", faults);
 	if (said.features) read_features(said.features, d, faults);
 	if (said.inputs) read_columns(said.inputs, &d->inputs, &d->inputs_count, 'x', "/inputs", faults);

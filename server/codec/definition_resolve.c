@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/codec/column_type.h"
 #include "server/codec/definition_parts.h"
 #include "server/codec/fields.h"
 #include "server/codec/json.h"
@@ -435,9 +436,6 @@ static json_t *values_document(const struct definition_column *column)
 static json_t *columns_document(
 		const struct definition *d, const struct definition_column *columns, size_t count)
 {
-	static const char *const kinds[COLUMN_KINDS] = {
-		[COLUMN_NUMBER] = "number", [COLUMN_CATEGORY] = "category", [COLUMN_DATE] = "date"
-	};
 	json_t *out = json_array();
 	bool whole = out != NULL;
 
@@ -445,7 +443,7 @@ static json_t *columns_document(
 		json_t *column = json_object();
 
 		whole &= json_put(column, "name", json_string(columns[i].name));
-		whole &= json_put(column, "type", json_string(kinds[columns[i].kind]));
+		whole &= json_put(column, "type", json_string(kind_names[columns[i].kind]));
 		if (columns[i].buckets)
 			whole &= json_put(column, "buckets", json_integer((json_int_t)columns[i].buckets));
 		else if (columns[i].kind == COLUMN_CATEGORY)
@@ -473,8 +471,6 @@ static json_t *targets_document(const struct definition *d)
 
 json_t *definition_document(const struct definition *d)
 {
-	static const char *const normalizes[] = { "standard", "minmax", "none" };
-	static const char *const missings[] = { "mean", "error" };
 	const struct layer_spec *last = &d->layers[d->layers_count - 1];
 	json_t *out = json_object();
 	bool whole = out != NULL;
@@ -494,8 +490,8 @@ json_t *definition_document(const struct definition *d)
 	if (definition_heads(d) == 1)
 		whole &= json_put(
 				out, "loss", named_document(d->loss->name, d->loss->params, d->loss_params));
-	whole &= json_put(out, "normalize", json_string(normalizes[d->normalize]));
-	whole &= json_put(out, "missing", json_string(missings[d->missing]));
+	whole &= json_put(out, "normalize", json_string(normalize_names[d->normalize]));
+	whole &= json_put(out, "missing", json_string(missing_names[d->missing]));
 	whole &= json_put(out, "seed", json_integer((json_int_t)d->seed));
 	return json_whole(out, whole);
 }

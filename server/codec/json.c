@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/date.h"
 #include "server/codec/number.h"
 
 /* jansson recurses: 2,048 levels overflow a small stack. Counts brackets outside of strings before it starts. */
@@ -187,6 +188,14 @@ json_t *json_whole(json_t *document, bool whole)
 json_t *json_number(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *json_date(double seconds)
+{
+	char text[DATE_PRINT_MAX];
+	size_t n = date_print(seconds, text);
+
+	return n ? json_stringn(text, n) : json_null();
 }
 
 json_t *json_time(int64_t ms)

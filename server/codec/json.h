@@ -42,6 +42,8 @@ json_t *json_whole(json_t *document, bool whole);
 json_t *json_number(double value);
 /* "2026-11-24T15:04:05.123Z" of milliseconds since 1970, null for 0. New. */
 json_t *json_time(int64_t ms);
+/* A date or a time of it (core/date.h); null outside of the years that have one. */
+json_t *json_date(double seconds);
 /* A string of decimal digits, as ids and versions are. New. */
 json_t *json_id(int64_t id);
 

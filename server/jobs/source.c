@@ -68,10 +68,6 @@ static int map_codes(struct source *s, struct feed *feed, struct err *e)
 	return rc;
 }
 
-static const char *const holds[COLUMN_KINDS] = {
-	[COLUMN_NUMBER] = "numbers", [COLUMN_CATEGORY] = "words", [COLUMN_DATE] = "dates"
-};
-
 /* The stored columns by their names: a table may have 100,000, and a model a feed for each. *names is new (free), and
  * what *index looks into; both are NULL on error. */
 static int index_stored(const json_t *columns, const char ***names, struct names **index, struct err *e)
@@ -94,21 +90,20 @@ static int join(struct source *s, const json_t *columns, const struct names *ind
 {
 	const char *dataset = s->revision->dataset ? s->revision->dataset : "the data";
 	const json_t *stored;
-	bool numeric;
 	size_t at;
 
 	feed->column = encoder_column(feed->encoder, feed->encoder_column);
-	numeric = encoder_is_numeric(feed->column->kind);
 	if ((at = names_find(index, feed->column->name, strlen(feed->column->name))) == NAMES_NONE)
 		return err_set(e, ERR_INVALID, "%s has no column \"%.64s\", which the model needs", dataset,
 				feed->column->name);
 	stored = json_array_get(columns, at);
 	feed->stored_column = at;
 	feed->stored = column_type_kind(column_type_stored(stored));
-	if (feed->stored == feed->column->kind || (feed->stored == COLUMN_NUMBER && !numeric))
+	if (kind_feeds(feed->stored, feed->column->kind))
 		return encoder_is_numeric(feed->stored) ? 0 : map_codes(s, feed, e);
 	return err_set(e, ERR_INVALID, "the column \"%.64s\" of %s holds %s, and the model needs %s",
-			feed->column->name, dataset, holds[feed->stored], holds[feed->column->kind]);
+			feed->column->name, dataset, kind_holds[feed->stored],
+			kind_holds[feed->column->kind]);
 }
 
 int source_new(struct source **out, struct store *store, const struct store_revision *revision,
