@@ -7,9 +7,6 @@
  *
  * A streamed body is the exception: while the pool works on a piece of it the loop goes on receiving the next one, up to
  * AHEAD_BYTES; only then is the connection suspended. What both look at meanwhile is under resume_lock.
- *
- * Order of refusal: gate 400, host 421, origin 403, token 401/403, route 404/405, media 415/406, size 413; the
- * handlers go on from there.
  */
 #include "server/http/exchange.h"
 
@@ -17,7 +14,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/http/media.h"
 #include "server/http/sleep.h"
 
 #define SWALLOW_BYTES \
@@ -150,140 +146,6 @@ static enum MHD_Result send_reply(struct exchange *x)
 	queued = MHD_queue_response(x->connection, rp->status, response);
 	MHD_destroy_response(response);
 	return queued;
-}
-
-/* ---- refusals before the body ---- */
-
-static uint64_t content_length(const struct request *rq)
-{
-	const char *text = request_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
-static bool has_body(const struct request *rq)
-{
-	return content_length(rq) || request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-}
-
-static int check_media(const struct request *rq, const struct route *route, struct err *e)
-{
-	const char *type = request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE);
-	const char *coding = request_header(rq, MHD_HTTP_HEADER_CONTENT_ENCODING);
-	const char *consumes = route->consumes ? route->consumes : "application/json";
-	const char *produces = route->produces ? route->produces : "application/json";
-	const char *accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT);
-	size_t n;
-
-	if (route->max_body && has_body(rq)) {
-		if (coding && strcasecmp(coding, "identity") && !request_is_gzip(rq))
-			return err_set(e, ERR_UNSUPPORTED,
-					"Content-Encoding %.64s is not read here; send the bytes as they are%s",
-					coding, route->flags & ROUTE_GZIP ? " or packed with gzip" : "");
-		if (type && !(route->flags & ROUTE_ANY_TYPE) && !media_in(type, consumes))
-			return err_set(e, ERR_UNSUPPORTED,
-					"%.128s is not read here; say what the body is with: curl -H 'Content-Type: %.*s'",
-					type, (int)strcspn(consumes, " "), consumes);
-	}
-	if (accept && *produces && !media_choose(accept, produces, &n) &&
-			media_quality(accept, "application/problem+json") <= 0)
-		return err_set(e, ERR_NOT_ACCEPTABLE, "Accept asks for %.128s; this answers %s", accept,
-				produces);
-	return 0;
-}
-
-static int check_size(const struct request *rq, const struct route *route, struct err *e)
-{
-	if (content_length(rq) <= route->max_body) return 0;
-	if (!route->max_body) return err_set(e, ERR_TOO_LARGE, "%s takes no body here", rq->method);
-	return err_set(e, ERR_TOO_LARGE, "the body has %llu bytes; at most %zu are read here",
-			(unsigned long long)content_length(rq), route->max_body);
-}
-
-static bool query_known(const char *list, const char *name)
-{
-	size_t n = strlen(name);
-
-	while (list && *list) {
-		size_t item = strcspn(list, " ");
-
-		if (item == n && !memcmp(list, name, n)) return true;
-		list += item + strspn(list + item, " ");
-	}
-	return false;
-}
-
-/* Splits and decodes the query; a name that the route does not have is a fault (an unknown field). */
-static int read_query(struct exchange *x, const struct route *route, struct err *e)
-{
-	struct request *rq = &x->rq;
-	const char *at = rq->url + rq->path_length;
-	char *to;
-	int rc;
-
-	if (*at != '?' || !at[1]) return 0;
-	if (!(to = rq->query_memory = malloc(strlen(at) + 2 * REQUEST_QUERY_MAX))) return err_nomem(e);
-	for (at++; *at; at += *at == '&') {
-		size_t n = strcspn(at, "&"), name_n = strcspn(at, "=&");
-		struct query_arg *arg = &rq->query[rq->query_count];
-
-		if (!n) continue;
-		if (rq->query_count == REQUEST_QUERY_MAX)
-			return err_set(e, ERR_INVALID, "the query has more than %d parameters",
-					REQUEST_QUERY_MAX);
-		arg->name = to;
-		if ((rc = route_decode(at, name_n, true, to, name_n + 1, e))) return rc;
-		arg->value = to += strlen(to) + 1;
-		if (name_n < n)
-			rc = route_decode(at + name_n + 1, n - name_n - 1, true, to, n - name_n, e);
-		else
-			*to = 0;
-		if (rc) return rc;
-		to += strlen(to) + 1;
-		at += n;
-		if (!query_known(route->query, arg->name))
-			return err_set(e, ERR_UNKNOWN_FIELD,
-					"there is no query parameter \"%.64s\" here%s%.128s", arg->name,
-					route->query ? "; there are: " : "; there are none",
-					route->query ? route->query : "");
-		if (request_query(rq, arg->name))
-			return err_set(e, ERR_DUPLICATE_KEY, "the query parameter \"%.64s\" is given twice",
-					arg->name);
-		rq->query_count++;
-	}
-	return 0;
-}
-
-/* Everything that is decided by the headers alone. The reply is ready when the result is not 0. */
-static int check_headers(struct exchange *x, struct err *e)
-{
-	struct request *rq = &x->rq;
-	const struct route *route;
-	char allow[128];
-	struct err no_route;
-	int rc, routed;
-
-	if ((rc = gate_check(x, e))) {
-		x->rp.close = true;
-		return rc;
-	}
-	routed = route_find(x->server->config.routes, rq->method, rq->url, rq->path_length, &rq->match, allow,
-			sizeof allow, &no_route);
-	route = rq->match.route;
-	if ((rc = x->server->config.admit(rq, route, e))) return rc;
-	if (routed) {
-		if (allow[0]) reply_header(&x->rp, "Allow", "%s", allow);
-		*e = no_route;
-		return routed;
-	}
-	if ((rc = check_media(rq, route, e)) || (rc = check_size(rq, route, e)) ||
-			(rc = read_query(x, route, e)))
-		return rc;
-	if (atomic_load_explicit(&x->server->draining, memory_order_relaxed)) {
-		x->rp.close = true;
-		return err_set(e, ERR_BUSY, "the daemon is stopping");
-	}
-	return 0;
 }
 
 /* ---- work on the pool ---- */
@@ -423,7 +285,7 @@ static enum MHD_Result settle(struct exchange *x)
 	const struct request *rq = &x->rq;
 
 	x->phase = PHASE_REFUSED;
-	if (!x->rp.close && content_length(rq) <= SWALLOW_BYTES &&
+	if (!x->rp.close && headers_length(rq) <= SWALLOW_BYTES &&
 			!request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING) &&
 			!request_header(rq, MHD_HTTP_HEADER_EXPECT))
 		return MHD_YES;
@@ -441,7 +303,7 @@ static enum MHD_Result on_headers(struct exchange *x)
 {
 	const struct route *route;
 	struct err e;
-	int rc = check_headers(x, &e);
+	int rc = headers_check(x, &e);
 
 	if (rc) {
 		if (asks_options(&x->rq, rc))
@@ -590,5 +452,6 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 		x->phase = PHASE_STREAM;
 		if (!*size) return MHD_YES;
 	}
-	return *size ? on_data(x, data, size) : on_complete(x);
+	if (!*size) return on_complete(x);
+	return on_data(x, data, size);
 }

@@ -72,6 +72,11 @@ void exchange_free(struct exchange *x);
  * ERR_EXPECT. */
 int gate_check(const struct exchange *x, struct err *e);
 
+/* Is this request for a handler? 0, with the route, its arguments and the query in x->rq; else the code of the refusal. */
+int headers_check(struct exchange *x, struct err *e);
+/* Content-Length; 0 if there is none. */
+uint64_t headers_length(const struct request *rq);
+
 /* ETag, If-None-Match, If-Match. conditional_guard runs before a change, conditional_finish on every reply. */
 int conditional_guard(struct http_server *server, struct request *rq, struct err *e);
 void conditional_finish(const struct request *rq, struct reply *rp);
