@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "server/http/sleep.h"
 
@@ -371,6 +372,20 @@ static enum MHD_Result on_stream(struct exchange *x, const char *data, size_t *s
 	return MHD_YES;
 }
 
+/* libmicrohttpd takes a read that does not fill its buffer for all that there was. Where the client left right behind its
+ * last bytes, the one edge for both is used up then, and the end would be seen when the connection has idled for too long.
+ * So who has not sent all of a body is looked at; to shut the side that is at its end tells the poller of it again. */
+static void look_for_end(const struct exchange *x)
+{
+	const union MHD_ConnectionInfo *info;
+	char byte;
+
+	if (x->received == headers_length(&x->rq)) return;
+	info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info && !recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT))
+		shutdown(info->connect_fd, SHUT_RD);
+}
+
 /* All of the body is there; false: the pool still works on it. */
 static bool stream_done(struct exchange *x)
 {
@@ -437,6 +452,7 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 		const char *method, const char *version, const char *data, size_t *size, void **state)
 {
 	struct exchange *x = *state;
+	enum MHD_Result taken;
 
 	(void)server;
 	(void)connection;
@@ -453,5 +469,7 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 		if (!*size) return MHD_YES;
 	}
 	if (!*size) return on_complete(x);
-	return on_data(x, data, size);
+	taken = on_data(x, data, size);
+	look_for_end(x);
+	return taken;
 }

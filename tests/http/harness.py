@@ -114,6 +114,16 @@ class Daemon:
         """The log as JSON objects; a line that is none fails."""
         return [json.loads(line) for line in self.log().splitlines()]
 
+    def sockets(self):
+        """How many it has open now."""
+        folder, found = f"/proc/{self.process.pid}/fd", 0
+        for name in os.listdir(folder):
+            try:
+                found += os.readlink(f"{folder}/{name}").startswith("socket:")
+            except FileNotFoundError: # closed meanwhile
+                pass
+        return found
+
     def client(self, **more):
         return Client(self.port, **more)
 

@@ -180,16 +180,16 @@ def test_an_upload_cut_off_in_the_middle(start):
     text = ("a,b\n" + "".join(f"{draw.random()},{draw.random()}\n" for _ in range(400_000))).encode()
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as raw:
         raw.sendall(head("cut", 2 * len(text)) + text)
-        wait_for("row groups in the store", lambda: pieces_left(daemon) > 2, 120)
+        wait_for("row groups in the store", lambda: pieces_left(daemon) > 2)
         assert c.get("/v1/datasets")["datasets"] == []
-    wait_for("what was stored to go", lambda: pieces_left(daemon) == 0, 120)
+    wait_for("what was stored to go", lambda: pieces_left(daemon) == 0)
     c.get("/v1/datasets/cut", status=404)
     size = daemon.database.stat().st_size
     for _ in range(3): # again, and the file need not grow
         with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as raw:
             raw.sendall(head("cut", 2 * len(text)) + text)
-            wait_for("row groups in the store", lambda: pieces_left(daemon) > 2, 120)
-        wait_for("what was stored to go", lambda: pieces_left(daemon) == 0, 120)
+            wait_for("row groups in the store", lambda: pieces_left(daemon) > 2)
+        wait_for("what was stored to go", lambda: pieces_left(daemon) == 0)
     assert daemon.database.stat().st_size <= 2 * max(size, len(text))
     assert c.csv("cut", text, status=201)["rows"] == 400_000
 
@@ -200,7 +200,7 @@ def test_a_fault_late_in_an_upload_leaves_nothing(start):
     text = "a,b\n" + "".join(f"{i},{i / 3}\n" for i in range(400_000)) + "1\n"
     assert faults(c.csv("late", text, status=400)) == [(400_002, 2)]
     c.get("/v1/datasets/late", status=404)
-    wait_for("what was stored to go", lambda: pieces_left(daemon) == 0, 120)
+    wait_for("what was stored to go", lambda: pieces_left(daemon) == 0)
 
 
 def test_two_uploads_of_one_name_at_once(c, daemon, fresh):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from data import by_hand
+from harness import wait_for
 
 HOST = "Host: localhost\r\n"
 JSON = "Content-Type: application/json\r\n"
@@ -196,6 +197,18 @@ def test_a_client_that_leaves_in_mid_request(daemon, c, victim):
         with Raw(daemon.port) as raw:
             raw.send(text)
     c.get("/livez")
+
+
+@pytest.mark.parametrize("kind, media", [("PUT /v1/datasets/left", "text/csv"), ("POST /v1/models/xor:predict", "application/json")])
+def test_clients_that_leave_right_behind_their_last_bytes(daemon, victim, kind, media):
+    """The bytes and the end arrive together, for one edge of the poller: none may wait for the idle limit."""
+    before = daemon.sockets()
+    for _ in range(200):
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as raw:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            raw.sendall(f"{kind} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\n"
+                        "Content-Length: 100000\r\n\r\na,b\n1,2\n".encode())
+    wait_for("the sockets to go", lambda: daemon.sockets() <= before + 2)
 
 
 def test_a_client_that_does_not_wait_for_its_answer(daemon, c, victim):
