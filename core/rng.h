@@ -22,6 +22,7 @@ enum rng_stream {
 	RNG_SAMPLE,
 	RNG_PERMUTE,
 	RNG_FOLDS,
+	RNG_SWEEP,
 };
 
 struct rng_key {

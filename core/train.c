@@ -57,9 +57,11 @@ static bool end_run(struct train_run *run, enum train_stop stop)
 bool train_interrupted(struct train_run *run)
 {
 	const struct trainer *t = run->trainer;
-	const atomic_int *stop = run->hooks->stop;
+	const atomic_int *stop = run->hooks->stop, *time_up = run->hooks->time_up;
 
 	if (stop && atomic_load_explicit(stop, memory_order_relaxed)) return end_run(run, TRAIN_STOPPED);
+	if (time_up && atomic_load_explicit(time_up, memory_order_relaxed))
+		return end_run(run, TRAIN_MAX_SECONDS);
 	if (t->config.max_seconds > 0 &&
 			t->state.point.elapsed + now_seconds() - run->noted >= t->config.max_seconds)
 		return end_run(run, TRAIN_MAX_SECONDS);

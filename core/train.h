@@ -131,6 +131,8 @@ struct train_hooks {
 	_Atomic uint64_t *steps;
 	/* Looked at before every mini-batch and every piece of the validation; not 0 stops there. NULL: never. */
 	const atomic_int *stop;
+	/* Likewise; not 0 ends the run there as if max_seconds were over. NULL: never. */
+	const atomic_int *time_up;
 	/* Right before epoch, for epochs that `healthy` (NULL: all) says yes to before their last step: layers (layers of
 	 * the network), borrowed until it returns. NULL: nothing is measured. Measuring changes no bit of a run: `healthy`
 	 * may decide by the clock. */

@@ -11,15 +11,14 @@
 #define FOLDS_DEFAULT 5
 #define FOLDS_MIN     2
 
-struct cross_said {
+struct cross {
 	uint64_t folds;
-	bool stratify;
+	bool stratify, stratify_said;
 };
 
 static const struct field fields[] = {
-	{ "folds", FIELD_UINT, offsetof(struct cross_said, folds), FOLDS_MIN, VALIDATION_FOLDS_MAX, false,
-			false },
-	{ "stratify", FIELD_BOOL, offsetof(struct cross_said, stratify), 0, 0, false, false },
+	{ "folds", FIELD_UINT, offsetof(struct cross, folds), FOLDS_MIN, VALIDATION_FOLDS_MAX, false, false },
+	{ "stratify", FIELD_BOOL, offsetof(struct cross, stratify), 0, 0, false, false },
 	{ 0 },
 };
 
@@ -39,7 +38,7 @@ static void refuse_others(const json_t *document, struct faults *faults)
 
 static void read_cross(struct order *o)
 {
-	struct cross_said said = { FOLDS_DEFAULT, false };
+	struct cross *cross = o->own;
 	json_t *mine = json_object();
 
 	for (const struct field *f = fields; f->name; f++) {
@@ -47,11 +46,9 @@ static void read_cross(struct order *o)
 
 		if (value) json_object_set(mine, f->name, value);
 	}
-	o->cross.stratify_said = json_object_get(mine, "stratify") != NULL;
-	fields_read(mine, fields, &said, "", o->faults);
+	cross->stratify_said = json_object_get(mine, "stratify") != NULL;
+	fields_read(mine, fields, cross, "", o->faults);
 	json_decref(mine);
-	o->cross.folds = said.folds;
-	o->cross.stratify = said.stratify;
 	refuse_others(o->document, o->faults);
 	for (const struct field *f = fields; f->name; f++)
 		json_object_del(o->document, f->name);
@@ -62,21 +59,22 @@ static void read_cross(struct order *o)
 /* The children's validation, as far as all have the same. */
 static void check_cross(struct order *o)
 {
+	struct cross *cross = o->own;
 	bool classifies = definition_classifies(&o->definition);
 
-	if (!o->cross.stratify_said) o->cross.stratify = classifies;
-	if (o->cross.stratify && !classifies)
+	if (!cross->stratify_said) cross->stratify = classifies;
+	if (cross->stratify && !classifies)
 		faults_add(o->faults, ERR_INVALID, "/stratify",
 				"needs a model with one target, a category, whose classes are dealt out evenly");
-	if (o->cross.folds > o->revision.rows)
+	if (cross->folds > o->revision.rows)
 		faults_add(o->faults, ERR_RANGE, "/folds",
 				"%llu folds need at least %llu rows, and there are %llu",
-				(unsigned long long)o->cross.folds, (unsigned long long)o->cross.folds,
+				(unsigned long long)cross->folds, (unsigned long long)cross->folds,
 				(unsigned long long)o->revision.rows);
 	if (o->faults->count) return;
 	o->request.validation_said = true;
 	o->request.validation = (struct train_validation){
-		.fold = 1, .of = o->cross.folds, .stratify = o->cross.stratify, .stratify_said = true
+		.fold = 1, .of = cross->folds, .stratify = cross->stratify, .stratify_said = true
 	};
 }
 
@@ -98,6 +96,7 @@ static const json_t *target_values(const json_t *columns, const char *target)
 /* A class with fewer rows than there are folds is missing where some are validated on. */
 static bool warn_of_classes(const struct order *o, json_t *warnings)
 {
+	const struct cross *cross = o->own;
 	json_t *columns = stored_document(o->revision.columns);
 	const json_t *value;
 	size_t i;
@@ -108,7 +107,7 @@ static bool warn_of_classes(const struct order *o, json_t *warnings)
 		json_int_t count = json_integer_value(json_object_get(value, "count"));
 		const char *name = json_string_value(json_object_get(value, "value"));
 
-		if (!name || count >= (json_int_t)o->cross.folds) continue;
+		if (!name || count >= (json_int_t)cross->folds) continue;
 		whole &= json_append(warnings,
 				json_sprintf("the class \"%s\" has %d rows, fewer than there are folds: "
 					     "some are validated on without it",
@@ -120,20 +119,21 @@ static bool warn_of_classes(const struct order *o, json_t *warnings)
 
 static int submit_cross(struct order *o, struct reply *rp, struct err *e)
 {
+	const struct cross *cross = o->own;
 	json_t *config, *warnings;
 	bool whole;
 
 	if (!order_config(o, &config, &warnings)) return err_nomem(e);
 	whole = json_put(config, "validation", json_null());
-	whole &= json_put(config, "folds", json_integer((json_int_t)o->cross.folds));
-	whole &= json_put(config, "stratify", json_boolean(o->cross.stratify));
+	whole &= json_put(config, "folds", json_integer((json_int_t)cross->folds));
+	whole &= json_put(config, "stratify", json_boolean(cross->stratify));
 	if (definition_classifies(&o->definition)) whole &= warn_of_classes(o, warnings);
 	if (!whole) {
 		json_decref(config);
 		config = NULL;
 	}
-	return order_submit(o, "crossvalidate", true, o->request.core.epochs * o->cross.folds, config,
-			warnings, rp, e);
+	return order_submit(o, "crossvalidate", true, o->request.core.epochs * cross->folds, config, warnings,
+			rp, e);
 }
 
 int model_crossvalidate(struct request *rq, struct reply *rp, struct err *e)
@@ -142,5 +142,7 @@ int model_crossvalidate(struct request *rq, struct reply *rp, struct err *e)
 		.read = read_cross, .check = check_cross, .act = submit_cross, .keeps_data = true
 	};
 
-	return order_take(rq, rp, &verb, e);
+	struct cross cross = { .folds = FOLDS_DEFAULT };
+
+	return order_take(rq, rp, &verb, &cross, e);
 }

@@ -1,5 +1,6 @@
 /* job_runs.c - jobs that are more than one run: what their documents say of their children, and GET /v1/jobs/{id}/runs, the
  * table of them. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "server/api/job_runs.h"
 #include "server/api/jobs.h"
 #include "server/codec/json.h"
+#include "server/codec/sweep.h"
 
 #define RUNS_MAX 10000
 
@@ -24,6 +26,18 @@ static double done_of(const struct app *app, const struct store_job *job)
 {
 	if (job_state_ended(job->state)) return 1;
 	return job->epochs ? (double)epoch_of(app, job) / (double)job->epochs : 0;
+}
+
+/* Of a sweep the share of its epochs, or of its seconds where those are over sooner; it makes its children as it goes. */
+static double sweep_done(const struct store_job *job, uint64_t epoch)
+{
+	json_t *config = stored_document(job->config);
+	double seconds = json_number_value(json_object_get(json_object_get(config, "sweep"), "seconds"));
+	double done = (double)epoch / (double)job->epochs;
+
+	json_decref(config);
+	if (seconds > 0 && job->seconds / seconds > done) done = job->seconds / seconds;
+	return done < 1 ? done : 1;
 }
 
 static json_t *counts_document(const size_t counts[JOB_STATES], size_t total)
@@ -51,10 +65,8 @@ void job_put_family(json_t *out, const struct app *app, const struct store_job *
 		store_job_clear(&children[i]);
 	}
 	free(children);
-	json_put(out, "progress",
-			json_real(job->state == JOB_SUCCEEDED ? 1
-					: count               ? done / (double)count
-							      : 0));
+	done = !strcmp(job->kind, "sweep") ? sweep_done(job, epoch) : count ? done / (double)count : 0;
+	json_put(out, "progress", json_real(job->state == JOB_SUCCEEDED ? 1 : done));
 	json_put(out, "epoch", json_integer((json_int_t)epoch));
 	json_put(out, "children", counts_document(counts, count));
 	json_put(out, "results", job->results ? stored_document(job->results) : json_null());
@@ -62,20 +74,65 @@ void job_put_family(json_t *out, const struct app *app, const struct store_job *
 
 /* ---- the table ---- */
 
+static void copy(json_t *out, const json_t *from, const char *name)
+{
+	if (json_object_get(from, name)) json_put(out, name, json_incref(json_object_get(from, name)));
+}
+
 static json_t *run_document(const struct app *app, const struct store_job *job)
 {
 	json_t *document = job_document(app, job), *out = json_object();
-	json_t *validation = json_object_get(json_object_get(document, "config"), "validation");
+	json_t *config = json_object_get(document, "config"), *sweep = json_object_get(config, "sweep");
 	static const char *const shown[] = { "state", "progress", "epoch", "epochs", "metrics", "best",
 		"stop_reason", "error", "started_at", "finished_at" };
+	static const char *const of_sweep[] = { "run", "bracket", "parameters" };
 
 	json_put(out, "job", json_incref(json_object_get(document, "id")));
-	if (json_object_get(validation, "fold"))
-		json_put(out, "fold", json_incref(json_object_get(validation, "fold")));
+	if (!sweep) copy(out, json_object_get(config, "validation"), "fold");
+	for (size_t i = 0; i < sizeof of_sweep / sizeof *of_sweep; i++)
+		copy(out, sweep, of_sweep[i]);
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
 		json_put(out, shown[i], json_incref(json_object_get(document, shown[i])));
 	json_decref(document);
 	return out;
+}
+
+/* Adds to each row of a sweep its value of the metric, and its place among those that have one. */
+static void rank_runs(const struct sweep *s, json_t *runs)
+{
+	size_t count = json_array_size(runs);
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *run = json_array_get(runs, i);
+
+		json_put(run, "value", json_number(sweep_value(s, json_object_get(run, "metrics"))));
+	}
+	for (size_t i = 0; i < count; i++) {
+		double value = sweep_value(s, json_object_get(json_array_get(runs, i), "metrics"));
+		json_int_t rank = 1;
+
+		for (size_t j = 0; j < count && !isnan(value); j++) {
+			const json_t *other = json_array_get(runs, j);
+
+			rank += sweep_better(s, sweep_value(s, json_object_get(other, "metrics")), value);
+		}
+		json_put(json_array_get(runs, i), "rank", isnan(value) ? json_null() : json_integer(rank));
+	}
+}
+
+/* What is the sweep's of the table. */
+static void put_sweep(json_t *out, const struct store_job *job, json_t *runs)
+{
+	json_t *config = stored_document(job->config);
+	struct faults faults = { 0 };
+	struct sweep sweep;
+
+	sweep_read(json_object_get(config, "sweep"), true, "", &sweep, &faults);
+	if (!faults.count) {
+		json_put(out, "metric", json_string(sweep.metric));
+		rank_runs(&sweep, runs);
+	}
+	json_decref(config);
 }
 
 int job_runs(struct request *rq, struct reply *rp, struct err *e)
@@ -83,27 +140,31 @@ int job_runs(struct request *rq, struct reply *rp, struct err *e)
 	struct app *app = rq->app;
 	struct store_job job = { 0 }, *children = NULL;
 	size_t count = 0;
-	json_t *out, *runs;
+	json_t *document, *runs;
 	uint64_t id;
 	int rc = request_number(rq, "job", "job", &id, e);
 
 	if (rc || (rc = app->store->job_get(app->store, (int64_t)id, &job, e))) return rc;
 	if (!strcmp(job.kind, "train"))
-		rc = err_set(e, ERR_NOT_FOUND, "job %llu is one run; a :crossvalidate has a table of them",
+		rc = err_set(e, ERR_NOT_FOUND,
+				"job %llu is one run; a :crossvalidate or a :sweep has a table of them",
 				(unsigned long long)id);
-	store_job_clear(&job);
 	if (rc || (rc = app->store->job_children(app->store, (int64_t)id, 0, RUNS_MAX, &children, &count, e)))
-		return rc;
-	out = json_object();
+		goto out;
+	document = json_object();
 	runs = json_array();
 	for (size_t i = 0; i < count; i++) {
 		json_append(runs, run_document(app, &children[i]));
 		store_job_clear(&children[i]);
 	}
 	free(children);
-	json_put(out, "job", json_id((int64_t)id));
-	json_put(out, "runs", runs);
-	return reply_document(rp, out, e);
+	json_put(document, "job", json_id((int64_t)id));
+	if (!strcmp(job.kind, "sweep")) put_sweep(document, &job, runs);
+	json_put(document, "runs", runs);
+	rc = reply_document(rp, document, e);
+out:
+	store_job_clear(&job);
+	return rc;
 }
 
 void jobs_tell_family(struct app *app, int64_t id)

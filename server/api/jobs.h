@@ -13,6 +13,7 @@ route_handler model_train;                                                      
 route_handler job_list, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume; /* jobs.c */
 route_handler job_curve_get;                                                               /* job_curve.c */
 route_handler model_crossvalidate; /* crossvalidate.c */
+route_handler model_sweep;         /* sweep.c */
 route_handler job_predictions;     /* job_predictions.c */
 route_handler job_runs;            /* job_runs.c */
 

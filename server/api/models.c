@@ -19,19 +19,34 @@
 
 /* ---- documents ---- */
 
-int model_definition(
-		const struct store_model *stored, struct definition *out, json_t **document, struct err *e)
+static int read_resolved(const json_t *document, struct definition *out, struct err *e)
 {
 	struct faults faults = { 0 };
-	int rc;
 
-	*out = (struct definition){ 0 };
-	if ((rc = json_read_stored(stored->definition, document, e))) return rc;
-	definition_read(*document, true, out, &faults);
+	definition_read(document, true, out, &faults);
 	definition_finish(out, 0, &faults);
 	if (!faults.count) return 0;
 	faults_result(&faults, e);
 	return ERR_CORRUPT;
+}
+
+int model_definition(
+		const struct store_model *stored, struct definition *out, json_t **document, struct err *e)
+{
+	int rc;
+
+	*out = (struct definition){ 0 };
+	if ((rc = json_read_stored(stored->definition, document, e))) return rc;
+	return read_resolved(*document, out, e);
+}
+
+int model_definition_with(json_t *document, const json_t *network, struct definition *out, struct err *e)
+{
+	int rc = definition_override(document, network, e);
+
+	if (rc) return rc;
+	definition_clear(out);
+	return read_resolved(document, out, e);
 }
 
 static json_t *sources_summary(const struct layer_spec *layer)

@@ -16,6 +16,8 @@ route_handler layer_list, layer_get, neuron_get;                           /* la
  * long; it may be NULL after an error. */
 int model_definition(
 		const struct store_model *stored, struct definition *out, json_t **document, struct err *e);
+/* Reads it once more with other layers (definition_override), which are put into document. As above. */
+int model_definition_with(json_t *document, const json_t *network, struct definition *out, struct err *e);
 
 /* "index", "units", "activation", …, "parameters" of layer i of a network, new. */
 json_t *layer_summary(const struct layer_spec *layer, size_t index, size_t inputs, size_t columns);

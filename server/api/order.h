@@ -1,5 +1,5 @@
 /* order.h - the body of a :train on its way to a job: read, checked against model and data, completed. What is then done with
- * it is the verb's: :train and :estimate (train.c), :crossvalidate (crossvalidate.c).
+ * it is the verb's: :train and :estimate (train.c), :crossvalidate (crossvalidate.c), :sweep (sweep.c).
  */
 #ifndef SERVER_API_ORDER_H
 #define SERVER_API_ORDER_H
@@ -41,15 +41,13 @@ struct order {
 	struct store_revision held; /* the data set of its own to validate on; id 0: there is none */
 	bool inline_data;
 	struct training_size size;
+	json_t *network; /* of the version to go on from, where it is another than the model's; or NULL */
 	struct idempotency *key; /* of a request that changes something */
-	struct {                 /* of a :crossvalidate */
-		uint64_t folds;
-		bool stratify, stratify_said;
-	} cross;
+	void *own;               /* the verb's */
 };
 
-/* Reads and checks all, and leaves what is done with it to the verb; then gives everything back. */
-int order_take(struct request *rq, struct reply *rp, const struct order_verb *verb, struct err *e);
+/* Reads and checks all, and leaves what is done with it to the verb (own is its alone); then gives everything back. */
+int order_take(struct request *rq, struct reply *rp, const struct order_verb *verb, void *own, struct err *e);
 
 /* The config of a :train, new, and what there is to warn of, an array, new; false: no memory (both are NULL). */
 bool order_config(const struct order *o, json_t **config, json_t **warnings);

@@ -60,6 +60,7 @@ static const struct route routes[] = {
 
 	{ "POST",   "/v1/models/{model}:train",                                 ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_train },
 	{ "POST",   "/v1/models/{model}:crossvalidate",                         ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_crossvalidate },
+	{ "POST",   "/v1/models/{model}:sweep",                                 ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_sweep },
 	{ "POST",   "/v1/models/{model}:estimate",                              ROLE_TRAIN, BODY_DOCUMENT, 0,            .handler = model_estimate },
 	{ "GET",    "/v1/jobs",                                                 ROLE_READ,  0,             0,            .handler = job_list, .query = "model state " PAGE },
 	{ "GET",    "/v1/jobs/{job}",                                           ROLE_READ,  0,             0,            .handler = job_get },

@@ -150,6 +150,18 @@ static int take_inline(struct order *o, struct err *e)
 
 /* ---- what the job is ---- */
 
+/* A version of a sweep may have other layers than its model: what goes on from it has them too. */
+static int take_network(struct order *o, const struct store_version *version, struct err *e)
+{
+	json_t *training = NULL;
+	int rc = json_read_stored(version->training, &training, e);
+
+	o->network = json_incref(json_object_get(training, "network"));
+	o->request.network = o->network;
+	json_decref(training);
+	return rc;
+}
+
 static int choose_version(struct order *o, char from[24], struct err *e)
 {
 	struct store_version version = { 0 };
@@ -166,6 +178,7 @@ static int choose_version(struct order *o, char from[24], struct err *e)
 	}
 	rc = o->app->store->version_get(
 			o->app->store, o->model, strtoull(o->request.from, NULL, 10), &version, e);
+	if (!rc) rc = take_network(o, &version, e);
 	store_version_clear(&version);
 	return rc;
 }
@@ -299,6 +312,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 		return rc;
 	if ((rc = find_held(o, e))) return rc;
 	if (!o->faults->count && (rc = choose_version(o, from, e))) return rc;
+	if (o->network && (rc = model_definition_with(o->resolved, o->network, &o->definition, e))) return rc;
 	if (o->request.loss)
 		definition_check_loss(&o->definition, o->request.loss, o->faults);
 	else {
@@ -412,13 +426,14 @@ out:
 
 /* Reads and checks all, leaves what is done with it to the verb, and gives everything back. */
 static int with_order(struct request *rq, struct reply *rp, struct idempotency *key,
-		const struct order_verb *verb, struct err *e)
+		const struct order_verb *verb, void *own, struct err *e)
 {
 	struct order o = { .app = rq->app,
 		.verb = verb,
 		.faults = request_faults(rq),
 		.model = request_param(rq, "model"),
-		.key = key };
+		.key = key,
+		.own = own };
 	char from[24];
 	int rc;
 
@@ -435,18 +450,19 @@ static int with_order(struct request *rq, struct reply *rp, struct idempotency *
 	store_model_clear(&o.stored);
 	json_decref(o.resolved);
 	json_decref(o.document);
+	json_decref(o.network);
 	return rc;
 }
 
-int order_take(struct request *rq, struct reply *rp, const struct order_verb *verb, struct err *e)
+int order_take(struct request *rq, struct reply *rp, const struct order_verb *verb, void *own, struct err *e)
 {
 	struct idempotency key = { 0 };
 	int rc;
 
-	if (!verb->keeps_data) return with_order(rq, rp, &key, verb, e);
+	if (!verb->keeps_data) return with_order(rq, rp, &key, verb, own, e);
 	if ((rc = idempotency_begin(&key, rq, rp, e))) return rc;
 	idempotency_request_body(&key, rq);
-	rc = key.answered ? idempotency_repeat(&key, rq, rp, e) : with_order(rq, rp, &key, verb, e);
+	rc = key.answered ? idempotency_repeat(&key, rq, rp, e) : with_order(rq, rp, &key, verb, own, e);
 	idempotency_end(&key);
 	return rc;
 }
@@ -463,7 +479,7 @@ int model_train(struct request *rq, struct reply *rp, struct err *e)
 {
 	static const struct order_verb train = { .act = submit, .keeps_data = true };
 
-	return order_take(rq, rp, &train, e);
+	return order_take(rq, rp, &train, NULL, e);
 }
 
 /* ---- what it would take ---- */
@@ -498,5 +514,5 @@ int model_estimate(struct request *rq, struct reply *rp, struct err *e)
 {
 	static const struct order_verb verb = { .act = estimate };
 
-	return order_take(rq, rp, &verb, e);
+	return order_take(rq, rp, &verb, NULL, e);
 }

@@ -78,6 +78,12 @@ void definition_clear(struct definition *d);
 /* Reads the body of a PUT. Faults are added; what could be read is in *d. stored: a resolved document of ours. */
 void definition_read(const json_t *document, bool stored, struct definition *d, struct faults *faults);
 
+/* A run may have other layers than its model: the members of `network`, {"layers", "output_l2"}, take the place of those in a
+ * resolved document. ERR_NOMEM. */
+int definition_override(json_t *document, const json_t *network, struct err *e);
+/* What definition_override needs for the layers of *d, which is resolved; new. NULL: no memory. */
+json_t *definition_network(const struct definition *d);
+
 /* What a PATCH may change; borrowed from its document, NULL: stays as it is. */
 struct definition_patch {
 	const char *description;

@@ -495,3 +495,17 @@ json_t *definition_document(const struct definition *d)
 	whole &= json_put(out, "seed", json_integer((json_int_t)d->seed));
 	return json_whole(out, whole);
 }
+
+json_t *definition_network(const struct definition *d)
+{
+	json_t *out = json_object();
+	bool whole = json_put(out, "layers", definition_layers_document(d));
+
+	whole &= json_put(out, "output_l2", json_real(d->layers[d->layers_count - 1].l2));
+	return json_whole(out, whole);
+}
+
+int definition_override(json_t *document, const json_t *network, struct err *e)
+{
+	return json_object_update(document, (json_t *)network) ? err_nomem(e) : 0;
+}

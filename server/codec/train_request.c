@@ -41,8 +41,9 @@
 struct said {
 	const char *dataset, *from, *note, *notify, *record;
 	const char *sample_weight_column;
-	const json_t *warnings, *data, *batch_size, *optimizer, *schedule, *loss, *validation,
-			*early_stopping, *noise, *class_weights, *checkpoint_every_seconds, *priority;
+	const json_t *warnings, *network, *sweep, *data, *batch_size, *optimizer, *schedule, *loss,
+			*validation, *early_stopping, *noise, *class_weights, *checkpoint_every_seconds,
+			*priority;
 	uint64_t epochs, seed, threads, accumulate, evaluate_every;
 	double max_seconds, target_loss, gradient_clip_norm, gradient_clip_value, ema_decay;
 	bool shuffle;
@@ -53,7 +54,9 @@ struct said {
 #name, type, offsetof(struct said, name), low, high, false, null \
 	}
 static const struct field fields[] = {
-	ROW(warnings, FIELD_ANY, 0, 0, false), /* of a config of ours alone */
+	ROW(warnings, FIELD_ANY, 0, 0, false), /* of a config of ours alone, as the next STORED_ONLY - 1 */
+	ROW(network, FIELD_ANY, 0, 0, false),
+	ROW(sweep, FIELD_ANY, 0, 0, false),
 	ROW(dataset, FIELD_STRING, 0, 0, true),
 	ROW(data, FIELD_ANY, 0, 0, false),
 	ROW(epochs, FIELD_UINT, 1, TRAIN_EPOCHS_MAX, false),
@@ -87,6 +90,7 @@ static const struct field fields[] = {
 	{ 0 },
 };
 #undef ROW
+#define STORED_ONLY 3
 
 /* ---- reading ---- */
 
@@ -339,7 +343,7 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	const json_t *dataset = json_object_get(document, "dataset");
 
 	*r = (struct train_request){ 0 };
-	fields_read(document, stored ? fields : fields + 1, &said, "", faults);
+	fields_read(document, stored ? fields : fields + STORED_ONLY, &said, "", faults);
 	r->dataset = said.dataset;
 	r->core.epochs = said.epochs;
 	r->epochs_said = said.epochs;
@@ -357,6 +361,8 @@ void train_request_read(const json_t *document, bool stored, struct train_reques
 	r->from = said.from;
 	r->note = said.note;
 	r->notify = said.notify;
+	r->network = said.network;
+	r->sweep = said.sweep;
 	if (!json_is_object(document)) return;
 	read_priority(said.priority, r, faults);
 	read_batch(said.batch_size, r, faults);
@@ -542,5 +548,7 @@ json_t *train_request_document(const struct train_request *r)
 			r->checkpoint_seconds > 0 ? json_real(r->checkpoint_seconds) : json_null());
 	whole &= json_put(out, "from", json_string(r->from));
 	whole &= json_put(out, "notify", notify_document(r));
+	if (r->network) whole &= json_put(out, "network", json_incref((json_t *)r->network));
+	if (r->sweep) whole &= json_put(out, "sweep", json_incref((json_t *)r->sweep));
 	return json_whole(out, whole);
 }

@@ -38,6 +38,9 @@ struct train_request {
 	const char *note;
 	const char *notify; /* a URL that is told of the end; NULL: nobody */
 	int priority;
+	/* Of configs of ours alone; NULL: not there. */
+	const json_t *network; /* what of the model's definition is another (definition_override) */
+	const json_t *sweep;   /* of which run of a sweep it is the config */
 };
 
 /* Faults are added; a document that is no object is one. stored: a config of ours. */

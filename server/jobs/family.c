@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/codec/json.h"
 #include "server/codec/problem.h"
@@ -16,6 +17,7 @@ static const struct kind {
 	int (*settle)(struct house *house, struct err *e);
 } kinds[] = {
 	{ "crossvalidate", folds_settle },
+	{ "sweep", sweep_settle },
 };
 
 static const struct kind *kind_find(const char *name)
@@ -58,7 +60,7 @@ int house_stop(struct house *h, struct err *e)
 	return 0;
 }
 
-int house_add(const struct house *h, const json_t *config, uint64_t epochs, struct err *e)
+int house_add(const struct house *h, const json_t *config, uint64_t epochs, uint64_t rest, struct err *e)
 {
 	const struct store_job *parent = &h->parent;
 	char *text = json_text(config, false);
@@ -71,6 +73,7 @@ int house_add(const struct house *h, const json_t *config, uint64_t epochs, stru
 		.revision = parent->revision,
 		.validation_revision = parent->validation_revision,
 		.epochs = epochs,
+		.rest = rest,
 		.parent = parent->id };
 	int64_t id;
 	int rc = text ? h->family->store->job_create(h->family->store, &job, &id, e) : err_nomem(e);
@@ -212,4 +215,66 @@ void family_settle_all(struct family *f)
 		}
 		free(found);
 	} while (count == PAGE);
+}
+
+/* ---- time ---- */
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void family_counts_time(struct family *f)
+{
+	if (atomic_load(&f->timed)) return;
+	atomic_store(&f->ticked_ms, clock_ms());
+	atomic_store(&f->timed, true);
+}
+
+/* Of a running parent that has only so many seconds; 0: of another. */
+static double budget_of(const struct store_job *job)
+{
+	json_t *config = NULL;
+	double seconds = 0;
+
+	if (!job->attempt && !json_read_stored(job->config, &config, NULL))
+		seconds = json_number_value(json_object_get(json_object_get(config, "sweep"), "seconds"));
+	json_decref(config);
+	return seconds;
+}
+
+/* What could not be written is not counted. */
+static void spend(struct family *f, const struct store_job *job, double budget, double seconds)
+{
+	if (f->store->job_spend(f->store, job->id, seconds, NULL)) return;
+	if (job->seconds + seconds >= budget) family_settle(f, job->id);
+}
+
+void family_tick(struct family *f)
+{
+	struct store_job_filter filter = { NULL, JOB_RUNNING, 0, PAGE };
+	int64_t now = clock_ms(), last = atomic_load(&f->ticked_ms);
+	struct store_job *found;
+	bool any = false;
+	size_t count;
+
+	if (!atomic_load(&f->timed) || now - last < FAMILY_TICK_MS) return;
+	if (!atomic_compare_exchange_strong(&f->ticked_ms, &last, now)) return;
+	atomic_store(&f->timed, false); /* before the look: who comes after it says so itself */
+	do {
+		if ((any |= f->store->job_list(f->store, &filter, &found, &count, NULL))) break;
+		for (size_t i = 0; i < count; i++) {
+			double budget = budget_of(&found[i]);
+
+			any |= budget > 0;
+			if (budget > 0) spend(f, &found[i], budget, (double)(now - last) / 1000);
+			filter.before = found[i].id;
+			store_job_clear(&found[i]);
+		}
+		free(found);
+	} while (count == PAGE);
+	if (any) atomic_store(&f->timed, true);
 }

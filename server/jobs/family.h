@@ -19,9 +19,11 @@ struct jobs;
 
 struct family {
 	struct store *store;
-	struct jobs *jobs;    /* whose workers are told */
-	pthread_mutex_t lock; /* one is settled at a time, as they make children */
-	atomic_bool behind;   /* something could not be settled: family_settle_all is to try again */
+	struct jobs *jobs;         /* whose workers are told */
+	pthread_mutex_t lock;      /* one is settled at a time, as they make children */
+	atomic_bool timed;         /* seconds of parents are counted */
+	_Atomic int64_t ticked_ms; /* up to when, on the monotonic clock */
+	atomic_bool behind;        /* something could not be settled: family_settle_all is to try again */
 	void (*log)(void *self, const char *sentence);
 	void *log_self;
 };
@@ -33,6 +35,9 @@ void family_destroy(struct family *family);
 
 /* Nothing when the job is no parent, or has ended, or is paused. What fails is logged, and family->behind. */
 void family_settle(struct family *family, int64_t parent);
+#define FAMILY_TICK_MS 500
+/* Whoever comes by counts the time of parents that have only so much, twice a second, and settles those whose time is over. */
+void family_tick(struct family *family);
 /* Every unfinished parent: at start, and when something failed. */
 void family_settle_all(struct family *family);
 

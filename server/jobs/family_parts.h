@@ -20,8 +20,8 @@ struct house {
 
 /* Asks every unfinished child to stop. */
 int house_stop(struct house *house, struct err *e);
-/* A child with this config, of the parent's data. epochs: that it is asked for. */
-int house_add(const struct house *house, const json_t *config, uint64_t epochs, struct err *e);
+/* A child with this config, of the parent's data. epochs: that it is asked for; rest: as in store_job. */
+int house_add(const struct house *house, const json_t *config, uint64_t epochs, uint64_t rest, struct err *e);
 /* Ends the parent; id and attempt of *end are filled in. */
 int house_end(const struct house *house, struct store_job_end *end, struct err *e);
 /* Ends the parent as the child ended, which did not succeed; what: what it is of the parent, as in "fold 2". */
@@ -29,6 +29,13 @@ int house_end_as(const struct house *house, const struct store_job *child, const
 
 /* Ends the parent as failed for this reason. */
 int house_fail(const struct house *house, int rc, struct err *e);
+
+/* The seconds of a parent are to be counted while it is running: those that config.sweep.seconds bounds. */
+void family_counts_time(struct family *family);
+
+/* ---- sweep.c: "sweep" ---- */
+
+int sweep_settle(struct house *house, struct err *e);
 
 /* ---- folds.c: "crossvalidate" ---- */
 

@@ -34,7 +34,7 @@ static int add_fold(const struct house *h, size_t fold, struct err *e)
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		json_object_del(config, own[i]);
 	whole &= json_put(config, "validation", validation);
-	rc = whole ? house_add(h, config, epochs, e) : err_nomem(e);
+	rc = whole ? house_add(h, config, epochs, 0, e) : err_nomem(e);
 	json_decref(config);
 	return rc;
 }

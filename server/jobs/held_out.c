@@ -105,5 +105,6 @@ int training_output(const struct training *t, unsigned char **bytes, size_t *siz
 {
 	*bytes = NULL;
 	*size = 0;
+	if (t->request.sweep) return training_write(t, bytes, size, e);
 	return t->output.definition ? fold_rows_write(&t->output, bytes, size, e) : 0;
 }

@@ -76,6 +76,34 @@ void jobs_pause(struct jobs *jobs, int64_t id)
 	stop_job(jobs, id, STOP_PAUSE);
 }
 
+void jobs_wrap_up(struct jobs *jobs, int64_t id)
+{
+	pthread_mutex_lock(&jobs->lock);
+	for (unsigned i = 0; i < jobs->started; i++)
+		if (atomic_load(&jobs->workers[i].job) == id) atomic_store(&jobs->workers[i].time_up, 1);
+	pthread_mutex_unlock(&jobs->lock);
+}
+
+unsigned jobs_workers(struct jobs *jobs)
+{
+	unsigned workers;
+
+	pthread_mutex_lock(&jobs->lock);
+	workers = jobs->wanted;
+	pthread_mutex_unlock(&jobs->lock);
+	return workers;
+}
+
+const char *jobs_engine(const struct jobs *jobs)
+{
+	return jobs->config.engine->name;
+}
+
+void jobs_published(struct jobs *jobs, const char *model)
+{
+	registry_forget(jobs->config.registry, model);
+}
+
 void jobs_settle(struct jobs *jobs, int64_t parent)
 {
 	family_settle(&jobs->family, parent);
@@ -200,6 +228,7 @@ int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *
 	pthread_mutex_init(&jobs->lock, NULL);
 	jobs_cond_new(&jobs->wake);
 	family_init(&jobs->family, config->store, jobs, config->log, config->log_self);
+	jobs->wanted = config->workers;
 	if (!(rc = name_owner(jobs, e)) && !(rc = recover(jobs, e))) {
 		family_settle_all(&jobs->family);
 		rc = jobs_set_workers(jobs, config->workers, e);

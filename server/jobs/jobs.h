@@ -42,13 +42,20 @@ void jobs_stop(struct jobs *jobs);
  * than that, as the system has no more threads. One caller at a time. */
 int jobs_set_workers(struct jobs *jobs, unsigned workers, struct err *e);
 
+unsigned jobs_workers(struct jobs *jobs);
+const char *jobs_engine(const struct jobs *jobs); /* its name */
+
 /* A job was queued. */
 void jobs_wake(struct jobs *jobs);
+/* A model has a new version. */
+void jobs_published(struct jobs *jobs, const char *model);
 /* Stops a running job and its children, after the store noted the wish. Nothing when they do not run here. */
 void jobs_cancel(struct jobs *jobs, int64_t id);
 /* A running job and its children free their workers within a mini-batch and are paused, after the store noted the wish.
  * Likewise. */
 void jobs_pause(struct jobs *jobs, int64_t id);
+/* A running job ends with what it has, after the store noted the wish. Likewise. */
+void jobs_wrap_up(struct jobs *jobs, int64_t id);
 /* A part of `parent` was cancelled or paused by a request, or it was itself: does what follows. */
 void jobs_settle(struct jobs *jobs, int64_t parent);
 /* How the layers of job `id` fared when they were last looked at. As jobs_progress. */

@@ -33,6 +33,7 @@ struct worker {
 	_Atomic int64_t job; /* stays until the next one: who read that it runs still finds how far it came */
 	_Atomic int64_t parent; /* of it; 0: none */
 	atomic_int stop;        /* enum stop; not 0: end the job */
+	atomic_int time_up;     /* not 0: end it as if its time were over */
 	_Atomic uint64_t steps; /* mini-batches that it has done */
 	int64_t attempt;        /* under jobs->lock: of the claim it has; 0: none */
 	struct progress_cell progress;

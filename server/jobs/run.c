@@ -82,6 +82,16 @@ static void show_progress(struct run *run)
 
 /* ---- the trainer's thread ---- */
 
+/* A run that has come to its rest is paused, unless it is to stop for another reason or to end. */
+static void look_for_rest(struct run *run, uint64_t epoch)
+{
+	int none = STOP_NOT;
+
+	if (!run->job.rest || epoch < run->job.rest || epoch >= run->job.epochs) return;
+	if (atomic_load(&run->worker->time_up)) return;
+	atomic_compare_exchange_strong(&run->worker->stop, &none, STOP_PAUSE);
+}
+
 static void on_epoch(void *self, const struct train_point *point)
 {
 	struct run *run = self;
@@ -92,6 +102,7 @@ static void on_epoch(void *self, const struct train_point *point)
 	pace_note(&run->pace, point, now, &run->progress);
 	pthread_mutex_unlock(&run->lock);
 	if (run->record.recorder.keep != CURVE_STEP) record_point(&run->record, point);
+	look_for_rest(run, point->epoch);
 }
 
 static void on_step(void *self, const struct train_point *point)
@@ -119,6 +130,7 @@ static void *train_main(void *arg)
 		.epoch = on_epoch,
 		.health = on_health,
 		.steps = &run->worker->steps,
+		.time_up = &run->worker->time_up,
 		.checkpoint = snapshot_take,
 		.save = &run->save };
 	int rc;
@@ -250,6 +262,7 @@ static int work_along(struct run *run, bool done, struct err *e)
 {
 	int rc = write_curve_and_snapshot(run, done, e);
 
+	family_tick(&run->worker->jobs->family);
 	return rc ? rc : renew(run, e);
 }
 
@@ -262,6 +275,7 @@ static int train(struct run *run, struct err *e)
 	run->renew_ms = jobs_clock_ms() + JOBS_RENEW_MS;
 	plan_save(run, false);
 	begin_progress(run);
+	look_for_rest(run, run->last.epoch);
 	if (pthread_create(&thread, NULL, train_main, run))
 		return err_set(e, ERR_NOMEM, "no thread could be had");
 	while (!rc && !is_over(run, done)) {

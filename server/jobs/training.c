@@ -31,6 +31,7 @@ static int read_documents(struct training *t, const struct store_job *job, char 
 	if ((rc = json_read_stored(job->config, &t->config, e))) goto out;
 	if ((rc = json_read_stored(stored.definition, &t->document, e))) goto out;
 	train_request_read(t->config, true, &t->request, &faults);
+	if (t->request.network && (rc = definition_override(t->document, t->request.network, e))) goto out;
 	definition_read(t->document, true, &t->definition, &faults);
 	definition_finish(&t->definition, 0, &faults);
 	train_validation_resolve(&t->request.validation, definition_classifies(&t->definition), &faults);
@@ -109,8 +110,8 @@ int training_new(struct training **out, const struct training_needs *needs, cons
 	*out = NULL;
 	if (!t) return err_nomem(e);
 	t->needs = *needs;
-	t->is_part = job->parent != 0;
 	if ((rc = read_documents(t, job, &definition, e))) goto out;
+	t->is_fold = job->parent && t->request.validation.of && !t->request.sweep;
 	if ((rc = needs->store->revision_get(needs->store, job->revision, &t->data.revision, e))) goto out;
 	if (job->validation_revision && (rc = needs->store->revision_get(needs->store,
 							 job->validation_revision, &t->held.revision, e)))
@@ -261,6 +262,7 @@ int training_run(struct training *t, const struct training_watch *watch, struct 
 		.step = watch->step ? on_step : NULL,
 		.steps = watch->steps,
 		.stop = t->needs.stop,
+		.time_up = watch->time_up,
 		.health = watch->health ? on_health : NULL,
 		.healthy = wants_health,
 		.checkpoint = watch->checkpoint ? on_checkpoint : NULL,
@@ -269,8 +271,7 @@ int training_run(struct training *t, const struct training_watch *watch, struct 
 
 	t->watch = *watch;
 	rc = trainer_run(t->trainer, &hooks, result, e);
-	if (!rc && t->is_part && t->request.validation.of && result->stop != TRAIN_STOPPED)
-		rc = training_predict(t, e);
+	if (!rc && t->is_fold && result->stop != TRAIN_STOPPED) rc = training_predict(t, e);
 	return rc;
 }
 
@@ -347,12 +348,17 @@ static json_t *revision_document(const struct store_revision *revision)
 	return json_whole(out, whole);
 }
 
+json_t *training_revisions(const struct store_revision *data, const struct store_revision *held)
+{
+	json_t *out = revision_document(data);
+
+	if (!out || !held->id) return out;
+	return json_whole(out, json_put(out, "validation", revision_document(held)));
+}
+
 json_t *training_dataset(const struct training *t)
 {
-	json_t *out = revision_document(&t->data.revision);
-
-	if (!out || !t->held.revision.id) return out;
-	return json_whole(out, json_put(out, "validation", revision_document(&t->held.revision)));
+	return training_revisions(&t->data.revision, &t->held.revision);
 }
 
 /* One of the two is NaN unless categories and numbers are predicted together. */

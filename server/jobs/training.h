@@ -58,6 +58,7 @@ struct training_watch {
 	void (*step)(void *self, const struct train_point *point);
 	_Atomic uint64_t *steps; /* as in train_hooks; may be NULL */
 	void (*health)(void *self, uint64_t epoch, const struct train_health *rows, size_t layers);
+	const atomic_int *time_up; /* as in train_hooks; may be NULL */
 	/* Once *save is not 0, and when the run is stopped, between two mini-batches: training_save gives the state in it.
 	 * Both may be NULL. */
 	void (*checkpoint)(void *self);
@@ -82,11 +83,12 @@ bool training_validates(const struct training *training);
 const struct train_point *training_point(const struct training *training);
 /* The model as a version keeps it; *bytes is new (free). */
 int training_write(const struct training *training, unsigned char **bytes, size_t *size, struct err *e);
-/* What a part of a cross-validation leaves: fold_rows of the rows that it held out. *bytes is new (free), NULL when there are
- * none. */
+/* What a part of another job leaves: of a cross-validation fold_rows of the rows that it held out, of a sweep its model. *bytes
+ * is new (free), NULL when there are none. */
 int training_output(const struct training *training, unsigned char **bytes, size_t *size, struct err *e);
-/* name, revision, sha256 and rows of the data, and of those to validate on where there are such; new. */
+/* name, revision, sha256 and rows of the data, and of those to validate on where there are such (id not 0); new. */
 json_t *training_dataset(const struct training *training);
+json_t *training_revisions(const struct store_revision *data, const struct store_revision *held);
 
 /* loss, and accuracy, mae or both, with val_ beside them; new, as the next and the one before: NULL when there is no memory. */
 json_t *training_metrics(const struct train_point *point, bool validates);

@@ -54,7 +54,7 @@ struct training {
 	struct shelf shelves[2]; /* training rows, validation rows */
 	struct crew *crew;       /* after training_start, as the next */
 	struct trainer *trainer;
-	bool is_part;            /* of another job: it leaves its predictions rather than a model */
+	bool is_fold; /* a part of a cross-validation: it leaves its predictions rather than a model */
 	struct fold_rows output; /* these; empty: none */
 	struct training_watch watch;
 	bool measured; /* the layers were, at measured_seconds of the monotonic clock */

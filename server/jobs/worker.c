@@ -14,6 +14,7 @@ static void take_up(struct worker *worker, const struct store_job *job)
 	layers_write(&worker->layers, &none);
 	atomic_store(&worker->steps, 0);
 	atomic_store(&worker->stop, STOP_NOT);
+	atomic_store(&worker->time_up, job->end_requested);
 	atomic_store(&worker->parent, job->parent);
 	atomic_store(&worker->job, job->id);
 	worker->attempt = job->attempt;
@@ -38,6 +39,7 @@ static void look_for_wishes(struct worker *worker, int64_t id)
 			atomic_store(&worker->stop, STOP_CANCEL);
 		else if (now.pause_requested)
 			atomic_store(&worker->stop, STOP_PAUSE);
+		if (now.end_requested) atomic_store(&worker->time_up, 1);
 	}
 	store_job_clear(&now);
 	if (atomic_load(&worker->jobs->ending)) atomic_store(&worker->stop, STOP_END);
@@ -129,7 +131,7 @@ void *worker_main(void *arg)
 	while (is_wanted(worker)) {
 		struct run run = { .worker = worker };
 		struct err e;
-		int64_t until_ms;
+		int64_t until_ms, tick_ms;
 		int rc = store->job_claim(store, jobs->owner, JOBS_LEASE_MS, &run.job, &e);
 
 		if (!rc) {
@@ -143,9 +145,13 @@ void *worker_main(void *arg)
 		if (rc != ERR_NOT_FOUND) jobs_say(jobs, 0, "could not be claimed", e.text);
 		until_ms = jobs_clock_ms() +
 			   (troubled(jobs, rc) ? JOBS_TROUBLE_SECONDS * 1000 : JOBS_RENEW_MS);
-		if (!await_work(jobs, &seen, until_ms)) continue;
+		tick_ms = jobs_clock_ms() + FAMILY_TICK_MS;
+		if (!atomic_load(&jobs->family.timed) || tick_ms > until_ms) tick_ms = until_ms;
+		if (!await_work(jobs, &seen, tick_ms)) continue;
 		expire(jobs);
-		if (jobs_clock_ms() >= until_ms) family_settle_all(&jobs->family);
+		family_tick(&jobs->family);
+		if (jobs_clock_ms() >= until_ms || atomic_load(&jobs->family.behind))
+			family_settle_all(&jobs->family);
 	}
 	return NULL;
 }

@@ -56,6 +56,11 @@ void store_job_clear(struct store_job *job)
 	*job = (struct store_job){ 0 };
 }
 
+bool store_job_rests(const struct store_job *job)
+{
+	return job->state == JOB_PAUSED && job->rest && job->epoch >= job->rest;
+}
+
 void store_event_clear(struct store_event *event)
 {
 	free(event->topic);

@@ -123,11 +123,13 @@ struct store_job {
 	char *model, *kind;
 	enum job_state state;
 	bool cancel_requested, pause_requested; /* of a running job; survive a restart */
-	int64_t attempt; /* which claim this is; fences every later write of the worker */
-	int64_t resumed; /* how often it was found unfinished and queued again */
-	int64_t crashes; /* claims that were cut off since its last checkpoint */
-	int64_t parent;  /* the job whose part it is; 0: none */
-	char *owner;     /* who claimed it, while it runs; else NULL */
+	bool end_requested; /* it is to end soon, as if its time were over (job_wrap_up) */
+	uint64_t rest;      /* it pauses by itself after this epoch, as job_rest said; 0: after none */
+	int64_t attempt;    /* which claim this is; fences every later write of the worker */
+	int64_t resumed;    /* how often it was found unfinished and queued again */
+	int64_t crashes;    /* claims that were cut off since its last checkpoint */
+	int64_t parent;     /* the job whose part it is; 0: none */
+	char *owner;        /* who claimed it, while it runs; else NULL */
 	int priority;
 	int64_t revision;             /* the data it trains on; pinned until the job has ended */
 	int64_t validation_revision;  /* the data it validates on, pinned likewise; 0: none of their own */
@@ -142,9 +144,12 @@ struct store_job {
 	int64_t output;               /* a blob that it left; 0: none */
 	uint64_t version;             /* that it published; 0: none */
 	double samples_per_second;
+	double seconds; /* that a parent has been under way, where job_spend counts them */
 	int64_t created_ms, started_ms, finished_ms; /* 0: not yet; started: when it was claimed first */
 };
 void store_job_clear(struct store_job *job);
+/* Is it paused because it has come to its rest? */
+bool store_job_rests(const struct store_job *job);
 
 struct store_job_new {
 	const char *model, *kind, *dataset, *config, *note;
@@ -153,6 +158,7 @@ struct store_job_new {
 	int64_t validation_revision; /* 0: none */
 	uint64_t epochs;
 	int64_t parent; /* 0: none */
+	uint64_t rest;  /* as in store_job */
 	bool family; /* its parts do the work: it is running at once, under attempt 0, and no worker claims it */
 	const char *notify; /* a URL to be told of its end (notify_due); NULL: none */
 	/* Not NULL: an answer under this key, to this request, that names the job is put in the same commit. */
@@ -168,8 +174,7 @@ struct store_job_end {
 	double samples_per_second;
 	const struct store_version_new *version; /* NULL: none */
 	const char *results;                     /* NULL: none */
-	/* A blob written with blob_write that belongs to the job afterwards; those of its parts go. 0: none. */
-	int64_t output;
+	int64_t output; /* a blob written with blob_write that belongs to the job afterwards; 0: none */
 };
 
 struct store_job_filter {
@@ -385,8 +390,8 @@ struct store {
 	int (*job_renew)(struct store *s, int64_t id, int64_t attempt, int64_t lease_ms, struct err *e);
 	/* The daemon stops: back to queued with resumed + 1; cancelled or paused when that was requested. Fenced. */
 	int (*job_requeue)(struct store *s, int64_t id, int64_t attempt, struct err *e);
-	/* A running job that was asked to pause stops: paused; cancelled when that was requested, queued when the wish
-	 * to pause was taken back (resumed stays as it is). Fenced. */
+	/* A running job that was asked to pause, or has come to its rest, stops: paused; cancelled when that was requested,
+	 * queued when the wish to pause was taken back (resumed stays as it is). Fenced. */
 	int (*job_park)(struct store *s, int64_t id, int64_t attempt, struct err *e);
 	/* Running jobs whose lease has passed were cut off, and are dealt with as by job_recover. */
 	int (*job_expire)(struct store *s, const char *crashed, size_t *count, struct err *e);
@@ -395,7 +400,7 @@ struct store {
 	 * problem document), those with pause_requested paused, the others queued, both with resumed + 1. *count is how
 	 * many were queued. */
 	int (*job_recover)(struct store *s, const char *crashed, size_t *count, struct err *e);
-	/* The end of a claimed job, once. Fenced, then nothing is written. Its checkpoints go. *version is the number
+	/* The end of a claimed job, once. Fenced, then nothing is written. Its checkpoints go, and the blobs that its parts left. *version is the number
 	 * published, 0 for none. ERR_NOT_FOUND: the version's blob is gone, or the output's. What end leaves NULL of metrics and best
 	 * stays as it was. */
 	int (*job_finish)(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e);
@@ -406,9 +411,22 @@ struct store {
 	/* queued: paused at once. running: noted, the worker acts on it. A family is paused at once, its parts as they may.
 	 * ERR_CONFLICT: it is paused or has ended. */
 	int (*job_pause)(struct store *s, int64_t id, enum job_state *state, struct err *e);
-	/* paused: queued, a family running, with its parts. running and asked to pause: the wish is taken back. ERR_CONFLICT
-	 * otherwise. */
+	/* paused: queued, a family running, with its parts but those that rest. running and asked to pause: the wish is taken
+	 * back. ERR_CONFLICT otherwise, and for one that rests. */
 	int (*job_resume)(struct store *s, int64_t id, struct err *e);
+
+	/* What a family wants of an unfinished part; ERR_CONFLICT: it has ended. */
+	/* It pauses after this epoch (0: after none) from its next claim on; one that rests before that is queued. */
+	int (*job_rest)(struct store *s, int64_t id, uint64_t epoch, struct err *e);
+	/* It is to end as soon as may be, as if its time were over; one that is paused is queued for it. Running: noted, the
+	 * worker acts on it. */
+	int (*job_wrap_up)(struct store *s, int64_t id, struct err *e);
+	/* One that rests ends as cancelled, for this reason. ERR_CONFLICT too when it does not rest. */
+	int (*job_pass_over)(struct store *s, int64_t id, const char *stop_reason, struct err *e);
+	/* The blob that it left goes, if there is one. */
+	int (*job_output_drop)(struct store *s, int64_t id, struct err *e);
+	/* A parent has been under way for so many seconds more. */
+	int (*job_spend)(struct store *s, int64_t id, double seconds, struct err *e);
 	int (*job_update)(struct store *s, int64_t id, const char *note, const int *priority, struct err *e);
 	/* With its curve and its children. ERR_CONFLICT: it, a child or its parent has not ended. */
 	int (*job_delete)(struct store *s, int64_t id, struct err *e);

@@ -105,8 +105,11 @@ static int put_back(struct db *db, const struct store_job *job, enum job_state s
 /* resumes: its worker did not want to stop. */
 static int give_back(struct db *db, const struct store_job *job, bool resumes, bool crashed, struct err *e)
 {
-	if (job->cancel_requested) return job_end_cancelled(db, job, e);
-	return put_back(db, job, job->pause_requested ? JOB_PAUSED : JOB_QUEUED, resumes, crashed, e);
+	bool rests = job->rest && job->epoch >= job->rest && !job->end_requested;
+
+	if (job->cancel_requested) return job_end_cancelled(db, job, "cancelled", e);
+	return put_back(db, job, job->pause_requested || rests ? JOB_PAUSED : JOB_QUEUED, resumes, crashed,
+			e);
 }
 
 static int requeue_tx(struct db *db, void *arg, struct err *e)

@@ -14,33 +14,44 @@ int job_ended(struct db *db, const struct store_job *job, enum job_state state, 
 	return event_job(db, job->id, "end", state, e);
 }
 
-int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e)
+int job_end_cancelled(struct db *db, const struct store_job *job, const char *stop_reason, struct err *e)
 {
 	int rc = db_run(db, SQL_JOB_CANCEL,
-			DB_VALUES(V_INT(job->id), V_INT(JOB_CANCELLED), V_INT(store_now_ms())), NULL, e);
+			DB_VALUES(V_INT(job->id), V_INT(JOB_CANCELLED), V_INT(store_now_ms()),
+					V_TEXT(stop_reason)),
+			NULL, e);
 
 	return rc ? rc : job_ended(db, job, JOB_CANCELLED, e);
 }
 
-/* The bytes that its parts left go, where the job leaves its own; those belong to it. */
 static int keep_output(struct db *db, const struct store_job_end *end, struct err *e)
 {
-	struct store_job child = { 0 };
-	int64_t id;
-	bool found;
 	int kept, rc;
 
 	if (!end->output) return 0;
 	if ((rc = db_run(db, SQL_BLOB_KEEP, DB_VALUES(V_INT(end->output)), &kept, e))) return rc;
-	if (!kept) return err_set(e, ERR_NOT_FOUND, "the bytes that this job leaves were not stored");
-	while (!(rc = db_number(db, SQL_JOB_CHILD_OUTPUT, DB_VALUES(V_INT(end->id)), &id, &found, e)) &&
-			found) {
-		if ((rc = job_load(db, id, &child, e))) return rc;
-		rc = blob_drop(db, child.output, e);
-		store_job_clear(&child);
-		if (rc || (rc = db_run(db, SQL_JOB_OUTPUT, DB_VALUES(V_INT(id), V_INT(0)), NULL, e)))
-			return rc;
-	}
+	return kept ? 0 : err_set(e, ERR_NOT_FOUND, "the bytes that this job leaves were not stored");
+}
+
+int job_output_forget(struct db *db, int64_t id, struct err *e)
+{
+	struct store_job job = { 0 };
+	int rc = job_load(db, id, &job, e);
+
+	if (!rc) rc = blob_drop(db, job.output, e);
+	store_job_clear(&job);
+	return rc ? rc : db_run(db, SQL_JOB_OUTPUT, DB_VALUES(V_INT(id), V_INT(0)), NULL, e);
+}
+
+/* What the parts of a job left was for it alone. */
+static int drop_outputs(struct db *db, int64_t parent, struct err *e)
+{
+	int64_t id;
+	bool found;
+	int rc;
+
+	while (!(rc = db_number(db, SQL_JOB_CHILD_OUTPUT, DB_VALUES(V_INT(parent)), &id, &found, e)) && found)
+		if ((rc = job_output_forget(db, id, e))) return rc;
 	return rc;
 }
 
@@ -55,7 +66,7 @@ static int write_end(struct db *db, const struct store_job *job, const struct fi
 	int rc = 0;
 
 	if (end->version) rc = version_publish(db, job->model, end->id, end->version, f->version, e);
-	if (rc || (rc = keep_output(db, end, e))) return rc;
+	if (rc || (rc = keep_output(db, end, e)) || (rc = drop_outputs(db, end->id, e))) return rc;
 	rc = db_run(db, SQL_JOB_END,
 			DB_VALUES(V_INT(end->id), V_INT(end->state), V_TEXT(end->stop_reason),
 					V_TEXT(end->metrics), V_TEXT(end->best), V_TEXT(end->error),

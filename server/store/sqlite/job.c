@@ -38,9 +38,12 @@ static void job_read(struct db_row *row, void *item)
 	j->output = row_int(row);
 	j->version = (uint64_t)row_int(row);
 	j->samples_per_second = row_real(row);
+	j->seconds = row_real(row);
 	j->created_ms = row_int(row);
 	j->started_ms = row_int(row);
 	j->finished_ms = row_int(row);
+	j->rest = (uint64_t)row_int(row);
+	j->end_requested = row_int(row);
 }
 
 static void job_clear(void *item)
@@ -135,7 +138,7 @@ static int create_tx(struct db *db, void *arg, struct err *e)
 					V_TEXT(j->note ? j->note : ""), V_INT(j->priority),
 					V_INT(j->revision), V_INT(j->validation_revision), V_INT(j->epochs),
 					V_INT(store_now_ms()), V_INT(j->parent),
-					V_INT(j->family ? JOB_RUNNING : JOB_QUEUED)),
+					V_INT(j->family ? JOB_RUNNING : JOB_QUEUED), V_INT(j->rest)),
 			NULL, e);
 	if (rc) return rc;
 	*c->id = db_last_id(db);

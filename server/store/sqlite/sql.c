@@ -15,11 +15,11 @@
 #define VERSION_COLUMNS    "model, number, job, metrics, training, dataset, engine, size_bytes, blob, created_ms"
 #define CHECKPOINT_COLUMNS "job, sequence, epoch, step, blob, size_bytes, created_ms"
 #define EVENT_COLUMNS      "id, job, topic, kind, name, data, created_ms"
-#define JOB_COLUMNS                                                                                                          \
-	"id, model, kind, state, cancel_requested, pause_requested, attempt, resumed, crashes, parent, owner, priority,"     \
-	" revision, validation_revision, dataset, config, note,"                                                             \
-	" epoch, step, epochs, metrics, best, stop_reason, error, results, output, version, samples_per_second, created_ms," \
-	" started_ms, finished_ms"
+#define JOB_COLUMNS                                                                                                       \
+	"id, model, kind, state, cancel_requested, pause_requested, attempt, resumed, crashes, parent, owner, priority,"  \
+	" revision, validation_revision, dataset, config, note,"                                                          \
+	" epoch, step, epochs, metrics, best, stop_reason, error, results, output, version, samples_per_second, seconds," \
+	" created_ms, started_ms, finished_ms, rest, end_requested"
 
 /* Segments of group ?2, column ?3 that revision ?1 shares by its part of that column (-1: of all columns). */
 #define SHARED(what, column)                                                                                \
@@ -201,8 +201,8 @@ const char *const sql_texts[SQL_COUNT] = {
 	/* jobs and their curves */
 	[SQL_JOB_NEW] =
 		"INSERT INTO job (model, kind, dataset, config, note, priority, revision, validation_revision,"
-		" epochs, created_ms, parent, state, started_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-		" CASE ?12 WHEN 0 THEN 0 ELSE ?10 END)",
+		" epochs, created_ms, parent, state, rest, started_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+		" ?13, CASE ?12 WHEN 0 THEN 0 ELSE ?10 END)",
 	[SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
 	[SQL_JOB_LIST] = "SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
 	[SQL_JOB_LIST_OF_STATE] =
@@ -246,8 +246,11 @@ const char *const sql_texts[SQL_COUNT] = {
 		" error = ?6, epoch = ?7, step = ?8, samples_per_second = ?9, version = ?10, finished_ms = ?11,"
 		" results = ?12, output = ?13, owner = NULL WHERE id = ?1",
 	[SQL_JOB_CANCEL] =
-		"UPDATE job SET state = ?2, stop_reason = 'cancelled', finished_ms = ?3, owner = NULL WHERE id = ?1",
+		"UPDATE job SET state = ?2, stop_reason = ?4, finished_ms = ?3, owner = NULL WHERE id = ?1",
 	[SQL_JOB_CANCEL_REQUEST] = "UPDATE job SET cancel_requested = 1 WHERE id = ?1",
+	[SQL_JOB_END_REQUEST] = "UPDATE job SET end_requested = 1 WHERE id = ?1",
+	[SQL_JOB_REST] = "UPDATE job SET rest = ?2 WHERE id = ?1",
+	[SQL_JOB_SPEND] = "UPDATE job SET seconds = seconds + ?2 WHERE id = ?1",
 	[SQL_JOB_PAUSE_REQUEST] = "UPDATE job SET pause_requested = ?2 WHERE id = ?1",
 	[SQL_JOB_UPDATE] =
 		"UPDATE job SET note = coalesce(?2, note), priority = coalesce(?3, priority) WHERE id = ?1",

@@ -65,6 +65,7 @@ void job_fill(struct store *s);
 void claim_fill(struct store *s);
 void finish_fill(struct store *s);
 void wish_fill(struct store *s);
+void part_fill(struct store *s);
 void checkpoint_fill(struct store *s);
 void event_fill(struct store *s);
 void keep_fill(struct store *s);
@@ -112,7 +113,9 @@ int job_fence(struct db *db, int64_t id, int64_t attempt, struct store_job *job,
 /* A job has ended, which its row says already: what only an unfinished job needs goes, and it is logged. */
 int job_ended(struct db *db, const struct store_job *job, enum job_state state, struct err *e);
 /* A job that did not run to its own end becomes cancelled. */
-int job_end_cancelled(struct db *db, const struct store_job *job, struct err *e);
+int job_end_cancelled(struct db *db, const struct store_job *job, const char *stop_reason, struct err *e);
+/* The blob that it left goes, if there is one. */
+int job_output_forget(struct db *db, int64_t id, struct err *e);
 /* Deletes an ended job, with its children. ERR_CONFLICT: one of them has not ended. */
 int job_drop(struct db *db, int64_t id, struct err *e);
 /* The owner of a job's curve blocks, 0 for none. */

@@ -23,7 +23,7 @@ static int cancel_one(struct db *db, const struct store_job *job, enum job_state
 	if (job->state == JOB_RUNNING)
 		return db_run(db, SQL_JOB_CANCEL_REQUEST, DB_VALUES(V_INT(job->id)), NULL, e);
 	*state = JOB_CANCELLED;
-	return job_end_cancelled(db, job, e);
+	return job_end_cancelled(db, job, "cancelled", e);
 }
 
 /* Calls each for every unfinished child. */
@@ -116,6 +116,10 @@ static int resume_one(struct db *db, const struct store_job *job, struct err *e)
 	int rc;
 
 	if (job_state_ended(job->state)) return has_ended(job, "resume", e);
+	if (store_job_rests(job))
+		return err_set(e, ERR_CONFLICT,
+				"job %lld rests after epoch %lld until it is compared with the other runs of job %lld",
+				(long long)job->id, (long long)job->epoch, (long long)job->parent);
 	if (job->state == JOB_PAUSED) {
 		if ((rc = db_number(db, SQL_JOB_CHILD, DB_VALUES(V_INT(job->id), V_INT(0)), &child, &family,
 				     e)))
@@ -129,7 +133,8 @@ static int resume_one(struct db *db, const struct store_job *job, struct err *e)
 
 static int resume_child(struct db *db, const struct store_job *child, struct err *e)
 {
-	bool waits = child->state == JOB_PAUSED || (child->state == JOB_RUNNING && child->pause_requested);
+	bool waits = (child->state == JOB_PAUSED && !store_job_rests(child)) ||
+		     (child->state == JOB_RUNNING && child->pause_requested);
 
 	return waits ? resume_one(db, child, e) : 0;
 }

@@ -1,0 +1,5 @@
+-- 0006_sweeps.sql - runs that are compared on their way, and what there is of time for all of them.
+
+ALTER TABLE job ADD COLUMN rest INTEGER NOT NULL DEFAULT 0;          -- it pauses by itself after this epoch; 0: after none
+ALTER TABLE job ADD COLUMN end_requested INTEGER NOT NULL DEFAULT 0; -- it is to end soon, with what it has
+ALTER TABLE job ADD COLUMN seconds REAL NOT NULL DEFAULT 0;          -- that a parent has been under way, where that is counted
