@@ -229,12 +229,12 @@ class Client:
         return self.get(f"/v1/jobs/{job}").json
 
     def ended(self, job, state="succeeded", seconds=60):
-        """Waits for a job's end."""
+        """Waits for a job's end; state: what must come, one or several."""
         def look():
             found = self.job(job)
             return found if found["state"] in ENDED else None
         found = wait_for(f"job {job} to end", look, seconds)
-        assert found["state"] == state, found
+        assert found["state"] in (state if isinstance(state, tuple) else (state,)), found
         return found
 
     def running(self, job, seconds=30):
