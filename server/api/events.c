@@ -61,8 +61,9 @@ static int reply_stream(
 	if ((rc = watcher_new(&watcher, app->watch, key, after, wake_request, rq, e))) return rc;
 	rq->state = watcher;
 	rq->state_free = free_watcher;
-	rp->source = (struct reply_source){ watcher, stream_next,
-		key->form == EVENTS_LINES ? "{\"event\":\"beat\"}\n" : ": beat\n\n" };
+	rp->source = (struct reply_source){ .self = watcher,
+		.next = stream_next,
+		.beat = key->form == EVENTS_LINES ? "{\"event\":\"beat\"}\n" : ": beat\n\n" };
 	rp->content_type = key->form == EVENTS_LINES ? "application/x-ndjson" : "text/event-stream";
 	reply_header(rp, "Cache-Control", "no-store");
 	reply_header(rp, "X-Accel-Buffering", "no"); /* nginx would collect them */

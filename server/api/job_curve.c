@@ -1,4 +1,4 @@
-/* job_curve.c - /v1/jobs/{id}/curve: columns as JSON, thinned where asked, or every row as CSV.
+/* job_curve.c - /v1/jobs/{id}/curve: columns as JSON, thinned where asked. Every row as CSV is job_curve_csv.c.
  *
  * To thin a long curve, its summaries (server/codec/curve_record.h) are read from the coarsest level down to the one that
  * has enough spans for the buckets that are asked for. What it does not cover, before its first span that lies wholly in
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/api/document.h"
+#include "server/api/job_curve.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
 #include "server/codec/curve.h"
@@ -17,55 +18,34 @@
 #define POINTS_MAX 1000000 /* of one answer */
 
 struct reading {
-	struct store *store;
-	int64_t job;
-	enum curve_keep keep;
-	uint64_t from, to;  /* epochs */
-	struct curve curve; /* all points, or of the block at hand */
-	struct curve_view view;
-	struct buffer *csv; /* not NULL: rows are written here as they come */
+	struct curve_range range;
+	struct curve curve; /* all points */
 	struct faults *faults;
 };
 
 /* ---- every point ---- */
 
-static int too_many(struct reading *r, struct err *e)
-{
-	if (r->csv)
-		faults_add(r->faults, ERR_INVALID, "?from",
-				"there are more than %d rows in this range, which is what an answer holds: ask for a "
-				"part of them with from and to",
-				POINTS_MAX);
-	else
-		faults_add(r->faults, ERR_INVALID, "?points",
-				"there are more than %d points in this range, which is what an answer holds: thin "
-				"them with points, as in points=2000, or ask for a part with from and to",
-				POINTS_MAX);
-	return faults_result(r->faults, e);
-}
-
 static int on_block(void *self, const struct store_curve_block *block, struct err *e)
 {
 	struct reading *r = self;
-	size_t before = r->csv ? 0 : r->curve.count;
-	int rc;
+	int rc = curve_decode(&r->curve, block->data, block->size, r->range.from, r->range.to, e);
 
-	if (r->csv) r->curve.count = 0;
-	if ((rc = curve_decode(&r->curve, block->data, block->size, r->from, r->to, e))) return rc;
-	r->view.total += r->curve.count - before;
-	if (r->view.total > POINTS_MAX) return too_many(r, e);
-	if (r->csv) {
-		curve_health_clear(&r->curve.health);
-		curve_write_csv(&r->curve, &r->view, r->csv);
-	}
-	return 0;
+	if (rc || r->curve.count <= POINTS_MAX) return rc;
+	faults_add(r->faults, ERR_INVALID, "?points",
+			"there are more than %d points in this range, which is what an answer holds: thin them with "
+			"points, as in points=2000, ask for a part with from and to, or for CSV, which has them all",
+			POINTS_MAX);
+	return faults_result(r->faults, e);
 }
 
 static int read_all(struct reading *r, struct err *e)
 {
-	if (r->csv) curve_write_csv_head(&r->view, r->csv);
-	return r->store->curve_read(r->store, r->job, curve_key_first(r->keep, r->from),
-			curve_key_last(r->keep, r->to), on_block, r, e);
+	const struct curve_range *range = &r->range;
+	int rc = range->store->curve_read(range->store, range->job, curve_key_first(range->keep, range->from),
+			curve_key_last(range->keep, range->to), on_block, r, e);
+
+	r->range.view.total = r->curve.count;
+	return rc;
 }
 
 /* ---- few of many ---- */
@@ -92,7 +72,7 @@ static int on_points(void *self, const struct store_curve_block *block, struct e
 			curve_key_epoch(g->to), e);
 
 	for (size_t i = 0; i < curve.count && !rc; i++) {
-		struct curve_span span = curve_span_of(g->reading->keep, &curve.points[i]);
+		struct curve_span span = curve_span_of(g->reading->range.keep, &curve.points[i]);
 
 		if (span.first >= g->from && span.first <= g->to && !curve_spans_add(&g->spans, &span))
 			rc = err_nomem(e);
@@ -104,10 +84,11 @@ static int on_points(void *self, const struct store_curve_block *block, struct e
 /* What a level has that lies wholly in the range; level 0 has the points. */
 static int read_level(struct gathering *g, unsigned level, struct err *e)
 {
-	struct store *store = g->reading->store;
+	struct store *store = g->reading->range.store;
 
-	if (level) return store->level_read(store, g->reading->job, level, g->from, g->to, on_spans, g, e);
-	return store->curve_read(store, g->reading->job, g->from, g->to, on_points, g, e);
+	if (level)
+		return store->level_read(store, g->reading->range.job, level, g->from, g->to, on_spans, g, e);
+	return store->curve_read(store, g->reading->range.job, g->from, g->to, on_points, g, e);
 }
 
 static int append(struct curve_spans *to, const struct curve_spans *from, struct err *e)
@@ -157,26 +138,28 @@ static int on_health(void *self, const struct store_curve_block *block, struct e
 {
 	struct reading *r = self;
 
-	return curve_health_decode(&r->curve.health, block->data, block->size, r->from, r->to, e);
+	return curve_health_decode(&r->curve.health, block->data, block->size, r->range.from, r->range.to, e);
 }
 
 static int read_thinned(struct reading *r, size_t max, struct err *e)
 {
-	uint64_t from = curve_key_first(r->keep, r->from), to = curve_key_last(r->keep, r->to);
-	size_t wanted = curve_thin_buckets(max, r->view.validated);
+	uint64_t from = curve_key_first(r->range.keep, r->range.from),
+		 to = curve_key_last(r->range.keep, r->range.to);
+	size_t wanted = curve_thin_buckets(max, r->range.view.validated);
 	struct train_point first, last;
 	struct curve_spans spans = { 0 };
 	int rc;
 
 	if ((rc = cover(r, CURVE_LEVELS, from, to, wanted, &spans, e)) || !spans.count) goto out;
 	for (size_t i = 0; i < spans.count; i++)
-		r->view.total += spans.spans[i].points;
+		r->range.view.total += spans.spans[i].points;
 	if ((rc = find_point(r, &spans.spans[0], spans.spans[0].first, &first, e)) ||
 			(rc = find_point(r, &spans.spans[spans.count - 1], spans.spans[spans.count - 1].last,
 					 &last, e)) ||
 			(rc = curve_thin(&spans, &first, &last, max, &r->curve, e)))
 		goto out;
-	if (r->view.health && !(rc = r->store->curve_read(r->store, r->job, from, to, on_health, r, e)))
+	if (r->range.view.health && !(rc = r->range.store->curve_read(r->range.store, r->range.job, from, to,
+						      on_health, r, e)))
 		curve_health_thin(&r->curve.health, max);
 out:
 	curve_spans_clear(&spans);
@@ -210,16 +193,17 @@ static void find_shape(struct app *app, const struct store_job *job, struct read
 	json_t *config = stored_document(job->config);
 	const char *record = json_string_value(json_object_get(config, "record"));
 
-	r->keep = record ? curve_keep_find(record) : CURVE_AUTO;
-	r->view.validated = json_is_object(json_object_get(config, "validation"));
+	r->range.keep = record ? curve_keep_find(record) : CURVE_AUTO;
+	r->range.view.validated = json_is_object(json_object_get(config, "validation"));
 	json_decref(config);
-	find_metrics(app, job, &r->view);
+	find_metrics(app, job, &r->range.view);
 }
 
 int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
-	struct reading r = { .store = app->store, .to = INT64_MAX, .faults = request_faults(rq) };
+	struct reading r = { .range = { .store = app->store, .to = INT64_MAX },
+		.faults = request_faults(rq) };
 	struct store_job job = { 0 };
 	uint64_t id, points = 0;
 	const char *health = request_query(rq, "health");
@@ -228,21 +212,21 @@ int job_curve_get(struct request *rq, struct reply *rp, struct err *e)
 	if (!r.faults) return err_nomem(e);
 	if ((rc = request_number(rq, "job", "job", &id, e))) return rc;
 	if ((rc = app->store->job_get(app->store, (int64_t)id, &job, e))) goto out;
-	query_number(rq, "from", 0, INT64_MAX, &r.from, r.faults);
-	query_number(rq, "to", 0, INT64_MAX, &r.to, r.faults);
+	query_number(rq, "from", 0, INT64_MAX, &r.range.from, r.faults);
+	query_number(rq, "to", 0, INT64_MAX, &r.range.to, r.faults);
 	query_number(rq, "points", POINTS_MIN, POINTS_MAX, &points, r.faults);
 	if (health && strcmp(health, "true") && strcmp(health, "false"))
 		faults_add(r.faults, ERR_INVALID, "?health", "must be true or false");
 	if ((rc = faults_result(r.faults, e))) goto out;
-	r.job = r.view.job = job.id;
-	r.view.health = health && !strcmp(health, "true");
+	r.range.job = r.range.view.job = job.id;
+	r.range.view.health = health && !strcmp(health, "true");
 	find_shape(app, &job, &r);
 	if (request_accepts(rq, "text/csv")) {
-		rp->content_type = "text/csv";
-		r.csv = &rp->body;
+		rc = curve_reply_csv(rq, rp, &r.range, e);
+		goto out;
 	}
-	if ((rc = points && !r.csv ? read_thinned(&r, points, e) : read_all(&r, e))) goto out;
-	if (!r.csv) curve_write_json(&r.curve, &r.view, &rp->body);
+	if ((rc = points ? read_thinned(&r, points, e) : read_all(&r, e))) goto out;
+	curve_write_json(&r.curve, &r.range.view, &rp->body);
 	if (!buffer_ok(&rp->body)) rc = err_nomem(e);
 out:
 	curve_clear(&r.curve);
@@ -252,8 +236,8 @@ out:
 
 void job_curve_view(struct app *app, const struct store_job *job, struct curve_view *view)
 {
-	struct reading r = { .view = { .job = job->id } };
+	struct reading r = { .range = { .view = { .job = job->id } } };
 
 	find_shape(app, job, &r);
-	*view = r.view;
+	*view = r.range.view;
 }

@@ -1,4 +1,4 @@
-/* jobs.h - /v1/jobs, and :train and :crossvalidate that make them. */
+/* jobs.h - /v1/jobs, and :train, :crossvalidate and :sweep that make them. */
 #ifndef SERVER_API_JOBS_H
 #define SERVER_API_JOBS_H
 

@@ -58,11 +58,6 @@ void *exchange_begin(void *server, const char *url, struct MHD_Connection *conne
 	return x;
 }
 
-static struct exchange *exchange_of(struct pool_task *task)
-{
-	return (struct exchange *)((char *)task - offsetof(struct exchange, task));
-}
-
 static void run_abandon(struct pool_task *task)
 {
 	struct exchange *x = exchange_of(task);
@@ -153,7 +148,7 @@ static enum MHD_Result send_reply(struct exchange *x)
 
 /* Both under the lock: a loop that saw the phase before the resumption would suspend a connection that is suspended
  * still, the resumption would then end that, and a client that leaves would free what the pool works on. */
-static void give_back(struct exchange *x, enum phase phase)
+void exchange_give_back(struct exchange *x, enum phase phase)
 {
 	pthread_mutex_lock(&x->server->resume_lock);
 	x->phase = phase;
@@ -171,7 +166,7 @@ static enum MHD_Result hand_over(struct exchange *x, enum phase phase, void (*ru
 	MHD_suspend_connection(x->connection);
 	if (pool_add(x->server->pool, &x->task)) return MHD_YES;
 	reply_problem(x, err_set(&e, ERR_BUSY, "too many requests are waiting"), &e);
-	give_back(x, phase == PHASE_WORKING ? PHASE_READY : PHASE_REFUSED);
+	exchange_give_back(x, phase == PHASE_WORKING ? PHASE_READY : PHASE_REFUSED);
 	return MHD_YES;
 }
 
@@ -211,7 +206,7 @@ static void run_work(struct pool_task *task)
 		if ((rc = run_handler(x, &e))) reply_problem(x, rc, &e);
 		held = stream_hold(x);
 	} while (held == HELD_AGAIN);
-	if (held == HELD_NOT) give_back(x, PHASE_READY);
+	if (held == HELD_NOT) exchange_give_back(x, PHASE_READY);
 }
 
 static void run_begin(struct pool_task *task)
@@ -224,7 +219,7 @@ static void run_begin(struct pool_task *task)
 	rc = x->rq.match.route->stream->begin(&x->rq, &x->rp, &e);
 	if (rc) reply_problem(x, rc, &e);
 	x->streaming = !rc && !x->rp.status;
-	give_back(x, x->streaming ? PHASE_OPENED : PHASE_REFUSED);
+	exchange_give_back(x, x->streaming ? PHASE_OPENED : PHASE_REFUSED);
 }
 
 /* What came meanwhile becomes the present piece. The lock is held. */

@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <time.h>
 
 #include "server/http/http.h"
@@ -67,6 +68,13 @@ struct exchange {
 /* *out is new (exchange_free); both on any thread. NULL: no memory. */
 struct exchange *exchange_new(const char *url);
 void exchange_free(struct exchange *x);
+
+static inline struct exchange *exchange_of(struct pool_task *task)
+{
+	return (struct exchange *)((char *)task - offsetof(struct exchange, task));
+}
+/* The pool is done with it: its connection goes on. */
+void exchange_give_back(struct exchange *x, enum phase phase);
 
 /* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3);
  * ERR_EXPECT. */

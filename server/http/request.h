@@ -43,14 +43,18 @@ struct request {
 };
 
 #define HTTP_BEAT_SECONDS 15
+#define REPLY_END         (-1)
+#define REPLY_BROKEN      (-2)
 
 /* A body that comes in pieces, for as long as there are some. Nothing is kept of it: memory does not grow with a slow client. */
 struct reply_source {
 	void *self;
-	/* Copies up to size bytes to `to`, and returns how many; 0: none yet, whoever has some calls http_wake; -1: that was
-	 * all. On a loop's thread: it must not wait. */
+	/* Copies up to size bytes to `to`, and returns how many; 0: none yet; REPLY_END: that was all; REPLY_BROKEN: the rest
+	 * cannot be had, and the connection is cut so that the client sees it. On a loop's thread: it must not wait. */
 	ssize_t (*next)(void *self, char *to, size_t size);
-	const char *beat; /* static text, sent every HTTP_BEAT_SECONDS in a moment without others: finds clients that left */
+	/* Makes more after a 0, on the pool, where it may wait. NULL: whoever has more calls http_wake. */
+	void (*fill)(void *self);
+	const char *beat; /* static text, sent every HTTP_BEAT_SECONDS in a moment without others: finds clients that left. Not with fill */
 };
 
 struct reply {

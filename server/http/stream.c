@@ -10,6 +10,7 @@
 #include "server/http/sleep.h"
 
 #define PIECE_BYTES 4096 /* that a reply to HTTP/1.0, which knows no chunks, is sent in */
+#define RETRY_MS    100  /* the pool's queue was full */
 
 static bool is_draining(const struct exchange *x)
 {
@@ -53,11 +54,51 @@ static ssize_t read_source(void *self, uint64_t position, char *to, size_t size)
 	return MHD_CONTENT_READER_END_OF_STREAM;
 }
 
+static void run_fill(struct pool_task *task)
+{
+	struct exchange *x = exchange_of(task);
+
+	x->rp.source.fill(x->rp.source.self);
+	exchange_give_back(x, PHASE_READY);
+}
+
+/* The pool makes more while the connection is suspended. Under the lock: else it could be done before that. */
+static bool hand_to_pool(struct exchange *x)
+{
+	bool added;
+
+	x->task.run = run_fill;
+	pthread_mutex_lock(&x->server->resume_lock);
+	added = pool_add(x->server->pool, &x->task);
+	if (added) MHD_suspend_connection(x->connection);
+	pthread_mutex_unlock(&x->server->resume_lock);
+	return added;
+}
+
+/* On the loop's thread. A reply that cannot be ended well is cut, so that nobody takes it for the whole. */
+static ssize_t read_filled(void *self, uint64_t position, char *to, size_t size)
+{
+	struct exchange *x = self;
+	ssize_t n = x->rp.source.next(x->rp.source.self, to, size);
+
+	(void)position;
+	if (n == REPLY_END) return MHD_CONTENT_READER_END_OF_STREAM;
+	if (n > 0) {
+		x->sent_bytes += (uint64_t)n;
+		return n;
+	}
+	sleep_begin(x);
+	if (!n && (hand_to_pool(x) || sleep_stream(x, sleep_now_ms() + RETRY_MS))) return 0;
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 struct MHD_Response *stream_response(struct exchange *x)
 {
+	MHD_ContentReaderCallback read = x->rp.source.fill ? read_filled : read_source;
+
 	x->sent_bytes = 0;
 	x->beat_ms = sleep_now_ms() + HTTP_BEAT_SECONDS * 1000;
-	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read_source, x, NULL);
+	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read, x, NULL);
 }
 
 /* ---- held back ---- */

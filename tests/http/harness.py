@@ -6,6 +6,7 @@ http.client and holds every answer against the contract. All waits are bounded.
 import http.client
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -123,6 +124,11 @@ class Daemon:
             except FileNotFoundError: # closed meanwhile
                 pass
         return found
+
+    def resident(self):
+        """Bytes of memory that it has."""
+        with open(f"/proc/{self.process.pid}/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
 
     def client(self, **more):
         return Client(self.port, **more)
