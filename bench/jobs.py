@@ -3,13 +3,16 @@
 usage: bench/jobs.py [NAME…]     (make sets DESCENTD)
 """
 import datetime
+import json
 import os
 import random
 import resource
 import selectors
 import socket
+import sqlite3
 import statistics
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
@@ -198,7 +201,152 @@ def polling(asks=20_000):
         daemon.stop()
 
 
-FIGURES = {f.__name__: f for f in (record, curve, watchers, polling)}
+class Connection:
+    """One that is kept, and costs as little as may be on this side."""
+
+    def __init__(self, daemon):
+        host, port = daemon.url.removeprefix("http://").split(":")
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def post(self, path, document):
+        """A request that can be sent again and again."""
+        body = json.dumps(document).encode()
+        return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+                "\r\n").encode() + body
+
+    def ask(self, request):
+        """The status of its answer, which was read to its end."""
+        self.socket.sendall(request)
+        answer = self.socket.recv(1 << 16)
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self.socket.recv(1 << 16)
+        at = answer.index(b"Content-Length: ") + 16
+        left = end + 4 + int(answer[at:answer.index(b"\r", at)]) - len(answer)
+        while left > 0:
+            left -= len(self.socket.recv(left))
+        return int(answer[9:12])
+
+
+def unfinished(daemon):
+    return any(daemon.ask("GET", f"/v1/jobs?state={state}&limit=1")["jobs"] for state in ("queued", "running"))
+
+
+def queue(jobs=1000, rounds=5):
+    """1,000 jobs of 4-16-3 on iris, 50 epochs: how long they take to submit over one connection, and all in all on 2 workers."""
+    submitted, drained = [], []
+    for _ in range(rounds):
+        daemon = Daemon(os.environ.get("DESCENTD"), flags=("--workers", "2"))
+        try:
+            small_network(daemon)
+            connection = Connection(daemon)
+            request = connection.post("/v1/models/m:train", {"dataset": "iris", "epochs": 50, "seed": 1})
+            begun = time.monotonic()
+            assert {connection.ask(request) for _ in range(jobs)} == {202}
+            submitted.append(time.monotonic() - begun)
+            last = daemon.ask("GET", "/v1/jobs?limit=1")["jobs"][0]["id"]
+            while unfinished(daemon):
+                time.sleep(0.01)
+            drained.append(time.monotonic() - begun)
+            assert daemon.ask("GET", f"/v1/jobs/{last}")["state"] == "succeeded"
+        finally:
+            daemon.stop()
+    for what, taken, bound in (("submitted", submitted, 1), ("submitted and trained", drained, 4)):
+        print(f"queue: {jobs} jobs {what} in {statistics.median(taken):.2f} s (median of {rounds}, {min(taken):.2f} to {max(taken):.2f})"
+              + judge(statistics.median(taken), bound))
+
+
+def percentile(taken, share):
+    return sorted(taken)[int(len(taken) * share)]
+
+
+def latency(asks=4000, rounds=7):
+    """The 99th percentile of a one-row prediction while every worker trains, beside that of an idle daemon, turn about."""
+    daemon = Daemon(os.environ.get("DESCENTD"))
+    idle, busy = [], []
+    try:
+        small_network(daemon)
+        daemon.train("m", {"dataset": "iris", "epochs": 50, "seed": 1})
+        daemon.ask("PUT", "/v1/models/large", {"dataset": "iris", "target": "species", "layers": [256, 256], "seed": 1})
+        connection = Connection(daemon)
+        request = connection.post("/v1/models/m:predict", {"instances": [[5.1, 3.5, 1.4, 0.2]]})
+
+        def ask(taken):
+            for _ in range(asks):
+                begun = time.perf_counter()
+                connection.ask(request)
+                taken.append(1e6 * (time.perf_counter() - begun))
+
+        for _ in range(rounds):
+            ask(idle)
+            jobs = [daemon.ask("POST", "/v1/models/large:train", {"dataset": "iris", "epochs": 10_000_000, "batch_size": "full",
+                                                                 "early_stopping": None})["id"] for _ in range(os.cpu_count())]
+            while not all(daemon.ask("GET", f"/v1/jobs/{job}")["epoch"] for job in jobs):
+                time.sleep(0.01)
+            ask(busy)
+            for job in jobs:
+                daemon.ask("POST", f"/v1/jobs/{job}:cancel")
+            while unfinished(daemon):
+                time.sleep(0.01)
+    finally:
+        daemon.stop()
+    figures = [[percentile(taken, share) for share in (0.5, 0.99)] for taken in (idle, busy)]
+    ratio = figures[1][1] / figures[0][1]
+    print(f"latency: a prediction takes {figures[0][0]:.0f} µs (99 % below {figures[0][1]:.0f}) of an idle daemon, "
+          f"{figures[1][0]:.0f} µs (99 % below {figures[1][1]:.0f}) while all {os.cpu_count()} workers train: {ratio:.2f} times"
+          + judge(ratio, 3))
+
+
+def startup(jobs=10_000, points=1000, rounds=7):
+    """Start to ready with 10,000 finished jobs and 10^7 points of their curves."""
+    folder = tempfile.TemporaryDirectory()
+    db = os.path.join(folder.name, "many.db")
+    daemon = Daemon(os.environ.get("DESCENTD"), db=db)
+    small_network(daemon)
+    connection = Connection(daemon)
+    request = connection.post("/v1/models/m:train", {"dataset": "iris", "epochs": points, "seed": 1, "batch_size": "full",
+                                                     "record": "epoch"})
+    assert {connection.ask(request) for _ in range(jobs)} == {202}
+    while unfinished(daemon):
+        time.sleep(0.1)
+    daemon.stop()
+    taken = []
+    for _ in range(rounds):
+        daemon = Daemon(os.environ.get("DESCENTD"), db=db)
+        taken.append(1000 * daemon.ready_seconds)
+        assert daemon.ask("GET", "/v1/system")["store"]["jobs"] == jobs
+        assert daemon.ask("GET", f"/v1/jobs/{jobs}/curve?points=10")["total"] == points
+        daemon.stop()
+    print(f"startup: {jobs:,} jobs with {jobs * points:,} points, {os.path.getsize(db) >> 20} MiB: {statistics.median(taken):.0f} ms "
+          f"(median of {rounds}, {min(taken):.0f} to {max(taken):.0f})" + judge(statistics.median(taken), 300))
+
+
+def lost(every=1.0, rounds=9):
+    """How much work a kill costs a job that is to lose at most so many seconds of it."""
+    folder = tempfile.TemporaryDirectory()
+    db, taken, numbers = os.path.join(folder.name, "lost.db"), [], random.Random(1)
+    daemon = Daemon(os.environ.get("DESCENTD"), db=db, flags=("--workers", "1", "--threads", "1"))
+    small_network(daemon)
+    job = daemon.ask("POST", "/v1/models/m:train", {"dataset": "iris", "epochs": 10_000_000, "early_stopping": None,
+                                                    "checkpoint_every_seconds": every})["id"]
+    for _ in range(rounds):
+        time.sleep(every + numbers.uniform(0, 2 * every))
+        before, at = daemon.ask("GET", f"/v1/jobs/{job}"), time.monotonic()
+        while (now := daemon.ask("GET", f"/v1/jobs/{job}"))["epoch"] == before["epoch"] or time.monotonic() < at + 0.2:
+            time.sleep(0.01)
+        rate = (now["epoch"] - before["epoch"]) / (time.monotonic() - at)
+        daemon.process.kill()
+        daemon.process.wait()
+        with sqlite3.connect(db) as file:
+            kept = file.execute("SELECT max(epoch) FROM checkpoint WHERE job = ?", (job,)).fetchone()[0]
+        taken.append((now["epoch"] - kept) / rate)
+        daemon = Daemon(os.environ.get("DESCENTD"), db=db, flags=("--workers", "1", "--threads", "1"))
+    daemon.stop()
+    print(f"lost: checkpoints every {every} s, a kill costs {statistics.median(taken):.2f} s of work (median of {rounds}, at most "
+          f"{max(taken):.2f})" + judge(max(taken), every + 0.2))
+
+
+FIGURES = {f.__name__: f for f in (record, curve, watchers, polling, queue, latency, startup, lost)}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or FIGURES:

@@ -43,20 +43,18 @@ static int finish(struct run *run, const struct store_job_end *end, struct err *
 
 /* ---- published ---- */
 
-/* What the run leaves, as a blob: a model, or of a part of another job its output. *blob is 0 where there is none. */
-static int write_product(struct run *run, int64_t *blob, size_t *size, struct err *e)
+/* What the run leaves: a model, or of a part of another job its output. *bytes is new (free), NULL where there is nothing. Few
+ * bytes go along with the end of the job, more are a blob before it. ERR_STOPPED: the daemon ends before there is room. */
+static int write_product(struct run *run, unsigned char **bytes, size_t *size, int64_t *blob, struct err *e)
 {
 	struct store *store = run_store(run);
 	bool part = run->job.parent != 0;
-	unsigned char *bytes = NULL;
-	int rc = (part ? training_output : training_write)(run->training, &bytes, size, e);
+	int rc = (part ? training_output : training_write)(run->training, bytes, size, e);
 
 	*blob = 0;
-	while (!rc && bytes && (rc = store->blob_write(store, bytes, *size, blob, e)) == ERR_DISK_FULL) {
-		if (!try_again(run, "could not be published", e)) break;
-		rc = 0;
-	}
-	free(bytes);
+	if (rc || !*bytes || *size <= STORE_SMALL_BYTES) return rc;
+	while ((rc = store->blob_write(store, *bytes, *size, blob, e)) == ERR_DISK_FULL)
+		if (!try_again(run, "could not be published", e)) return ERR_STOPPED;
 	return rc;
 }
 
@@ -69,13 +67,16 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 	json_t *metrics = training_metrics(training_point(run->training), training_validates(run->training));
 	json_t *dataset = training_dataset(run->training);
 	char *metrics_text = json_text(metrics, false), *dataset_text = json_text(dataset, false);
+	unsigned char *bytes = NULL;
 	int64_t blob;
 	int rc = metrics_text && dataset_text ? 0 : err_nomem(e);
 
 	version.metrics = metrics_text;
 	version.dataset = dataset_text;
-	if (!rc && !(rc = write_product(run, &blob, &version.size_bytes, e))) {
+	if (!rc && !(rc = write_product(run, &bytes, &version.size_bytes, &blob, e))) {
 		version.blob = blob;
+		end.size = version.size_bytes;
+		if (!blob) end.bytes = bytes;
 		if (run->job.parent)
 			end.output = blob;
 		else
@@ -89,7 +90,8 @@ static int publish(struct run *run, struct store_job_end end, struct err *e)
 	json_decref(dataset);
 	free(metrics_text);
 	free(dataset_text);
-	return rc;
+	free(bytes);
+	return rc == ERR_STOPPED ? 0 : rc; /* the next start finds it */
 }
 
 /* ---- failed ---- */

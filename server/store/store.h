@@ -21,7 +21,8 @@
 
 #include "core/err.h"
 
-#define STORE_CHUNK_BYTES (4u << 20) /* no blob chunk, row group or write transaction is larger */
+#define STORE_CHUNK_BYTES (4u << 20)  /* no blob chunk, row group or write transaction is larger */
+#define STORE_SMALL_BYTES (64u << 10) /* what is written along with something else is not */
 
 struct store_bytes { /* new: free(data) through store_bytes_clear */
 	unsigned char *data;
@@ -175,6 +176,10 @@ struct store_job_end {
 	const struct store_version_new *version; /* NULL: none */
 	const char *results;                     /* NULL: none */
 	int64_t output; /* a blob written with blob_write that belongs to the job afterwards; 0: none */
+	/* Not NULL: what the version's blob, or without a version the output, is to hold, at most STORE_SMALL_BYTES. It is
+	 * written in the same commit, and version->blob and output are not looked at. */
+	const void *bytes;
+	size_t size;
 };
 
 struct store_job_filter {

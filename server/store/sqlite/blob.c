@@ -34,6 +34,15 @@ static int put_tx(struct db *db, void *arg, struct err *e)
 			NULL, e);
 }
 
+int blob_put(struct db *db, const void *data, size_t size, int64_t *blob, struct err *e)
+{
+	struct piece piece = { .data = data, .size = size, .total = size };
+	int rc = put_tx(db, &piece, e);
+
+	*blob = piece.blob;
+	return rc;
+}
+
 static int discard_tx(struct db *db, void *arg, struct err *e)
 {
 	int64_t blob = *(int64_t *)arg;

@@ -60,9 +60,9 @@ struct finish {
 	uint64_t *version;
 };
 
-static int write_end(struct db *db, const struct store_job *job, const struct finish *f, struct err *e)
+static int write_end(struct db *db, const struct store_job *job, const struct store_job_end *end,
+		const struct finish *f, struct err *e)
 {
-	const struct store_job_end *end = f->end;
 	int rc = 0;
 
 	if (end->version) rc = version_publish(db, job->model, end->id, end->version, f->version, e);
@@ -77,6 +77,25 @@ static int write_end(struct db *db, const struct store_job *job, const struct fi
 	return rc ? rc : job_ended(db, job, end->state, e);
 }
 
+/* With its bytes as a blob, where they come along. */
+static int write_bytes(struct db *db, const struct store_job *job, const struct finish *f, struct err *e)
+{
+	struct store_job_end end = *f->end;
+	struct store_version_new version;
+	int64_t blob;
+	int rc;
+
+	if (!end.bytes) return write_end(db, job, &end, f, e);
+	if ((rc = blob_put(db, end.bytes, end.size, &blob, e))) return rc;
+	if (end.version) {
+		version = *end.version;
+		version.blob = blob;
+		end.version = &version;
+	} else
+		end.output = blob;
+	return write_end(db, job, &end, f, e);
+}
+
 static int finish_tx(struct db *db, void *arg, struct err *e)
 {
 	const struct finish *f = arg;
@@ -85,7 +104,7 @@ static int finish_tx(struct db *db, void *arg, struct err *e)
 
 	*f->version = 0;
 	if ((rc = job_fence(db, f->end->id, f->end->attempt, &job, e))) return rc;
-	rc = write_end(db, &job, f, e);
+	rc = write_bytes(db, &job, f, e);
 	store_job_clear(&job);
 	return rc;
 }
@@ -98,6 +117,9 @@ static int job_finish(struct store *s, const struct store_job_end *end, uint64_t
 	*version = 0;
 	if (!job_state_ended(end->state))
 		return err_set(e, ERR_INVALID, "a job cannot end as %s", job_state_name(end->state));
+	if (end->bytes && end->size > STORE_SMALL_BYTES)
+		return err_set(e, ERR_RANGE, "%zu bytes are too many to go along with the end of a job",
+				end->size);
 	if ((rc = store_write(s, finish_tx, &f, e))) *version = 0;
 	return rc;
 }

@@ -94,7 +94,7 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_REVISION_RELEASE] =
 		"DELETE FROM revision WHERE id = ?1 AND state = 3"
 		" AND NOT EXISTS (SELECT 1 FROM job WHERE job.revision = ?1 AND job.state < 3)"
-		" AND NOT EXISTS (SELECT 1 FROM job WHERE job.validation_revision = ?1 AND job.state < 3)",
+		" AND NOT EXISTS (SELECT 1 FROM job WHERE job.validation_revision = ?1 AND job.validation_revision > 0 AND job.state < 3)",
 	[SQL_REVISION_DROP] = "DELETE FROM revision WHERE id = ?1",
 	[SQL_REVISION_DROP_LOOSE] = "DELETE FROM revision WHERE id = ?1 AND state < 2",
 	[SQL_REVISION_GET] = "SELECT " REVISION_COLUMNS " FROM revision r WHERE r.id = ?1 AND r.state > 0",
@@ -152,7 +152,7 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_DATASET_JOB] =
 		"SELECT job.id FROM revision JOIN job ON job.revision = revision.id"
 		" WHERE revision.dataset = ?1 AND job.state < 3"
-		" UNION ALL SELECT job.id FROM revision JOIN job ON job.validation_revision = revision.id"
+		" UNION ALL SELECT job.id FROM revision JOIN job ON job.validation_revision = revision.id AND job.validation_revision > 0"
 		" WHERE revision.dataset = ?1 AND job.state < 3 LIMIT 1",
 
 	/* blobs */

@@ -114,6 +114,8 @@ int job_fence(struct db *db, int64_t id, int64_t attempt, struct store_job *job,
 int job_ended(struct db *db, const struct store_job *job, enum job_state state, struct err *e);
 /* A job that did not run to its own end becomes cancelled. */
 int job_end_cancelled(struct db *db, const struct store_job *job, const char *stop_reason, struct err *e);
+/* A blob of one piece. */
+int blob_put(struct db *db, const void *data, size_t size, int64_t *blob, struct err *e);
 /* The blob that it left goes, if there is one. */
 int job_output_forget(struct db *db, int64_t id, struct err *e);
 /* Deletes an ended job, with its children. ERR_CONFLICT: one of them has not ended. */
