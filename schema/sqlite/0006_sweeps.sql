@@ -7,3 +7,9 @@ ALTER TABLE job ADD COLUMN seconds REAL NOT NULL DEFAULT 0;          -- that a p
 
 DROP INDEX job_unfinished_of_validation;
 CREATE INDEX job_unfinished_of_validation ON job (validation_revision) WHERE state < 3 AND validation_revision > 0;
+
+-- Which jobs ended last: a number that ascends with their ends, that of the event.
+ALTER TABLE job ADD COLUMN ended INTEGER NOT NULL DEFAULT 0; -- 0: not yet
+UPDATE job SET ended = id WHERE state >= 3;
+DROP INDEX job_ended;
+CREATE INDEX job_ended ON job (ended) WHERE state >= 3 AND parent = 0;

@@ -97,42 +97,66 @@ static json_t *run_document(const struct app *app, const struct store_job *job)
 	return out;
 }
 
+struct standing {
+	double value;
+	/* How far a run has come: one that is out of the race is behind all that are not, and behind those that were in it
+	 * longer. */
+	json_int_t reach;
+};
+
+static struct standing standing_of(const struct sweep *s, const json_t *run)
+{
+	const char *state = json_string_value(json_object_get(run, "state"));
+	bool out = !strcmp(state, "cancelled") || !strcmp(state, "failed");
+
+	return (struct standing){ sweep_value(s, json_object_get(run, "metrics"),
+						  json_object_get(run, "best")),
+		out ? json_integer_value(json_object_get(run, "epoch")) : INT64_MAX };
+}
+
+static bool is_ahead(const struct sweep *s, const struct standing *a, const struct standing *b)
+{
+	if (a->reach == b->reach) return sweep_better(s, a->value, b->value);
+	return a->reach > b->reach && !isnan(a->value);
+}
+
 /* Adds to each row of a sweep its value of the metric, and its place among those that have one. */
-static void rank_runs(const struct sweep *s, json_t *runs)
+static bool rank_runs(const struct sweep *s, json_t *runs)
 {
 	size_t count = json_array_size(runs);
+	struct standing *standings = calloc(count + 1, sizeof *standings);
+	bool whole = standings != NULL;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && whole; i++)
+		standings[i] = standing_of(s, json_array_get(runs, i));
+	for (size_t i = 0; i < count && whole; i++) {
 		json_t *run = json_array_get(runs, i);
-
-		json_put(run, "value", json_number(sweep_value(s, json_object_get(run, "metrics"))));
-	}
-	for (size_t i = 0; i < count; i++) {
-		double value = sweep_value(s, json_object_get(json_array_get(runs, i), "metrics"));
 		json_int_t rank = 1;
 
-		for (size_t j = 0; j < count && !isnan(value); j++) {
-			const json_t *other = json_array_get(runs, j);
-
-			rank += sweep_better(s, sweep_value(s, json_object_get(other, "metrics")), value);
-		}
-		json_put(json_array_get(runs, i), "rank", isnan(value) ? json_null() : json_integer(rank));
+		for (size_t j = 0; j < count; j++)
+			rank += is_ahead(s, &standings[j], &standings[i]);
+		whole &= json_put(run, "value", json_number(standings[i].value));
+		whole &= json_put(run, "rank", isnan(standings[i].value) ? json_null() : json_integer(rank));
 	}
+	free(standings);
+	return whole;
 }
 
 /* What is the sweep's of the table. */
-static void put_sweep(json_t *out, const struct store_job *job, json_t *runs)
+static bool put_sweep(json_t *out, const struct store_job *job, json_t *runs)
 {
 	json_t *config = stored_document(job->config);
 	struct faults faults = { 0 };
 	struct sweep sweep;
+	bool whole = true;
 
 	sweep_read(json_object_get(config, "sweep"), true, "", &sweep, &faults);
 	if (!faults.count) {
-		json_put(out, "metric", json_string(sweep.metric));
-		rank_runs(&sweep, runs);
+		sweep_compare_as(&sweep, config);
+		whole = json_put(out, "metric", json_string(sweep.metric)) && rank_runs(&sweep, runs);
 	}
 	json_decref(config);
+	return whole;
 }
 
 int job_runs(struct request *rq, struct reply *rp, struct err *e)
@@ -159,7 +183,10 @@ int job_runs(struct request *rq, struct reply *rp, struct err *e)
 	}
 	free(children);
 	json_put(document, "job", json_id((int64_t)id));
-	if (!strcmp(job.kind, "sweep")) put_sweep(document, &job, runs);
+	if (!strcmp(job.kind, "sweep") && !put_sweep(document, &job, runs)) {
+		json_decref(document);
+		document = NULL;
+	}
 	json_put(document, "runs", runs);
 	rc = reply_document(rp, document, e);
 out:

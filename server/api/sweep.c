@@ -1,6 +1,7 @@
 /* sweep.c - POST /v1/models/{m}:sweep: a :train for each of many points of a space of networks and trainings. All of them are
  * made and checked here, as :train would, so that a 202 means that each can run; the job that is answered with has no worker, and
  * makes them again one after the other (server/jobs/sweep.c). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,13 @@ struct search {
 	struct sweep sweep;
 };
 
+static unsigned threads_each(const struct app *app)
+{
+	unsigned workers = jobs_workers(app->jobs), each = workers ? app->threads / workers : app->threads;
+
+	return each ? each : 1;
+}
+
 static void read_sweep(struct order *o)
 {
 	const json_t *from = json_object_get(o->document, "from");
@@ -34,12 +42,19 @@ static void read_sweep(struct order *o)
 	json_object_del(o->document, "from");
 	if (!json_object_get(o->document, "validation"))
 		json_object_set_new(o->document, "validation", json_pack("{s:f}", "split", DEFAULT_SPLIT));
+	/* What is compared, and becomes a version, is a run at its best. */
+	if (!json_object_get(o->document, "early_stopping") &&
+			json_is_object(json_object_get(o->document, "validation")))
+		json_object_set_new(o->document, "early_stopping", json_object());
+	if (!json_object_get(o->document, "threads")) /* as many run at once as there are workers */
+		json_object_set_new(o->document, "threads", json_integer(threads_each(o->app)));
 }
 
 /* What the runs will have to be compared by. */
 static struct sweep_metrics metrics_of(const struct order *o)
 {
-	struct sweep_metrics out = { .validation = train_validation_wanted(&o->request.validation) };
+	struct sweep_metrics out = { .validation = train_validation_wanted(&o->request.validation),
+		.every = o->request.core.evaluate_every };
 
 	for (size_t i = 0; i < o->definition.outputs_count; i++)
 		if (o->definition.outputs[i].kind == COLUMN_CATEGORY)
@@ -95,6 +110,15 @@ static int try_run(struct trial *t, uint64_t number, json_t *parameters, struct 
 	return rc;
 }
 
+/* Where in the run it is, for what the values that are tried make of it. */
+static void pass_on(struct faults *to, const char *at, const struct faults *from, const char *before)
+{
+	const char *pointer = from->items[0].pointer;
+
+	faults_add(to, from->items[0].code, at, "%s%s%s%s", before, *pointer ? pointer + 1 : "",
+			*pointer ? ": " : "", from->items[0].detail);
+}
+
 static int try_value(void *self, json_t *parameters, const char *at, struct err *e)
 {
 	struct trial *t = self;
@@ -103,7 +127,7 @@ static int try_value(void *self, json_t *parameters, const char *at, struct err 
 	int rc = try_run(t, 1, parameters, &faults, &said, e);
 
 	json_decref(said);
-	if (faults.count) faults_add(t->o->faults, faults.items[0].code, at, "%s", faults.items[0].detail);
+	if (faults.count) pass_on(t->o->faults, at, &faults, "");
 	return rc;
 }
 
@@ -112,12 +136,13 @@ static int try_number(struct trial *t, uint64_t number, struct err *e)
 	struct faults faults = { 0 };
 	json_t *said;
 	int rc = try_run(t, number, NULL, &faults, &said, e);
-	char *text = json_text(said, false);
+	char *text = json_text(said, false), before[SAID_BYTES + 64];
 
-	if (faults.count)
-		faults_add(t->o->faults, faults.items[0].code, "/space", "run %llu, %.*s, cannot be: %s",
-				(unsigned long long)number, SAID_BYTES, text ? text : "",
-				faults.items[0].detail);
+	if (faults.count) {
+		snprintf(before, sizeof before, "run %llu, %.*s, cannot be: ", (unsigned long long)number,
+				SAID_BYTES, text ? text : "");
+		pass_on(t->o->faults, "/space", &faults, before);
+	}
 	json_decref(said);
 	free(text);
 	return rc;

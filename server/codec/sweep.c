@@ -28,7 +28,7 @@ _Static_assert(sizeof strategies / sizeof *strategies == SWEEP_STRATEGIES, "a na
 static const struct metric {
 	const char *name;
 	bool highest_wins, validation, accuracy, mae;
-} metrics[] = {
+} metric_rows[] = {
 	{ "val_loss", false, true, false, false },
 	{ "val_accuracy", true, true, true, false },
 	{ "val_mae", false, true, false, true },
@@ -36,7 +36,7 @@ static const struct metric {
 	{ "accuracy", true, false, true, false },
 	{ "mae", false, false, false, true },
 };
-#define METRICS (sizeof metrics / sizeof *metrics)
+#define METRICS (sizeof metric_rows / sizeof *metric_rows)
 
 const char *sweep_strategy_name(enum sweep_strategy strategy)
 {
@@ -101,7 +101,7 @@ static void read_strategy(const char *said, const char *at, struct sweep *s, str
 static const struct metric *metric_find(const char *name)
 {
 	for (size_t i = 0; i < METRICS; i++)
-		if (!strcmp(metrics[i].name, name)) return &metrics[i];
+		if (!strcmp(metric_rows[i].name, name)) return &metric_rows[i];
 	return NULL;
 }
 
@@ -195,6 +195,25 @@ static void resolve_rungs(struct sweep *s, struct faults *faults)
 					strategies[s->strategy]);
 }
 
+/* What is compared must have been measured then. */
+static void check_rungs(const struct sweep *s, uint64_t every, struct faults *faults)
+{
+	struct sweep_bracket b = { 0 };
+
+	if (!compares(s) || every < 2 || !metric_find(s->metric)->validation) return;
+	while (sweep_bracket_next(s, &b))
+		for (unsigned i = 0; i + 1 < b.rungs; i++) {
+			uint64_t epochs = sweep_rung_epochs(s, &b, i);
+
+			if (epochs % every == 0) continue;
+			faults_add(faults, ERR_INVALID, "/evaluate_every",
+					"the runs are compared after %llu epochs, and validated after every %llu: leave it out, or "
+					"say a min_epochs and epochs of which all rungs are multiples of it",
+					(unsigned long long)epochs, (unsigned long long)every);
+			return;
+		}
+}
+
 /* The first range without an end, for a grid. */
 static const char *endless(const struct sweep *s)
 {
@@ -232,7 +251,7 @@ static void resolve_runs(struct sweep *s, struct faults *faults)
 	if (!said) s->runs = s->strategy == SWEEP_HALVING ? DEFAULT_HALVED : DEFAULT_RUNS;
 	if (!said && s->strategy == SWEEP_HYPERBAND) s->runs = sweep_round_runs(s);
 	if (!said && s->strategy == SWEEP_RANDOM && s->seconds > 0) s->runs = SWEEP_RUNS_MAX;
-	if (size && s->strategy != SWEEP_HYPERBAND && s->runs > size) s->runs = size;
+	if (sweep_space_shuffled(s) && s->strategy != SWEEP_HYPERBAND && s->runs > size) s->runs = size;
 	if (s->runs > SWEEP_RUNS_MAX)
 		faults_add(faults, ERR_RANGE, "/min_epochs",
 				"a round of hyperband from %llu to %llu epochs has %llu runs, and a sweep at most %d: say a "
@@ -247,6 +266,7 @@ void sweep_resolve(struct sweep *s, uint64_t epochs, const struct sweep_metrics 
 	resolve_metric(s, has, faults);
 	resolve_rungs(s, faults);
 	resolve_runs(s, faults);
+	if (!faults->count) check_rungs(s, has->every, faults);
 }
 
 /* ---- writing ---- */
@@ -276,9 +296,22 @@ json_t *sweep_document(const struct sweep *s)
 
 /* ---- comparing ---- */
 
-double sweep_value(const struct sweep *s, const json_t *of)
+void sweep_compare_as(struct sweep *s, const json_t *config)
 {
-	const json_t *value = json_object_get(of, s->metric);
+	const json_t *stopping = json_object_get(config, "early_stopping");
+	const char *monitor = json_string_value(json_object_get(stopping, "monitor"));
+
+	s->at_best = monitor && !strcmp(monitor, s->metric) &&
+		     json_is_true(json_object_get(stopping, "restore_best"));
+	for (size_t i = 0; i < s->count; i++)
+		if (!strcmp(s->domains[i].parameter->name, "early_stopping")) s->at_best = false;
+}
+
+double sweep_value(const struct sweep *s, const json_t *metrics, const json_t *best)
+{
+	const json_t *value = json_object_get(best, s->metric);
+
+	if (!s->at_best || !json_is_number(value)) value = json_object_get(metrics, s->metric);
 
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }

@@ -49,6 +49,7 @@ struct sweep {
 	/* Of a config of ours: */
 	const json_t *request; /* what each run's :train is told beside its own */
 	uint64_t held_rows;    /* that a column holds out; 0: it is not known, or no column does */
+	bool at_best;          /* runs are compared by the best epoch so far, whose weights they keep */
 };
 
 /* Takes the fields of a :sweep out of document, a new reference; what is left is that of a :train. */
@@ -60,6 +61,7 @@ void sweep_read(const json_t *document, bool stored, const char *at, struct swee
  * SWEEP_RUNS_MAX runs, a metric that there is not. */
 struct sweep_metrics {
 	bool accuracy, mae, validation;
+	uint64_t every; /* epochs from one validation to the next */
 };
 void sweep_resolve(
 		struct sweep *s, uint64_t epochs, const struct sweep_metrics *metrics, struct faults *faults);
@@ -67,8 +69,10 @@ void sweep_resolve(
 json_t *sweep_document(const struct sweep *s);
 const char *sweep_strategy_name(enum sweep_strategy strategy);
 
-/* The value of a metric of a run, NaN when it has none. */
-double sweep_value(const struct sweep *s, const json_t *metrics);
+/* After sweep_read: config is the one of the whole, which says whether runs keep their best epoch. */
+void sweep_compare_as(struct sweep *s, const json_t *config);
+/* The value of a run's metric, NaN when it has none; metrics and best are those of the job. */
+double sweep_value(const struct sweep *s, const json_t *metrics, const json_t *best);
 /* Is a better than b? Everything is better than NaN. */
 bool sweep_better(const struct sweep *s, double a, double b);
 

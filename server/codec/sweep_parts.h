@@ -35,6 +35,8 @@ void sweep_space_read(const json_t *space, const char *at, struct sweep *s, stru
 json_t *sweep_space_document(const struct sweep *s);
 /* How many points a grid of it has; 0: no end of them. UINT64_MAX: at least that. */
 uint64_t sweep_space_size(const struct sweep *s);
+/* Are its points drawn without doing one twice? */
+bool sweep_space_shuffled(const struct sweep *s);
 const struct sweep_parameter *sweep_parameter_find(const char *name);
 
 /* ---- sweep_rungs.c ---- */

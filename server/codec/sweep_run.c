@@ -61,7 +61,19 @@ static bool put_in_layers(json_t *network, const char *name, const json_t *value
 
 /* ---- the request ---- */
 
-static bool put_in_optimizer(json_t *asked, const char *name, const json_t *value)
+static void check_optimizer(const json_t *optimizer, const char *name, struct faults *faults)
+{
+	const char *said = json_string_value(json_object_get(optimizer, "name"));
+	const struct optimizer *row = said ? optim_find(said) : NULL;
+
+	for (size_t i = 0; row && i < params_count(row->params); i++)
+		if (!strcmp(row->params[i].name, name)) return;
+	if (row)
+		faults_add(faults, ERR_INVALID, "", "the optimizer \"%s\" has no %s: name one that has it",
+				said, name);
+}
+
+static bool put_in_optimizer(json_t *asked, const char *name, const json_t *value, struct faults *faults)
 {
 	json_t *optimizer = json_object_get(asked, "optimizer"), *copy;
 
@@ -70,6 +82,7 @@ static bool put_in_optimizer(json_t *asked, const char *name, const json_t *valu
 	else
 		copy = json_pack("{s:s}", "name",
 				json_is_string(optimizer) ? json_string_value(optimizer) : "adam");
+	check_optimizer(copy, name, faults);
 	return json_put(copy, name, json_incref((json_t *)value)) && json_put(asked, "optimizer", copy);
 }
 
@@ -89,7 +102,9 @@ static bool put_parameters(struct sweep_run *run, json_t *network, bool *other, 
 			*other |= order[i] >= PLACE_NETWORK;
 			switch (order[i]) {
 			case PLACE_REQUEST: whole &= json_put(run->asked, name, json_incref(value)); break;
-			case PLACE_OPTIMIZER: whole &= put_in_optimizer(run->asked, name, value); break;
+			case PLACE_OPTIMIZER:
+				whole &= put_in_optimizer(run->asked, name, value, faults);
+				break;
 			case PLACE_NETWORK: whole &= put_layers(network, value, faults); break;
 			case PLACE_LAYERS: whole &= put_in_layers(network, name, value); break;
 			}

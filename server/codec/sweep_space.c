@@ -3,6 +3,7 @@
  * A grid's runs go through all values, the last parameter's fastest. The others' are drawn: from a space of few points
  * without doing one twice, as the points in an order that the seed draws; else each value for itself.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@
 #include "server/codec/sweep_parts.h"
 
 #define SHUFFLED_MAX 65536 /* points of a space that are drawn without repetition */
-#define RANGE_MOST   1e15
-#define DIGITS       4 /* of numbers that are drawn: 0.003127 rather than 0.0031271828 */
+#define RANGE_MOST   9007199254740992.0
+#define DIGITS       4 /* at least, of numbers that are drawn: 0.003127 rather than 0.0031271828 */
 
 static const struct sweep_parameter parameters[] = {
 	{ "layers", PLACE_NETWORK, KIND_WHOLE },
@@ -81,6 +82,7 @@ static void unknown_parameter(const char *name, const char *pointer, struct faul
 static uint64_t range_size(const struct sweep_domain *d)
 {
 	if (d->steps) return d->steps;
+	if (d->min == d->max) return 1;
 	return d->parameter->kind == KIND_WHOLE ? (uint64_t)(d->max - d->min) + 1 : 0;
 }
 
@@ -156,6 +158,9 @@ static void read_domain(const char *name, const json_t *value, const char *point
 				"must be an array of values, or a range as in {\"min\": 0.001, \"max\": 0.1, \"log\": true}");
 	else if (!(d->size = json_array_size(value)))
 		faults_add(faults, ERR_INVALID, at, "is empty: it needs at least one value");
+	else if (d->size > SWEEP_RUNS_MAX)
+		faults_add(faults, ERR_RANGE, at, "lists %llu values, and a sweep has at most %d runs",
+				(unsigned long long)d->size, SWEEP_RUNS_MAX);
 	else
 		d->choices = value;
 }
@@ -205,6 +210,16 @@ json_t *sweep_space_document(const struct sweep *s)
 	return json_whole(out, whole);
 }
 
+bool sweep_space_shuffled(const struct sweep *s)
+{
+	uint64_t size = sweep_space_size(s);
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->domains[i].log && !s->domains[i].steps)
+			return false; /* its values are not equally likely */
+	return s->strategy != SWEEP_GRID && size && size <= SHUFFLED_MAX;
+}
+
 uint64_t sweep_space_size(const struct sweep *s)
 {
 	uint64_t size = 1;
@@ -223,19 +238,24 @@ static double within(const struct sweep_domain *d, double value)
 	return value < d->min ? d->min : value > d->max ? d->max : value;
 }
 
-/* As a person would write it. */
-static double rounded(double value)
+/* As a person would write it, and to a thousandth of the range. */
+static double rounded(const struct sweep_domain *d, double value)
 {
+	double width = d->max - d->min, size = fabs(value);
+	int digits = DIGITS;
 	char text[40];
 
-	snprintf(text, sizeof text, "%.*g", DIGITS, value);
+	while (digits < DBL_DIG && size > 0 && width > 0 &&
+			pow(10, floor(log10(size)) + 1 - digits) > width / 1000)
+		digits++;
+	snprintf(text, sizeof text, "%.*g", digits, value);
 	return strtod(text, NULL);
 }
 
 static json_t *number_document(const struct sweep_domain *d, double value)
 {
 	if (d->parameter->kind == KIND_WHOLE) return json_integer((json_int_t)within(d, value));
-	return json_real(within(d, rounded(value)));
+	return json_real(within(d, rounded(d, value)));
 }
 
 /* A share of the way from min to max; share 1 is max. */
@@ -248,7 +268,7 @@ static double along(const struct sweep_domain *d, double share, double max)
 static json_t *value_at(const struct sweep_domain *d, uint64_t place)
 {
 	if (d->choices) return json_incref(json_array_get(d->choices, (size_t)place));
-	if (!d->steps) return number_document(d, d->min + (double)place);
+	if (!d->steps || d->min == d->max) return number_document(d, d->min + (double)place);
 	if (place == d->steps - 1) return number_document(d, d->max);
 	return number_document(
 			d, d->parameter->kind == KIND_WHOLE
@@ -297,7 +317,7 @@ json_t *sweep_parameters(const struct sweep *s, uint64_t run)
 	bool whole = out != NULL;
 
 	if (s->strategy == SWEEP_GRID) return json_whole(out, put_point(out, s, place));
-	if (size && size <= SHUFFLED_MAX)
+	if (sweep_space_shuffled(s))
 		return json_whole(out, shuffled_place(s, size, run, &place) && put_point(out, s, place));
 	for (size_t i = 0; i < s->count; i++) {
 		const struct rng_key key = { s->seed, RNG_SWEEP, (uint32_t)i + 1, 0 };

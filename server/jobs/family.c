@@ -253,7 +253,7 @@ static void spend(struct family *f, const struct store_job *job, double budget, 
 	if (job->seconds + seconds >= budget) family_settle(f, job->id);
 }
 
-void family_tick(struct family *f)
+static void count_time(struct family *f, int64_t least_ms)
 {
 	struct store_job_filter filter = { NULL, JOB_RUNNING, 0, PAGE };
 	int64_t now = clock_ms(), last = atomic_load(&f->ticked_ms);
@@ -261,7 +261,7 @@ void family_tick(struct family *f)
 	bool any = false;
 	size_t count;
 
-	if (!atomic_load(&f->timed) || now - last < FAMILY_TICK_MS) return;
+	if (!atomic_load(&f->timed) || now - last < least_ms) return;
 	if (!atomic_compare_exchange_strong(&f->ticked_ms, &last, now)) return;
 	atomic_store(&f->timed, false); /* before the look: who comes after it says so itself */
 	do {
@@ -277,4 +277,14 @@ void family_tick(struct family *f)
 		free(found);
 	} while (count == PAGE);
 	if (any) atomic_store(&f->timed, true);
+}
+
+void family_tick(struct family *f)
+{
+	count_time(f, FAMILY_TICK_MS);
+}
+
+void family_stop(struct family *f)
+{
+	count_time(f, 0);
 }

@@ -38,6 +38,8 @@ void family_settle(struct family *family, int64_t parent);
 #define FAMILY_TICK_MS 500
 /* Whoever comes by counts the time of parents that have only so much, twice a second, and settles those whose time is over. */
 void family_tick(struct family *family);
+/* What is left to count. */
+void family_stop(struct family *family);
 /* Every unfinished parent: at start, and when something failed. */
 void family_settle_all(struct family *family);
 

@@ -213,7 +213,8 @@ int jobs_set_workers(struct jobs *jobs, unsigned workers, struct err *e)
 		if (!rc && i == atomic_load(&jobs->started)) atomic_store(&jobs->started, i + 1);
 	}
 	pthread_mutex_unlock(&jobs->lock);
-	jobs_wake(jobs); /* who is too many may be waiting */
+	jobs_wake(jobs);                  /* who is too many may be waiting */
+	family_settle_all(&jobs->family); /* sweeps have as many runs as there are workers */
 	return rc;
 }
 
@@ -228,11 +229,8 @@ int jobs_start(struct jobs **out, const struct jobs_config *config, struct err *
 	pthread_mutex_init(&jobs->lock, NULL);
 	jobs_cond_new(&jobs->wake);
 	family_init(&jobs->family, config->store, jobs, config->log, config->log_self);
-	jobs->wanted = config->workers;
-	if (!(rc = name_owner(jobs, e)) && !(rc = recover(jobs, e))) {
-		family_settle_all(&jobs->family);
+	if (!(rc = name_owner(jobs, e)) && !(rc = recover(jobs, e)))
 		rc = jobs_set_workers(jobs, config->workers, e);
-	}
 	if (rc)
 		jobs_stop(jobs);
 	else
@@ -249,6 +247,7 @@ void jobs_stop(struct jobs *jobs)
 	jobs_wake(jobs);
 	for (unsigned i = 0; i < jobs->started; i++)
 		if (jobs->workers[i].joinable) pthread_join(jobs->workers[i].thread, NULL);
+	family_stop(&jobs->family);
 	family_destroy(&jobs->family);
 	pthread_cond_destroy(&jobs->wake);
 	pthread_mutex_destroy(&jobs->lock);

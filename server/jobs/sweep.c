@@ -41,20 +41,28 @@ static bool has_ended(const struct search *s, size_t i)
 
 /* ---- what the children have come to ---- */
 
+static int read_value(struct search *s, size_t i, struct err *e)
+{
+	const struct store_job *child = &s->house->children[i];
+	json_t *metrics = NULL, *best = NULL;
+	int rc = json_read_stored(child->metrics, &metrics, e);
+
+	if (!rc) rc = json_read_stored(child->best, &best, e);
+	if (!rc) s->values[i] = sweep_value(&s->sweep, metrics, best);
+	json_decref(metrics);
+	json_decref(best);
+	return rc;
+}
+
 static int read_values(struct search *s, struct err *e)
 {
-	const struct house *h = s->house;
+	size_t count = s->house->count;
+	int rc = 0;
 
-	if (!(s->values = malloc((h->count + 1) * sizeof *s->values))) return err_nomem(e);
-	for (size_t i = 0; i < h->count; i++) {
-		json_t *metrics = NULL;
-		int rc = json_read_stored(h->children[i].metrics, &metrics, e);
-
-		if (rc) return rc;
-		s->values[i] = sweep_value(&s->sweep, metrics);
-		json_decref(metrics);
-	}
-	return 0;
+	if (!(s->values = malloc((count + 1) * sizeof *s->values))) return err_nomem(e);
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = read_value(s, i, e);
+	return rc;
 }
 
 /* The best of those that this says yes to; count: there is none with a value. Of equals the first. */
@@ -207,7 +215,8 @@ static size_t busy(const struct search *s)
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->house->count; i++)
-		count += !has_ended(s, i) && !rests(s, i);
+		count += s->house->children[i].state <=
+			 JOB_RUNNING; /* what was paused by hand leaves its place */
 	return count;
 }
 
@@ -428,6 +437,7 @@ int sweep_settle(struct house *h, struct err *e)
 
 	sweep_read(json_object_get(h->config, "sweep"), true, "/sweep", &s.sweep, &faults);
 	if ((rc = faults_result(&faults, e))) return rc;
+	sweep_compare_as(&s.sweep, h->config);
 	s.over = s.sweep.seconds > 0 && h->parent.seconds >= s.sweep.seconds;
 	if (s.sweep.seconds > 0) family_counts_time(h->family);
 	if (!(rc = read_values(&s, e))) rc = go_on(&s, e);

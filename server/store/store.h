@@ -417,7 +417,7 @@ struct store {
 	 * ERR_CONFLICT: it is paused or has ended. */
 	int (*job_pause)(struct store *s, int64_t id, enum job_state *state, struct err *e);
 	/* paused: queued, a family running, with its parts but those that rest. running and asked to pause: the wish is taken
-	 * back. ERR_CONFLICT otherwise, and for one that rests. */
+	 * back. ERR_CONFLICT otherwise, for one that rests, and for a part of a family that is paused. */
 	int (*job_resume)(struct store *s, int64_t id, struct err *e);
 
 	/* What a family wants of an unfinished part; ERR_CONFLICT: it has ended. */
@@ -432,6 +432,7 @@ struct store {
 	int (*job_output_drop)(struct store *s, int64_t id, struct err *e);
 	/* A parent has been under way for so many seconds more. */
 	int (*job_spend)(struct store *s, int64_t id, double seconds, struct err *e);
+	/* NULL: stays as it is. The priority is that of its unfinished parts too. */
 	int (*job_update)(struct store *s, int64_t id, const char *note, const int *priority, struct err *e);
 	/* With its curve and its children. ERR_CONFLICT: it, a child or its parent has not ended. */
 	int (*job_delete)(struct store *s, int64_t id, struct err *e);
@@ -482,7 +483,7 @@ struct store {
 	void (*on_commit)(struct store *s, void (*told)(void *self), void *self);
 
 	/* -- keeping no more than is wanted: some steps a call, *count is how many went, 0 when there is no more to do -- */
-	/* All but the newest `keep` ended jobs; children count and go with their parents. */
+	/* All but the `keep` jobs that ended last; children count and go with their parents. */
 	int (*jobs_prune)(struct store *s, uint64_t keep, size_t *count, struct err *e);
 	/* All but the newest keep_per_model (at least 1) versions of each model, and those with a label. */
 	int (*versions_prune)(struct store *s, uint64_t keep_per_model, size_t *count, struct err *e);

@@ -1,6 +1,7 @@
 """:sweep: which runs there are, worked out here again; that a run is what :train makes of the same values; that halving keeps
 those that whole runs say are the best; and how it ends."""
 import math
+import signal
 import sqlite3
 import time
 
@@ -22,6 +23,14 @@ def start_sweep(c, model, space, body=BASE, **more):
 
 def sweep(c, model, space, body=BASE, state="succeeded", **more):
     return c.ended(start_sweep(c, model, space, body, **more), state)
+
+
+def alone(start, *arguments):
+    """A daemon with one worker, iris and the model m."""
+    c = start("--workers", 1, *arguments).client()
+    c.csv("iris", example("iris"))
+    c.put("/v1/models/m", iris_model(seed=1))
+    return c
 
 
 def runs(c, job):
@@ -83,7 +92,7 @@ def test_a_run_is_what_train_makes_of_it(c, flower):
         layers = [{**shape, "activation": "tanh"}, shape] if values["layers"] != 1 else [shape]
         name = f"{flower}-{number}"
         c.put(f"/v1/models/{name}", iris_model(seed=1, layers=layers))
-        twin = c.train(name, {**BASE, "validation": {"split": 0.2}, "optimizer": {"name": "adam", "learning_rate": 0.02}})
+        twin = c.train(name, {**BASE, "validation": {"split": 0.2}, "early_stopping": {}, "optimizer": {"name": "adam", "learning_rate": 0.02}})
         assert twin["metrics"] == run["metrics"]
         if run["job"] == job["results"]["best"]["job"]:
             assert c.layers(flower, job["version"]) == c.layers(name, twin["version"])
@@ -105,7 +114,25 @@ def test_values_are_drawn_from_their_ranges(c, flower):
     assert sum(values["learning_rate"] > 0.01 for values in even) > 20
 
 
+def test_whole_numbers_by_the_logarithm(c, flower):
+    """A space of few points too: half of the units lie below the square root of the largest."""
+    found = [values["units"] for values in tried(c, sweep(c, flower, {"units": {"min": 1, "max": 900, "log": True}}, runs=60,
+                                                          body={**BASE, "epochs": 1}))]
+    assert abs(sum(units <= 30 for units in found) - 30) < 4 * math.sqrt(15) and max(found) > 300
+
+
 @covers("SweepRange.steps")
+def test_steps_of_a_narrow_range(c, flower):
+    narrow = {"min": 0.9999, "max": 0.99999, "steps": 5}
+    values = [it["ema_decay"] for it in tried(c, sweep(c, flower, {"ema_decay": narrow}, strategy="grid"))]
+    assert values == pytest.approx([0.9999, 0.9999225, 0.999945, 0.9999675, 0.99999], abs=1e-7) and len(set(values)) == 5
+
+
+def test_a_range_of_one_value(c, flower):
+    job = sweep(c, flower, {"learning_rate": {"min": 0.01, "max": 0.01}}, runs=5)
+    assert tried(c, job) == [{"learning_rate": 0.01}]
+
+
 def test_steps_of_a_grid(c, flower):
     def grid(**more):
         return [values["learning_rate"] for values in tried(c, sweep(c, flower, {"learning_rate": {**LOG, **more}}, strategy="grid"))]
@@ -155,6 +182,20 @@ def test_the_best_by_each_metric(c, flower):
             assert run["rank"] == 1 + len(better)
 
 
+def test_a_run_is_judged_by_its_best_epoch_and_keeps_it(c, flower):
+    """Unless it is said otherwise: those whose rate is too large are better before their end."""
+    space, body = {"learning_rate": [0.3, 0.5, 0.9]}, {**BASE, "epochs": 40, "batch_size": 8}
+    job = sweep(c, flower, space, body, strategy="grid")
+    last = sweep(c, flower, space, body, strategy="grid", early_stopping=None)
+    assert job["config"]["early_stopping"]["restore_best"] and last["config"]["early_stopping"] is None
+    for run, other in zip(runs(c, job), runs(c, last)):
+        curve = c.get(f"/v1/jobs/{other['job']}/curve")["val_loss"]
+        assert other["value"] == curve[-1] and run["value"] == min(curve[:run["epoch"]]) == run["best"]["val_loss"]
+    assert [run["value"] for run in runs(c, job)] != [run["value"] for run in runs(c, last)]
+    version = c.get(f"/v1/models/{flower}/versions/{job['version']}")
+    assert version["metrics"]["val_loss"] == job["results"]["best"]["value"]
+
+
 def test_numbers_and_several_outputs(c, fresh):
     c.csv("plane", PLANE)
     c.put(f"/v1/models/{fresh}", {"dataset": "plane", "target": "y", "task": "regression", "layers": [4], "seed": 1})
@@ -174,7 +215,8 @@ def test_validation_as_it_is_said(c, flower):
         job = sweep(c, flower, space, body, strategy="grid", validation=validation)
         assert job["config"]["sweep"]["metric"] == ("val_loss" if validation else "loss")
         run = runs(c, job)[1]
-        twin = c.train(flower, {**body, "validation": validation, "optimizer": {"name": "adam", "learning_rate": 0.01}})
+        stopping = {"early_stopping": {}} if validation else {}
+        twin = c.train(flower, {**body, "validation": validation, **stopping, "optimizer": {"name": "adam", "learning_rate": 0.01}})
         assert run["metrics"] == twin["metrics"]
         found.append(run["value"])
     assert len(set(found)) == len(found)
@@ -244,7 +286,7 @@ def expected_survivors(curves, epochs, reduction, rungs):
 @pytest.mark.parametrize("reduction,min_epochs,count,rungs", [(3, 3, 27, 4), (2, 10, 8, 3), (4, 1, 16, 3)])
 def test_halving_keeps_those_that_do_best_on_their_way(c, flower, reduction, min_epochs, count, rungs):
     """Every run to its end first, by random, which draws the same points: their curves say who should have gone on."""
-    body = {**BASE, "epochs": 81 if reduction == 3 else 64}
+    body = {**BASE, "epochs": 81 if reduction == 3 else 64, "early_stopping": None}
     space = {"learning_rate": {"min": 0.001, "max": 0.1, "log": True}, "units": [3, 5, 8]}
     whole = sweep(c, flower, space, body, runs=count)
     curves = [c.get(f"/v1/jobs/{run['job']}/curve")["val_loss"] for run in runs(c, whole)]
@@ -257,11 +299,15 @@ def test_halving_keeps_those_that_do_best_on_their_way(c, flower, reduction, min
         assert run["stop_reason"] == ("epochs" if run["epoch"] == body["epochs"] else "outperformed")
         assert run["state"] == ("succeeded" if run["epoch"] == body["epochs"] else "cancelled")
     assert job["epoch"] == sum(far.values()) == job["epochs"]
+    assert [run["run"] for run in runs(c, job) if run["rank"] == 1] == [job["results"]["best"]["run"]]
+    for one in runs(c, job):
+        ahead = [run for run in runs(c, job) if (-run["epoch"], run["value"]) < (-one["epoch"], one["value"])]
+        assert one["rank"] == 1 + len(ahead), "further on, and of those that went as far the better"
 
 
 def test_a_round_of_hyperband_is_that_of_its_paper(c, flower):
     """Li et al., JMLR 2018: 81 epochs at most, one at least, a third goes on: 81, 34, 15, 8 and 5 runs."""
-    body = {**BASE, "epochs": 81, "batch_size": 120}
+    body = {**BASE, "epochs": 81, "batch_size": 120, "early_stopping": None}
     job = sweep(c, flower, {"learning_rate": LOG}, body, strategy="hyperband", min_epochs=1)
     brackets, least = {}, {}
     for run in runs(c, job):
@@ -275,9 +321,7 @@ def test_a_round_of_hyperband_is_that_of_its_paper(c, flower):
 
 def test_a_run_that_rests_is_left_to_its_sweep(start):
     """One worker: the first comes to its rung while the second trains."""
-    c = start("--workers", 1).client()
-    c.csv("iris", example("iris"))
-    c.put("/v1/models/m", iris_model(seed=1))
+    c = alone(start)
     job = start_sweep(c, "m", {"learning_rate": [0.001, 0.01, 0.1]}, {**ENDLESS, "epochs": 900_000}, validation={"split": 0.2},
                       strategy="halving", runs=3, min_epochs=100_000)
     first = wait_for("a run to rest", lambda: next((run for run in runs(c, job) if run["state"] == "paused"), None), 60)
@@ -309,9 +353,7 @@ def test_when_its_seconds_are_over_the_best_so_far_is_published(c, flower, strat
 
 def test_runs_that_rest_when_the_time_is_over(start):
     """One worker; one run comes to its rung soon, and the others never: what rests ends with what it has."""
-    c = start("--workers", 1).client()
-    c.csv("iris", example("iris"))
-    c.put("/v1/models/m", iris_model(seed=1))
+    c = alone(start)
     job = c.ended(start_sweep(c, "m", {"units": [8, 900, 901]}, {**ENDLESS, "epochs": 30_000, "validation": {"split": 0.2}},
                               strategy="halving", runs=3, seconds=2, seed=1))
     found = runs(c, job)
@@ -347,6 +389,51 @@ def test_nothing_that_works(c, flower):
                 {**BASE, "epochs": 200}, "failed", strategy="grid")
     assert job["error"]["detail"].startswith(f"run 1 (job {runs(c, job)[0]['job']}): ") and job["version"] is None
     assert job["stop_reason"] == "diverged" and job["results"] is None
+
+
+def test_parts_go_on_with_their_family(c, flower):
+    job = start_sweep(c, flower, {"learning_rate": LOG}, ENDLESS, runs=6)
+    wait_for("runs", lambda: {run["state"] for run in runs(c, job)} == {"running"})
+    c.post(f"/v1/jobs/{job}:pause", None)
+    wait_for("all to rest", lambda: {run["state"] for run in runs(c, job)} == {"paused"})
+    child = runs(c, job)[0]["job"]
+    assert f"job {job} is paused as a whole" in c.post(f"/v1/jobs/{child}:resume", None, status=409)["detail"]
+    c.patch(f"/v1/jobs/{job}", {"priority": 7})
+    assert {c.job(run["job"])["priority"] for run in runs(c, job)} == {7}
+    c.post(f"/v1/jobs/{job}:resume", None)
+    wait_for("runs", lambda: {run["state"] for run in runs(c, job)} == {"running"})
+    c.post(f"/v1/jobs/{child}:pause", None)
+    wait_for("another in its place", lambda: [run["state"] for run in runs(c, job)] == ["paused", "running", "running"])
+    c.cancel(job)
+    c.ended(job, "cancelled")
+
+
+def test_more_workers_are_used_at_once(start, tmp_path):
+    config = tmp_path / "descentd.conf"
+    config.write_text("workers = 1\n")
+    daemon = start("--config", config)
+    c = daemon.client()
+    c.csv("iris", example("iris"))
+    c.put("/v1/models/m", iris_model(seed=1))
+    job = start_sweep(c, "m", {"learning_rate": LOG}, ENDLESS, runs=6)
+    wait_for("a run", lambda: c.job(job)["children"]["running"] == 1)
+    config.write_text("workers = 3\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for("three", lambda: c.job(job)["children"]["running"] == 3)
+    c.cancel(job)
+    c.ended(job, "cancelled")
+
+
+def test_what_ended_last_is_kept(start):
+    """A sweep is older than what was started while it ran."""
+    c = alone(start, "--keep-jobs", 2)
+    job = start_sweep(c, "m", {"learning_rate": [0.01]}, {**BASE, "epochs": 20_000}, early_stopping=None)
+    later = [c.start("m", BASE)["id"] for _ in range(3)]
+    for one in later:
+        c.post(f"/v1/jobs/{one}:cancel", None)
+    assert c.ended(job)["version"]
+    wait_for("older ones to go", lambda: len(c.get("/v1/jobs?state=cancelled")["jobs"]) == 1)
+    assert c.job(job)["results"] and len(runs(c, job)) == 1
 
 
 def test_cancelled_as_a_whole_and_in_part(c, flower):
@@ -418,6 +505,9 @@ def test_killed_in_the_middle(start, strategy, workers):
     ({"space": {"layers": [[{"unit": 3}]]}}, "/space/layers/0"), ({"space": {"batch_size": [16, 121]}}, "/space/batch_size/1"),
     ({"space": {"optimizer": ["lbfgs"]}, "batch_size": 16}, "/space/optimizer/0"),
     ({"space": {"optimizer": ["sgd", "lion"], "momentum": [0.5]}}, "/space/momentum/0"),
+    ({"space": {"units": list(range(1, 1002))}}, "/space/units"),
+    ({"strategy": "halving", "space": {"units": {"min": 1, "max": 100}}, "epochs": 81, "evaluate_every": 2}, "/evaluate_every"),
+    ({"strategy": "hyperband", "epochs": 81, "evaluate_every": 50}, "/evaluate_every"),
     ({"space": {"learning_rate": LOG}, "strategy": "grid"}, "/space/learning_rate"),
     ({"space": {"units": {"min": 1, "max": 999}, "activation": ["relu", "tanh"]}, "strategy": "grid"}, "/space"),
     ({"strategy": "grids"}, "/strategy"), ({"runs": 0}, "/runs"), ({"runs": 1001}, "/runs"), ({"seconds": 0}, "/seconds"),
@@ -435,6 +525,8 @@ def test_bad_requests(c, flower, change, pointer):
     if change == {"space": None}:
         pointer = ""
     assert answer.pointers() == [pointer], answer.json
+    if "momentum" in change["space"] if change.get("space") else False:
+        assert 'optimizer "adam" has no momentum' in answer["detail"]
     assert not c.get(f"/v1/jobs?model={flower}")["jobs"]
 
 

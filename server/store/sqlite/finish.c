@@ -11,7 +11,8 @@ int job_ended(struct db *db, const struct store_job *job, enum job_state state, 
 	if ((rc = revision_release(db, job->validation_revision, e))) return rc;
 	if ((rc = db_run(db, SQL_NOTIFY_READY, DB_VALUES(V_INT(job->id)), NULL, e))) return rc;
 	if ((rc = event_job(db, job->id, "state", state, e))) return rc;
-	return event_job(db, job->id, "end", state, e);
+	if ((rc = event_job(db, job->id, "end", state, e))) return rc;
+	return db_run(db, SQL_JOB_ENDED, DB_VALUES(V_INT(job->id), V_INT(db_event(db))), NULL, e);
 }
 
 int job_end_cancelled(struct db *db, const struct store_job *job, const char *stop_reason, struct err *e)

@@ -253,6 +253,9 @@ static int update_tx(struct db *db, void *arg, struct err *e)
 	if (rc) return rc;
 	rc = db_run(db, SQL_JOB_UPDATE,
 			DB_VALUES(V_INT(c->id), V_TEXT(c->note), c->priority ? priority : keep), NULL, e);
+	if (!rc)
+		rc = db_run(db, SQL_JOB_PRIORITY_OF_CHILDREN,
+				DB_VALUES(V_INT(c->id), c->priority ? priority : keep), NULL, e);
 	if (!rc) rc = event_job(db, c->id, "updated", job.state, e);
 	store_job_clear(&job);
 	return rc;

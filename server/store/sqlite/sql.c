@@ -254,14 +254,17 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_JOB_PAUSE_REQUEST] = "UPDATE job SET pause_requested = ?2 WHERE id = ?1",
 	[SQL_JOB_UPDATE] =
 		"UPDATE job SET note = coalesce(?2, note), priority = coalesce(?3, priority) WHERE id = ?1",
+	[SQL_JOB_ENDED] = "UPDATE job SET ended = ?2 WHERE id = ?1",
+	[SQL_JOB_PRIORITY_OF_CHILDREN] =
+		"UPDATE job SET priority = ?2 WHERE parent > 0 AND parent = ?1 AND state < 3 AND ?2 IS NOT NULL",
 	[SQL_JOB_DELETE] = "DELETE FROM job WHERE id = ?1",
 	[SQL_JOB_RUNNING] = "SELECT id FROM job WHERE state = 1 AND attempt > 0 LIMIT 1",
 	[SQL_JOB_EXPIRED] = "SELECT id FROM job WHERE state = 1 AND attempt > 0 AND lease_ms <= ?1 LIMIT 1",
 	[SQL_JOB_PRUNE] =
 		"SELECT id FROM job WHERE state >= 3 AND parent = 0 AND NOT EXISTS (SELECT 1 FROM notify WHERE notify.job = job.id)"
 		" AND NOT EXISTS (SELECT 1 FROM job c WHERE c.parent > 0 AND c.parent = job.id AND c.state < 3)"
-		" AND id <= (SELECT id FROM job WHERE state >= 3 AND parent = 0 ORDER BY id DESC LIMIT 1 OFFSET ?1)"
-		" ORDER BY id LIMIT 1",
+		" AND ended <= (SELECT ended FROM job WHERE state >= 3 AND parent = 0 ORDER BY ended DESC LIMIT 1 OFFSET ?1)"
+		" ORDER BY ended LIMIT 1",
 	[SQL_JOB_CURVE] = "SELECT curve FROM job WHERE id = ?1",
 	[SQL_JOB_CURVE_SET] = "UPDATE job SET curve = ?2 WHERE id = ?1",
 	[SQL_JOB_CHECKPOINT] =

@@ -151,6 +151,19 @@ static int pause_tx(struct db *db, void *arg, struct err *e)
 	return rc ? rc : for_children(db, w->id, pause_child, e);
 }
 
+/* Parts of a family that is paused go on with it. */
+static int parent_must_run(struct db *db, const struct store_job *job, struct err *e)
+{
+	struct store_job parent = { 0 };
+	int rc = job->parent ? job_load(db, job->parent, &parent, e) : 0;
+
+	if (!rc && job->parent && parent.state == JOB_PAUSED)
+		rc = err_set(e, ERR_CONFLICT, "job %lld is paused as a whole; resume that",
+				(long long)job->parent);
+	store_job_clear(&parent);
+	return rc;
+}
+
 static int resume_tx(struct db *db, void *arg, struct err *e)
 {
 	const struct wish *w = arg;
@@ -158,7 +171,7 @@ static int resume_tx(struct db *db, void *arg, struct err *e)
 	int rc;
 
 	if ((rc = job_load(db, w->id, &job, e))) return rc;
-	rc = resume_one(db, &job, e);
+	if (!(rc = parent_must_run(db, &job, e))) rc = resume_one(db, &job, e);
 	store_job_clear(&job);
 	return rc ? rc : for_children(db, w->id, resume_child, e);
 }
