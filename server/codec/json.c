@@ -185,6 +185,13 @@ json_t *json_whole(json_t *document, bool whole)
 	return NULL;
 }
 
+json_t *json_twin(const json_t *object)
+{
+	json_t *out = json_copy((json_t *)object); /* which leaves out what it has no memory for */
+
+	return json_whole(out, json_object_size(out) == json_object_size(object));
+}
+
 json_t *json_number(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();

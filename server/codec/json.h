@@ -38,6 +38,9 @@ bool json_append(json_t *array, json_t *value);
 /* The document, or NULL (and it is given back) when something of it could not be had: what is stored is whole. */
 json_t *json_whole(json_t *document, bool whole);
 
+/* A copy of an object with the same members, whole; new. NULL: no memory. */
+json_t *json_twin(const json_t *object);
+
 /* A finite number, or null for one that is not. New. */
 json_t *json_number(double value);
 /* "2026-11-24T15:04:05.123Z" of milliseconds since 1970, null for 0. New. */

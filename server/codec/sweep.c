@@ -131,14 +131,13 @@ static void read_seconds(const json_t *value, const char *at, struct sweep *s, s
 void sweep_read(const json_t *document, bool stored, const char *at, struct sweep *s, struct faults *faults)
 {
 	struct said said = { 0 };
-	char pointer[FAULT_POINTER_BYTES];
 
 	*s = (struct sweep){ 0 };
 	fields_read(document, stored ? fields : fields + STORED_ONLY, &said, at, faults);
 	read_strategy(said.strategy, at, s, faults);
 	read_metric(said.metric, at, s, faults);
 	read_seconds(said.seconds, at, s, faults);
-	sweep_space_read(said.space, pointer_join(pointer, at, "space"), s, faults);
+	sweep_space_read(said.space, at, s, faults);
 	s->runs = said.runs;
 	s->reduction = said.reduction;
 	s->min_epochs = said.min_epochs;

@@ -29,8 +29,8 @@ struct sweep_parameter {
 
 /* ---- sweep_space.c ---- */
 
-/* Reads the object "space". */
-void sweep_space_read(const json_t *space, const char *at, struct sweep *s, struct faults *faults);
+/* Reads the member "space" of what lies at `of`. */
+void sweep_space_read(const json_t *space, const char *of, struct sweep *s, struct faults *faults);
 /* New; NULL: no memory. */
 json_t *sweep_space_document(const struct sweep *s);
 /* How many points a grid of it has; 0: no end of them. UINT64_MAX: at least that. */

@@ -1,4 +1,5 @@
 /* sweep_run.c - run number i of a sweep: the network and the :train that its values make. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 static bool put_layers(json_t *network, const json_t *value, struct faults *faults)
 {
 	json_t *first = json_array_get(json_object_get(network, "layers"), 0), *layers = json_array();
-	json_int_t count = json_integer_value(value);
+	double count = json_number_value(value);
 	bool whole = layers != NULL;
 
 	if (json_is_array(value)) {
@@ -22,22 +23,22 @@ static bool put_layers(json_t *network, const json_t *value, struct faults *faul
 		return json_put(network, "layers", json_deep_copy(value)) &&
 		       json_put(network, "output_l2", json_real(0));
 	}
-	if (!json_is_integer(value) || count < 0 || count > LAYERS_MOST) {
+	if (!json_is_number(value) || count < 0 || count > LAYERS_MOST || count != floor(count)) {
 		json_decref(layers);
 		faults_add(faults, ERR_INVALID, "/layers",
 				"must be an array, as \"layers\" of a model is, or how many there are, 0 to %d",
 				LAYERS_MOST);
 		return true;
 	}
-	for (json_int_t i = 0; i < count && whole; i++)
+	for (int i = 0; i < (int)count && whole; i++)
 		whole = json_append(layers, first ? json_deep_copy(first) : json_integer(16));
 	return json_put(network, "layers", layers) && whole;
 }
 
-/* An integer n stands for {"units": n}. */
+/* A number n stands for {"units": n}. */
 static json_t *layer_object(json_t *layer)
 {
-	return json_is_integer(layer) ? json_pack("{s:O}", "units", layer) : json_incref(layer);
+	return json_is_number(layer) ? json_pack("{s:O}", "units", layer) : json_incref(layer);
 }
 
 static bool put_in_layers(json_t *network, const char *name, const json_t *value)
@@ -78,12 +79,16 @@ static bool put_in_optimizer(json_t *asked, const char *name, const json_t *valu
 	json_t *optimizer = json_object_get(asked, "optimizer"), *copy;
 
 	if (json_is_object(optimizer))
-		copy = json_copy(optimizer);
+		copy = json_twin(optimizer);
 	else
 		copy = json_pack("{s:s}", "name",
 				json_is_string(optimizer) ? json_string_value(optimizer) : "adam");
 	check_optimizer(copy, name, faults);
-	return json_put(copy, name, json_incref((json_t *)value)) && json_put(asked, "optimizer", copy);
+	if (!json_put(copy, name, json_incref((json_t *)value))) {
+		json_decref(copy);
+		return false;
+	}
+	return json_put(asked, "optimizer", copy);
 }
 
 /* First what is the whole of something, then what is a part of it. */
@@ -126,7 +131,7 @@ static json_t *network_of(const json_t *model)
 static int read_definition(const struct sweep_base *base, const json_t *network, struct sweep_run *run,
 		struct faults *faults, struct err *e)
 {
-	json_t *document = json_copy((json_t *)base->model);
+	json_t *document = json_twin(base->model);
 	int rc = document ? definition_override(document, network, e) : err_nomem(e);
 
 	if (!rc) {
@@ -185,7 +190,7 @@ int sweep_run_make(const struct sweep *s, const struct sweep_base *base, uint64_
 
 	*run = (struct sweep_run){ 0 };
 	run->parameters = parameters ? json_incref(parameters) : sweep_parameters(s, number);
-	run->asked = json_copy((json_t *)s->request);
+	run->asked = json_twin(s->request);
 	if (!network || !run->parameters || !run->asked || !put_parameters(run, network, &other, faults))
 		rc = err_nomem(e);
 	if (!rc && !faults->count) rc = read_definition(base, network, run, faults, e);

@@ -1,4 +1,6 @@
 /* sweep_rungs.c - how long the runs of a sweep go on: which are compared with which, and when. See sweep.h for the papers. */
+#include <string.h>
+
 #include "server/codec/sweep_parts.h"
 
 static uint64_t power(uint64_t base, unsigned exponent)
@@ -79,11 +81,27 @@ uint64_t sweep_rung_runs(const struct sweep *s, const struct sweep_bracket *b, u
 	return runs ? runs : 1;
 }
 
+/* Where each run says itself how long it is. */
+static uint64_t searched_epochs(const struct sweep *s)
+{
+	uint64_t total = 0;
+
+	for (uint64_t run = 1; run <= s->runs; run++) {
+		json_t *parameters = sweep_parameters(s, run);
+
+		total += (uint64_t)json_number_value(json_object_get(parameters, "epochs"));
+		json_decref(parameters);
+	}
+	return total;
+}
+
 uint64_t sweep_total_epochs(const struct sweep *s)
 {
 	struct sweep_bracket b = { 0 };
 	uint64_t total = 0;
 
+	for (size_t i = 0; i < s->count; i++)
+		if (!strcmp(s->domains[i].parameter->name, "epochs")) return searched_epochs(s);
 	while (sweep_bracket_next(s, &b))
 		for (unsigned i = 0; i < b.rungs; i++) {
 			uint64_t from = i ? sweep_rung_epochs(s, &b, i - 1) : 0;

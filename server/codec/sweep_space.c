@@ -1,7 +1,7 @@
 /* sweep_space.c - what a sweep may search, and the values that its run number i tries.
  *
- * A grid's runs go through all values, the last parameter's fastest. The others' are drawn: from a space of few points
- * without doing one twice, as the points in an order that the seed draws; else each value for itself.
+ * A grid's runs go through all values, the last parameter's fastest. The others' are drawn: from a space of few points that are
+ * equally likely without doing one twice, as the points in an order that the seed draws; else each value for itself.
  */
 #include <float.h>
 #include <math.h>
@@ -104,6 +104,47 @@ static bool read_end(const json_t *value, const struct sweep_domain *d, double *
 	return false;
 }
 
+static json_t *value_at(const struct sweep_domain *d, uint64_t place);
+
+/* Are whole numbers at steps that are even by the logarithm different ones? */
+static bool steps_differ(const struct sweep_domain *d)
+{
+	json_int_t last = 0;
+
+	for (uint64_t i = 0; i < d->steps; i++) {
+		json_t *value = value_at(d, i);
+		json_int_t number = json_integer_value(value);
+
+		json_decref(value);
+		if (i && number == last) return false;
+		last = number;
+	}
+	return true;
+}
+
+static void check_range(struct sweep_domain *d, const char *at, struct faults *faults)
+{
+	bool whole = d->parameter->kind == KIND_WHOLE;
+
+	if (d->min > d->max) {
+		faults_add(faults, ERR_RANGE, at, "is empty: min %.9g is above max %.9g", d->min, d->max);
+		return;
+	}
+	d->size = range_size(d);
+	if (d->log && d->min <= 0)
+		faults_add(faults, ERR_RANGE, at, "needs a min above 0, as \"log\" goes by the logarithm");
+	else if (d->min == d->max && d->steps)
+		faults_add(faults, ERR_RANGE, at, "has one value and %llu steps",
+				(unsigned long long)d->steps);
+	else if (whole && (double)d->steps > d->max - d->min + 1)
+		faults_add(faults, ERR_RANGE, at, "has %llu steps and fewer values",
+				(unsigned long long)d->steps);
+	else if (whole && d->log && d->steps && !steps_differ(d))
+		faults_add(faults, ERR_RANGE, at,
+				"has %llu steps, of which some fall on one whole number: take fewer, or list the values",
+				(unsigned long long)d->steps);
+}
+
 static void read_range(const json_t *value, const char *at, struct sweep_domain *d, struct faults *faults)
 {
 	static const struct field rows[] = {
@@ -126,17 +167,7 @@ static void read_range(const json_t *value, const char *at, struct sweep_domain 
 		return;
 	d->log = said.log;
 	d->steps = said.steps;
-	if (d->min > d->max)
-		faults_add(faults, ERR_RANGE, at, "is empty: min %.9g is above max %.9g", d->min, d->max);
-	else if (d->log && d->min <= 0)
-		faults_add(faults, ERR_RANGE, at, "needs a min above 0, as \"log\" goes by the logarithm");
-	else if (d->min == d->max && d->steps)
-		faults_add(faults, ERR_RANGE, at, "has one value and %llu steps",
-				(unsigned long long)d->steps);
-	d->size = range_size(d);
-	if (d->parameter->kind == KIND_WHOLE && d->steps > (uint64_t)(d->max - d->min) + 1)
-		faults_add(faults, ERR_RANGE, at, "has %llu steps and fewer values",
-				(unsigned long long)d->steps);
+	check_range(d, at, faults);
 }
 
 static void read_domain(const char *name, const json_t *value, const char *pointer, struct sweep *s,
@@ -165,13 +196,15 @@ static void read_domain(const char *name, const json_t *value, const char *point
 		d->choices = value;
 }
 
-void sweep_space_read(const json_t *space, const char *at, struct sweep *s, struct faults *faults)
+void sweep_space_read(const json_t *space, const char *of, struct sweep *s, struct faults *faults)
 {
+	char at[FAULT_POINTER_BYTES];
 	const char *name;
 	json_t *value;
 
+	pointer_join(at, of, "space");
 	if (!json_is_object(space)) {
-		faults_add(faults, space ? ERR_INVALID : ERR_MISSING_FIELD, space ? at : "",
+		faults_add(faults, space ? ERR_INVALID : ERR_MISSING_FIELD, space ? at : of,
 				space ? "must be an object, not %s"
 				      : "needs \"space\": what is to be searched, as in {\"space\": {\"units\": [8, 16, 32]}}%s",
 				space ? json_kind(space) : "");
@@ -255,6 +288,7 @@ static double rounded(const struct sweep_domain *d, double value)
 static json_t *number_document(const struct sweep_domain *d, double value)
 {
 	if (d->parameter->kind == KIND_WHOLE) return json_integer((json_int_t)within(d, value));
+	if (value == d->min || value == d->max) return json_real(value); /* as they were said */
 	return json_real(within(d, rounded(d, value)));
 }
 
@@ -269,6 +303,7 @@ static json_t *value_at(const struct sweep_domain *d, uint64_t place)
 {
 	if (d->choices) return json_incref(json_array_get(d->choices, (size_t)place));
 	if (!d->steps || d->min == d->max) return number_document(d, d->min + (double)place);
+	if (!place) return number_document(d, d->min);
 	if (place == d->steps - 1) return number_document(d, d->max);
 	return number_document(
 			d, d->parameter->kind == KIND_WHOLE
@@ -327,6 +362,21 @@ json_t *sweep_parameters(const struct sweep *s, uint64_t run)
 	return json_whole(out, whole);
 }
 
+static bool searches(const struct sweep *s, const char *name)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!strcmp(s->domains[i].parameter->name, name)) return true;
+	return false;
+}
+
+/* Says another parameter of the space whether its values can be? */
+static bool needs_another(const struct sweep *s, const struct sweep_parameter *p)
+{
+	if (p->place == PLACE_OPTIMIZER) return searches(s, "optimizer");
+	if (!strcmp(p->name, "layer_norm")) return searches(s, "batch_norm");
+	return !strcmp(p->name, "batch_norm") && searches(s, "layer_norm");
+}
+
 static int each_alone(const struct sweep_domain *d, json_t *value, const char *at,
 		int (*each)(void *self, json_t *parameters, const char *at, struct err *e), void *self,
 		struct err *e)
@@ -350,6 +400,7 @@ int sweep_each_value(const struct sweep *s,
 		const struct sweep_domain *d = &s->domains[i];
 		size_t count = d->choices ? json_array_size(d->choices) : 2;
 
+		if (needs_another(s, d->parameter)) continue;
 		pointer_join(of, "/space", d->parameter->name);
 		for (size_t j = 0; j < count && !rc; j++)
 			rc = d->choices ? each_alone(d, value_at(d, j), pointer_index(at, of, j), each, self,

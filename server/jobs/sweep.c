@@ -256,7 +256,7 @@ static int wind_up(struct search *s, struct err *e)
 		const struct store_job *child = &s->house->children[i];
 		enum job_state state;
 
-		if (has_ended(s, i) || child->end_requested) continue;
+		if (has_ended(s, i) || (child->end_requested && child->state != JOB_PAUSED)) continue;
 		if (rests(s, i) && i != best) {
 			rc = store->job_pass_over(store, child->id, "outperformed", e);
 		} else if (child->state == JOB_QUEUED && !child->epoch) {

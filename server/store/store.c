@@ -58,7 +58,7 @@ void store_job_clear(struct store_job *job)
 
 bool store_job_rests(const struct store_job *job)
 {
-	return job->state == JOB_PAUSED && job->rest && job->epoch >= job->rest;
+	return job->state == JOB_PAUSED && job->rest && job->epoch >= job->rest && !job->end_requested;
 }
 
 void store_event_clear(struct store_event *event)

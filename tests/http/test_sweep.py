@@ -82,6 +82,15 @@ def test_parameters_of_some_runs(c, flower, optimizer, name, values):
     assert found[0]["metrics"] != found[1]["metrics"] or found[0]["epoch"] != found[1]["epoch"]
 
 
+def test_a_parameter_that_needs_another_of_the_space(c, flower):
+    job = sweep(c, flower, {"optimizer": ["momentum", "nesterov"], "momentum": [0.5, 0.9]}, strategy="grid")
+    assert len({run["value"] for run in runs(c, job)}) == 4
+
+
+def test_progress_of_runs_that_say_how_long_they_are(c, flower):
+    assert sweep(c, flower, {"epochs": [2, 3]}, strategy="grid")["epochs"] == 5
+
+
 def test_a_run_is_what_train_makes_of_it(c, flower):
     """Layers and all: a model of that definition, trained so, has the same figures and the same weights."""
     space = {"layers": [[{"units": 6, "activation": "tanh"}, 4], 1], "units": [5, 9], "l2": [0.001], "learning_rate": [0.02]}
@@ -504,7 +513,8 @@ def test_killed_in_the_middle(start, strategy, workers):
     ({"space": {"optimizer": ["adam", "adma"]}}, "/space/optimizer/1"), ({"space": {"layers": [1, -1]}}, "/space/layers/1"),
     ({"space": {"layers": [[{"unit": 3}]]}}, "/space/layers/0"), ({"space": {"batch_size": [16, 121]}}, "/space/batch_size/1"),
     ({"space": {"optimizer": ["lbfgs"]}, "batch_size": 16}, "/space/optimizer/0"),
-    ({"space": {"optimizer": ["sgd", "lion"], "momentum": [0.5]}}, "/space/momentum/0"),
+    ({"space": {"optimizer": ["sgd", "lion"], "momentum": [0.5]}}, "/space"), ({"space": {"momentum": [0.5]}}, "/space/momentum/0"),
+    ({"space": {"units": {"min": 1, "max": 10, "log": True, "steps": 10}}}, "/space/units"),
     ({"space": {"units": list(range(1, 1002))}}, "/space/units"),
     ({"strategy": "halving", "space": {"units": {"min": 1, "max": 100}}, "epochs": 81, "evaluate_every": 2}, "/evaluate_every"),
     ({"strategy": "hyperband", "epochs": 81, "evaluate_every": 50}, "/evaluate_every"),
@@ -525,8 +535,8 @@ def test_bad_requests(c, flower, change, pointer):
     if change == {"space": None}:
         pointer = ""
     assert answer.pointers() == [pointer], answer.json
-    if "momentum" in change["space"] if change.get("space") else False:
-        assert 'optimizer "adam" has no momentum' in answer["detail"]
+    if "momentum" in (change.get("space") or {}):
+        assert '" has no momentum: name one that has it' in answer["detail"]
     assert not c.get(f"/v1/jobs?model={flower}")["jobs"]
 
 

@@ -102,14 +102,17 @@ static int put_back(struct db *db, const struct store_job *job, enum job_state s
 	return rc ? rc : event_job(db, job->id, "state", state, e);
 }
 
+/* Does it wait for somebody, once no worker has it? */
+static bool pauses(const struct store_job *job)
+{
+	return job->pause_requested || (job->rest && job->epoch >= job->rest && !job->end_requested);
+}
+
 /* resumes: its worker did not want to stop. */
 static int give_back(struct db *db, const struct store_job *job, bool resumes, bool crashed, struct err *e)
 {
-	bool rests = job->rest && job->epoch >= job->rest && !job->end_requested;
-
 	if (job->cancel_requested) return job_end_cancelled(db, job, "cancelled", e);
-	return put_back(db, job, job->pause_requested || rests ? JOB_PAUSED : JOB_QUEUED, resumes, crashed,
-			e);
+	return put_back(db, job, pauses(job) ? JOB_PAUSED : JOB_QUEUED, resumes, crashed, e);
 }
 
 static int requeue_tx(struct db *db, void *arg, struct err *e)
@@ -172,7 +175,7 @@ static int recover_one(struct db *db, struct recovery *r, const struct store_job
 {
 	if (!job->cancel_requested && job->crashes + 1 >= STORE_CRASHES_MAX)
 		return end_crashed(db, job, r->error, e);
-	r->count += !job->cancel_requested && !job->pause_requested;
+	r->count += !job->cancel_requested && !pauses(job);
 	return give_back(db, job, true, true, e);
 }
 

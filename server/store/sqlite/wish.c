@@ -111,21 +111,14 @@ static int pause_child(struct db *db, const struct store_job *child, struct err 
 
 static int resume_one(struct db *db, const struct store_job *job, struct err *e)
 {
-	int64_t child;
-	bool family;
-	int rc;
+	bool family = !job->attempt && job->started_ms; /* it was running from the start, and never claimed */
 
 	if (job_state_ended(job->state)) return has_ended(job, "resume", e);
 	if (store_job_rests(job))
 		return err_set(e, ERR_CONFLICT,
 				"job %lld rests after epoch %lld until it is compared with the other runs of job %lld",
 				(long long)job->id, (long long)job->epoch, (long long)job->parent);
-	if (job->state == JOB_PAUSED) {
-		if ((rc = db_number(db, SQL_JOB_CHILD, DB_VALUES(V_INT(job->id), V_INT(0)), &child, &family,
-				     e)))
-			return rc;
-		return change_state(db, job->id, family ? JOB_RUNNING : JOB_QUEUED, e);
-	}
+	if (job->state == JOB_PAUSED) return change_state(db, job->id, family ? JOB_RUNNING : JOB_QUEUED, e);
 	if (job->state == JOB_RUNNING && job->pause_requested) return want_pause(db, job->id, false, e);
 	return err_set(e, ERR_CONFLICT, "job %lld is not paused (%s)", (long long)job->id,
 			job_state_name(job->state));
