@@ -194,6 +194,14 @@ json_t *stored_document(const char *text)
 
 /* ---- problems ---- */
 
+/* Below /v2 errors are plain, on paths that are none too. */
+static bool speaks_oip(const struct request *rq, const struct route *route)
+{
+	if (route) return route->flags & ROUTE_PLAIN_ERRORS;
+	return rq->url && rq->path_length >= 3 && !memcmp(rq->url, "/v2", 3) &&
+	       (rq->path_length == 3 || rq->url[3] == '/');
+}
+
 void api_problem(struct request *rq, struct reply *rp, int code, const struct err *e)
 {
 	const struct route *route = rq->match.route;
@@ -212,9 +220,14 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 		faults_add(&query, code, at, "%s", e->text);
 		faults = &query;
 	}
-	document = problem_document(&problem, e, faults);
 	rp->status = problem.status;
-	rp->content_type = "application/problem+json";
+	if (speaks_oip(rq, route)) {
+		document = json_pack("{s:s}", "error", e->text);
+		rp->content_type = "application/json";
+	} else {
+		document = problem_document(&problem, e, faults);
+		rp->content_type = "application/problem+json";
+	}
 	if (document) json_write(document, &rp->body);
 	json_decref(document);
 	if (problem.status == 503) reply_header(rp, "Retry-After", "1");

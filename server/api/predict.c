@@ -10,15 +10,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "server/api/document.h"
 #include "server/codec/answers.h"
 #include "server/codec/members.h"
 #include "server/codec/rows.h"
 #include "server/codec/scan.h"
-
-/* Multiplications, at most, that a loop's thread does for a request before the next one: some milliseconds. */
-#define INLINE_WORK 50e6
 
 /* What a verb reads: members of the body, of which one asks, and the form of the answer to each. */
 struct verb {
@@ -70,6 +68,35 @@ static int own_scratch(struct scratch **out, struct err *e)
 	}
 	*out = scratch;
 	return 0;
+}
+
+/* ---- counting ---- */
+
+uint64_t predict_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void predict_count(const struct version *version, int rc, uint64_t begun, struct usage_counts *counts)
+{
+	uint64_t ns = predict_clock() - begun;
+	struct timespec now;
+
+	if (!version || rc == ERR_WOULD_BLOCK) return;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	counts->last_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (rc) {
+		*counts = (struct usage_counts){
+			.failures = 1, .failure_ns = ns, .last_ms = counts->last_ms
+		};
+	} else {
+		counts->requests = 1;
+		counts->ns = ns;
+	}
+	usage_add(version_usage(version), counts);
 }
 
 /* ---- the request ---- */
@@ -145,7 +172,7 @@ static int check_verb(const struct verb *verb, const struct model *model, struct
 /* ---- the answer ---- */
 
 static int answer(struct scratch *scratch, struct version *version, const struct asked *asked,
-		struct buffer *out, struct err *e)
+		struct buffer *out, struct usage_counts *counts, struct err *e)
 {
 	const struct model *model = version_model(version);
 	const struct version_work *work;
@@ -164,6 +191,7 @@ static int answer(struct scratch *scratch, struct version *version, const struct
 		if (scratch->faults.count) continue;
 		net_forward(model->net, work->net, work->x, n, &scores);
 		answers_add(scratch->answers, scores, n);
+		counts->rows += n;
 	}
 	if ((rc = faults_result(&scratch->faults, e))) return rc;
 	answers_end(scratch->answers, version_number(version), scratch->rows);
@@ -178,12 +206,14 @@ static bool worth_a_thread(const struct model *model, const struct asked *asked)
 	size_t columns = arrays ? encoder_columns(model->inputs) : 1;
 	double rows = (double)(asked->rows.end - asked->rows.at) / (2.0 * (double)columns) + 1;
 
-	return rows * (double)net_parameters(model->net) > INLINE_WORK;
+	return rows * (double)net_parameters(model->net) > PREDICT_INLINE_WORK;
 }
 
 static int respond(struct request *rq, struct reply *rp, const struct verb *verb, struct scratch *scratch,
 		struct err *e)
 {
+	struct usage_counts counts = { 0 };
+	uint64_t begun = predict_clock();
 	struct asked asked;
 	struct version *version = NULL;
 	struct scan_value body;
@@ -197,8 +227,9 @@ static int respond(struct request *rq, struct reply *rp, const struct verb *verb
 	if (!rq->may_wait && worth_a_thread(version_model(version), &asked))
 		rc = ERR_WOULD_BLOCK;
 	else
-		rc = answer(scratch, version, &asked, &rp->body, e);
+		rc = answer(scratch, version, &asked, &rp->body, &counts, e);
 out:
+	predict_count(version, rc, begun, &counts);
 	version_put(version);
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include "server/api/events.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
+#include "server/api/oip/oip.h"
 #include "server/api/predict.h"
 #include "server/api/system.h"
 #include "server/codec/body.h"
@@ -22,6 +23,8 @@ enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
 #define PAGE       "limit cursor"
 #define EVENTS     "text/event-stream application/x-ndjson"
 #define CSV        "application/json text/csv"
+#define OIP        (ROUTE_DIALECT | ROUTE_PLAIN_ERRORS)
+#define TENSORS    "application/json application/octet-stream"
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -54,6 +57,9 @@ static const struct route routes[] = {
 	{ "GET",    "/v1/models/{model}/versions/{version}/layers/{layer}/neurons/{neuron}",
 	                                                                        ROLE_READ,  0,             0,            .handler = neuron_get },
 
+	{ "GET",    "/v1/models/{model}/metadata",                              ROLE_READ,  0,             ROUTE_DIALECT, .handler = version_metadata },
+	{ "GET",    "/v1/models/{model}/versions/{version}/metadata",           ROLE_READ,  0,             ROUTE_DIALECT, .handler = version_metadata },
+	{ "GET",    "/v1/models/{model}/labels/{label}/metadata",               ROLE_READ,  0,             ROUTE_DIALECT, .handler = version_metadata },
 	{ "GET",    "/v1/models/{model}/drift",                                 ROLE_READ,  0,             0,            .handler = drift_get },
 	{ "GET",    "/v1/models/{model}/versions/{version}/drift",              ROLE_READ,  0,             0,            .handler = drift_get },
 	{ "GET",    "/v1/models/{model}/labels/{label}/drift",                  ROLE_READ,  0,             0,            .handler = drift_get },
@@ -93,6 +99,23 @@ static const struct route routes[] = {
 	{ "POST",   "/v1/models/{model}:evaluate",                              ROLE_PREDICT, BODY_DOCUMENT, EVALUATION, .handler = evaluate },
 	{ "POST",   "/v1/models/{model}/versions/{version}:evaluate",           ROLE_PREDICT, BODY_DOCUMENT, EVALUATION, .handler = evaluate },
 	{ "POST",   "/v1/models/{model}/labels/{label}:evaluate",               ROLE_PREDICT, BODY_DOCUMENT, EVALUATION, .handler = evaluate },
+
+	{ "GET",    "/v2",                                                      ROLE_READ,  0,             OIP,          .handler = oip_server },
+	{ "GET",    "/v2/",                                                     ROLE_READ,  0,             OIP,          .handler = oip_server },
+	{ "GET",    "/v2/health/live",                                          ROLE_NONE,  0,             OIP | PROBE,  .handler = oip_live },
+	{ "GET",    "/v2/health/ready",                                         ROLE_NONE,  0,             OIP | ROUTE_ANY_HOST, .handler = oip_ready },
+	{ "GET",    "/v2/models/stats",                                         ROLE_READ,  0,             OIP,          .handler = oip_stats },
+	{ "GET",    "/v2/models/{model}",                                       ROLE_READ,  0,             OIP,          .handler = oip_model },
+	{ "GET",    "/v2/models/{model}/versions/{version}",                    ROLE_READ,  0,             OIP,          .handler = oip_model },
+	{ "GET",    "/v2/models/{model}/ready",                                 ROLE_READ,  0,             OIP,          .handler = oip_model_ready },
+	{ "GET",    "/v2/models/{model}/versions/{version}/ready",              ROLE_READ,  0,             OIP,          .handler = oip_model_ready },
+	{ "POST",   "/v2/models/{model}/infer",                                 ROLE_PREDICT, BODY_DOCUMENT, OIP | PREDICTION, .handler = oip_infer,
+	  .produces = TENSORS },
+	{ "POST",   "/v2/models/{model}/versions/{version}/infer",              ROLE_PREDICT, BODY_DOCUMENT, OIP | PREDICTION, .handler = oip_infer,
+	  .produces = TENSORS },
+	{ "GET",    "/v2/models/{model}/stats",                                 ROLE_READ,  0,             OIP,          .handler = oip_stats },
+	{ "GET",    "/v2/models/{model}/versions/{version}/stats",              ROLE_READ,  0,             OIP,          .handler = oip_stats },
+	{ "POST",   "/v2/repository/index",                                     ROLE_READ,  BODY_DOCUMENT, OIP | ROUTE_ANY_TYPE, .handler = oip_index },
 
 	{ "GET",    "/livez",                                                   ROLE_NONE,  0,             PROBE,        .handler = livez },
 	{ "GET",    "/readyz",                                                  ROLE_NONE,  0,             ROUTE_ANY_HOST, .handler = readyz, .query = "verbose" },

@@ -41,6 +41,7 @@ void rows_free(struct rows *rows)
 	if (!rows) return;
 	free_columns(rows);
 	free(rows->kept);
+	free(rows->raws);
 	free(rows->text);
 	free(rows);
 }
@@ -178,6 +179,27 @@ static size_t read_single(struct rows *rows)
 	return 1;
 }
 
+/* Up to max rows of the array of all cells; returns how many. */
+static size_t read_flat(struct rows *rows, size_t max)
+{
+	const char *p = rows->at;
+	size_t row = 0;
+
+	for (; row < max && *p != ']'; row++) {
+		rows->shapes[row] = ROW_ARRAY;
+		for (size_t column = 0; column < rows->columns; column++, p = to_next(p)) {
+			if (*p == ']') {
+				rows_fault_width(rows, row, column);
+				rows->at = p;
+				return row;
+			}
+			p = take_cell(rows, column, row, p);
+		}
+	}
+	rows->at = p;
+	return row;
+}
+
 /* ---- columns ---- */
 
 /* Up to max cells of one column; returns how many. */
@@ -214,7 +236,7 @@ static void fault_lengths(struct rows *rows, size_t first)
 }
 
 /* Up to max rows of the object of columns; returns how many, 0 when the columns end differently. */
-static size_t read_columns(struct rows *rows, size_t max)
+size_t rows_read_columns(struct rows *rows, size_t max)
 {
 	size_t first = SIZE_MAX, n = 0;
 
@@ -224,7 +246,8 @@ static size_t read_columns(struct rows *rows, size_t max)
 		size_t read;
 
 		if (!rows->starts[column]) continue;
-		read = read_column(rows, column, max);
+		read = rows->tensors && rows->raws[column].tensor ? rows_read_raw(rows, column, max)
+								  : read_column(rows, column, max);
 		if (first == SIZE_MAX) {
 			first = column;
 			n = read;
@@ -279,7 +302,7 @@ static int begin_columns(struct rows *rows, struct scan_value value, struct err 
 /* ---- what rows.h promises ---- */
 
 /* Everything but where to begin. */
-static int prepare(struct rows *rows, const struct encoder *encoder, struct scan_value value,
+int rows_prepare(struct rows *rows, const struct encoder *encoder, struct scan_value value,
 		const char *pointer, struct faults *faults, struct err *e)
 {
 	size_t columns = encoder_columns(encoder), room = ROWS_BLOCK_CELLS / columns;
@@ -300,7 +323,7 @@ static int prepare(struct rows *rows, const struct encoder *encoder, struct scan
 	rows->pointer = pointer;
 	rows->end = value.end;
 	rows->value_bytes = (size_t)(value.end - value.at);
-	rows->by_columns = rows->single = false;
+	rows->by_columns = rows->single = rows->flat = rows->tensors = false;
 	rows->refuse_missing =
 			encoder_role(encoder) == ENCODER_TARGETS || encoder_missing(encoder) == MISSING_ERROR;
 	rows->no_memory = false;
@@ -315,7 +338,7 @@ static int prepare(struct rows *rows, const struct encoder *encoder, struct scan
 int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_value value, const char *pointer,
 		struct faults *faults, struct err *e)
 {
-	int rc = prepare(rows, encoder, value, pointer, faults, e);
+	int rc = rows_prepare(rows, encoder, value, pointer, faults, e);
 
 	if (rc) return rc;
 	rows->by_columns = scan_kind(value) == '{';
@@ -331,7 +354,7 @@ int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_val
 int rows_begin_one(struct rows *rows, const struct encoder *encoder, struct scan_value value,
 		const char *pointer, struct faults *faults, struct err *e)
 {
-	int rc = prepare(rows, encoder, value, pointer, faults, e);
+	int rc = rows_prepare(rows, encoder, value, pointer, faults, e);
 
 	if (rc) return rc;
 	rows->single = true;
@@ -347,7 +370,9 @@ static size_t read_block(struct rows *rows, size_t max)
 	if (rows->at && rows->single)
 		n = read_single(rows);
 	else if (rows->at)
-		n = rows->by_columns ? read_columns(rows, max) : read_rows(rows, max);
+		n = rows->by_columns ? rows_read_columns(rows, max)
+		    : rows->flat     ? read_flat(rows, max)
+				     : read_rows(rows, max);
 	if (rows->no_memory) n = 0;
 	if (!n) rows->at = NULL;
 	return n;

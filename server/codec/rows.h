@@ -43,6 +43,15 @@ int rows_begin(struct rows *rows, const struct encoder *encoder, struct scan_val
 /* The same, where the value is one row by itself: {"height":180} or [180,"brown"]; pointers into it have no number. */
 int rows_begin_one(struct rows *rows, const struct encoder *encoder, struct scan_value value,
 		const char *pointer, struct faults *faults, struct err *e);
+/* The same, where the cells are in tensors: all numbers in one that is called ROWS_WHOLE (rows_take_whole says whether the encoder
+ * is one of numbers alone), or each column in one of its name. body is the JSON that the tensors point into. Whether there are as
+ * many rows as the shapes say shows at the end. */
+struct tensor;
+#define ROWS_WHOLE "inputs"
+bool rows_take_whole(const struct encoder *encoder);
+int rows_begin_tensors(struct rows *rows, const struct encoder *encoder, const struct tensor *tensors,
+		size_t count, struct scan_value body, const char *pointer, struct faults *faults,
+		struct err *e);
 /* The next rows, at most max (at least 1), encoded into x (max, encoder_width). *n is 0 at the end. Rows with faults
  * are counted too (what stands in x for them means nothing); the caller asks faults_result at the end. ERR_NOMEM. */
 int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e);

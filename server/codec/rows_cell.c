@@ -192,6 +192,45 @@ static void date_cell(struct rows *rows, size_t column, size_t row, struct scan_
 	}
 }
 
+void rows_cell_text(struct rows *rows, size_t column, size_t row, const char *text, size_t size)
+{
+	double seconds;
+
+	if (rows->kinds[column] == COLUMN_CATEGORY) {
+		if (category_missing(rows, column, text, size))
+			rows_missing(rows, column, row);
+		else
+			put_text(rows, column, row, encoder_slot(rows->encoder, column, text, size), text,
+					size);
+	} else if (table_says_missing(text, size)) {
+		rows_missing(rows, column, row);
+	} else if (rows->kinds[column] == COLUMN_DATE && date_read(text, size, &seconds)) {
+		rows_numbers(rows, column)[row] = seconds;
+	} else {
+		rows_leave_out(rows, column, row);
+		rows_fault_cell(rows, column, row, ERR_INVALID, "cannot be read: \"%.*s\"",
+				size > 40 ? 40 : (int)size, text);
+	}
+}
+
+void rows_cell_number(struct rows *rows, size_t column, size_t row, double number)
+{
+	char text[NUMBER_PRINT_MAX];
+	size_t size;
+
+	if (isnan(number)) {
+		rows_missing(rows, column, row);
+	} else if (isinf(number)) {
+		rows_leave_out(rows, column, row);
+		rows_fault_cell(rows, column, row, ERR_RANGE, "is infinite");
+	} else if (encoder_is_numeric(rows->kinds[column])) {
+		rows_numbers(rows, column)[row] = number;
+	} else {
+		size = number_print_double(number, text);
+		put_text(rows, column, row, encoder_slot(rows->encoder, column, text, size), text, size);
+	}
+}
+
 /* The item of an array of one; the array itself when it has none or more. */
 static struct scan_value only_item(struct scan_value array)
 {

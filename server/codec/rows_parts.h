@@ -1,6 +1,7 @@
-/* rows_parts.h - what the three files of the reader of rows share; nobody else includes it.
+/* rows_parts.h - what the files of the reader of rows share; nobody else includes it.
  *
- * rows.c walks the forms and encodes block by block; rows_cell.c reads one cell; rows_say.c has the sentences.
+ * rows.c walks the forms and encodes block by block; rows_cell.c reads one cell; rows_tensor.c has tensors as rows; rows_say.c
+ * has the sentences.
  *
  * A block is up to `room` rows of cells, one column behind the other: number columns as double with NaN for a
  * missing cell, categories as uint32_t slots at the start of their column's part. A cell with a fault is missing or,
@@ -10,6 +11,7 @@
 #define SERVER_CODEC_ROWS_PARTS_H
 
 #include "server/codec/rows.h"
+#include "server/codec/tensor.h"
 
 #define ROWS_BLOCK_CELLS    16384 /* 128 KiB: with the rows they become, within a second-level cache */
 #define ROWS_BLOCK_ROWS     256
@@ -24,6 +26,13 @@ struct rows_unknown {
 	char sentence[ROWS_SENTENCE_BYTES];
 };
 
+/* Where the raw cells of a column are: of numbers every stride-th element from `next` on, of texts those from `at` on. */
+struct rows_raw {
+	const struct tensor *tensor;
+	uint64_t next, stride;
+	const unsigned char *at;
+};
+
 struct rows {
 	/* one reading; everything is borrowed */
 	const struct encoder *encoder;
@@ -34,7 +43,9 @@ struct rows {
 	const char *at, *end; /* the next row, NULL when there is none; where the value ends */
 	size_t value_bytes;
 	bool by_columns;
-	bool single; /* the value is one row */
+	bool flat;    /* one array of all cells, row after row */
+	bool tensors; /* raws counts */
+	bool single;  /* the value is one row */
 	bool refuse_missing;
 	bool no_memory; /* a string could not be decoded: the reading ends */
 	uint64_t count; /* rows before this block */
@@ -50,6 +61,9 @@ struct rows {
 	uint64_t mark;        /* of the present object; never used twice */
 	const char **starts;  /* (columns): the first cell of each, NULL for a column that is not there */
 	const char **cursors; /* (columns): the next cell of each that is */
+	struct rows_raw *
+			raws; /* (columns), of columns whose cells are a tensor's raw bytes; tensor NULL: they are text */
+	size_t raws_capacity;
 
 	struct table_cell *kept; /* (columns), made by the first rows_next_cells */
 	size_t kept_capacity;
@@ -82,6 +96,22 @@ void rows_missing(struct rows *rows, size_t column, size_t row);
 void rows_leave_out(struct rows *rows, size_t column, size_t row);
 /* The text of a string, where it lies or decoded, then until the next call; NULL: no memory, which is remembered. */
 const char *rows_text(struct rows *rows, struct scan_value string, size_t *size);
+
+/* The same of a text, or of a number that is no text. */
+void rows_cell_text(struct rows *rows, size_t column, size_t row, const char *text, size_t size);
+void rows_cell_number(struct rows *rows, size_t column, size_t row, double number);
+
+/* ---- rows.c ---- */
+
+int rows_prepare(struct rows *rows, const struct encoder *encoder, struct scan_value value,
+		const char *pointer, struct faults *faults, struct err *e);
+/* Up to max rows, whose columns are text, each with a place of its own; how many. 0 also when they end differently. */
+size_t rows_read_columns(struct rows *rows, size_t max);
+
+/* ---- rows_tensor.c ---- */
+
+/* Up to max cells of a column that is raw; how many there were. */
+size_t rows_read_raw(struct rows *rows, size_t column, size_t max);
 
 /* ---- rows_say.c: each adds one fault, or counts it when there are enough ---- */
 

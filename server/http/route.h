@@ -27,7 +27,8 @@ enum route_flags {
 	ROUTE_DIALECT = 4,  /* answers 400 where our own routes say 422 */
 	ROUTE_ANY_HOST = 8, /* no Host list: probes by address */
 	ROUTE_CHANGE = 16,  /* changes a resource that a GET on the same path shows: If-Match is honoured */
-	ROUTE_GZIP = 32,    /* the handler reads bodies of Content-Encoding: gzip too (request_is_gzip) */
+	ROUTE_PLAIN_ERRORS = 64, /* {"error": …} as application/json (the Open Inference Protocol) */
+	ROUTE_GZIP = 32, /* the handler reads bodies of Content-Encoding: gzip too (request_is_gzip) */
 };
 
 typedef int route_handler(struct request *rq, struct reply *rp, struct err *e);

@@ -36,6 +36,7 @@ struct version {
 	struct drift *drift;
 	struct asked *all_asked;
 	struct asked_record *asked; /* NULL: nothing is counted */
+	struct usage_record *usage;
 	struct version_work works[SLOTS_MAX];
 };
 
@@ -65,6 +66,7 @@ struct slot {
 struct registry {
 	struct registry_config config;
 	struct asked *asked; /* NULL: nothing is counted */
+	struct usage *usage;
 	_Atomic uint64_t generation;
 	pthread_mutex_t lock; /* everything below */
 	struct entry *buckets[BUCKETS];
@@ -150,6 +152,16 @@ int version_work(struct version *version, const struct version_work **work, stru
 const struct drift *version_drift(const struct version *version)
 {
 	return version->asked ? version->drift : NULL;
+}
+
+struct usage_record *version_usage(const struct version *version)
+{
+	return version->usage;
+}
+
+struct usage *registry_usage(const struct registry *r)
+{
+	return r->usage;
 }
 
 int version_asked(struct version *version, uint64_t *out, struct err *e)
@@ -309,6 +321,7 @@ static int load(struct registry *r, const struct key *key, struct version **out,
 	snprintf(version->name, sizeof version->name, "%s", key->model);
 	version->number = number;
 	version->engine = r->config.engine;
+	version->usage = usage_record(r->usage, key->model, number);
 	version->bytes = sizeof *version + 2 * blob.size;
 	if (!(rc = model_read(&version->model, blob.data, blob.size, e))) rc = begin_counting(r, version, e);
 out:
@@ -404,7 +417,12 @@ int registry_new(struct registry **out, const struct registry_config *config, st
 	*out = NULL;
 	if (!r) return err_nomem(e);
 	r->config = *config;
+	if (!(r->usage = usage_new())) {
+		free(r);
+		return err_nomem(e);
+	}
 	if (config->counts && (rc = asked_start(&r->asked, config->store, e))) {
+		usage_free(r->usage);
 		free(r);
 		return rc;
 	}
@@ -425,6 +443,7 @@ void registry_free(struct registry *r)
 		free(r->slots[i]);
 	}
 	asked_stop(r->asked);
+	usage_free(r->usage);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }

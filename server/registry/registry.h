@@ -15,6 +15,7 @@
 #include "core/err.h"
 #include "core/gemm.h"
 #include "core/model.h"
+#include "server/registry/usage.h"
 #include "server/store/store.h"
 
 struct registry;
@@ -59,6 +60,11 @@ struct version_work {
 };
 /* This thread's. Allocates the first time only. */
 int version_work(struct version *version, const struct version_work **work, struct err *e);
+
+/* Where requests for it are counted; NULL: nowhere. */
+struct usage_record *version_usage(const struct version *version);
+/* How often all versions were asked. */
+struct usage *registry_usage(const struct registry *registry);
 
 /* Where the counts of what is asked lie; NULL: it is not counted, as there are too many inputs or it is not wished. */
 const struct drift *version_drift(const struct version *version);

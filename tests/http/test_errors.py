@@ -137,7 +137,7 @@ def test_the_token(inside, outside):
 # ---- routes and methods ----
 
 @pytest.mark.parametrize("path",
-                         ["/nowhere", "/v1", "/v1/", "/v1/models/", "/v1/models/m/", "/v1//models", "/v2/models",
+                         ["/nowhere", "/v1", "/v1/", "/v1/models/", "/v1/models/m/", "/v1//models", "/v3/models",
                           "/V1/models",
                                   "/v1/models/m:fly", "/v1/models/m/versions/1/weights", "/v1/jobs/1/curves", "//",
                                   "/metrics", "/v1/jobs/1:hold"])

@@ -1,0 +1,301 @@
+/* infer.c - POST /v2/models/{model}[/versions/{version}]/infer: tensors to rows, through the network, and back. As predict.c it
+ * is run on the loop that read the request, with one version held throughout. See oip.h.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/api/document.h"
+#include "server/api/oip/oip.h"
+#include "server/api/predict.h"
+#include "server/codec/rows.h"
+#include "server/codec/tensor.h"
+
+#define HEADER_LENGTH "Inference-Header-Content-Length"
+#define VALUES_KEEP   (1u << 20) /* bytes; more are given back before the next request */
+
+/* ---- a thread's own ---- */
+
+struct scratch {
+	struct rows *rows;
+	struct faults faults;
+	struct tensor *tensors;
+	size_t tensors_capacity;
+	float *values; /* (values_capacity) */
+	size_t values_capacity;
+};
+
+static pthread_key_t scratch_key;
+
+static void scratch_free(void *self)
+{
+	struct scratch *s = self;
+
+	rows_free(s->rows);
+	free(s->tensors);
+	free(s->values);
+	free(s);
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&scratch_key, scratch_free);
+}
+
+static int own_scratch(struct scratch **out, struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct scratch *s;
+	int rc;
+
+	pthread_once(&once, make_key);
+	if ((*out = pthread_getspecific(scratch_key))) return 0;
+	if (!(s = calloc(1, sizeof *s))) return err_nomem(e);
+	if ((rc = rows_new(&s->rows, e)) || (rc = pthread_setspecific(scratch_key, s) ? err_nomem(e) : 0)) {
+		scratch_free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+/* ---- the request ---- */
+
+struct inference {
+	struct scratch *scratch;
+	struct version *version;
+	const struct model *model;
+	struct scan_value body; /* the JSON */
+	struct scan_value id, inputs, outputs, parameters;
+	struct tensor_bytes bytes;
+	size_t count; /* tensors */
+	uint64_t rows;
+	struct oip_output *all;
+	struct oip_wish *wishes;
+	size_t all_count, wished;
+	struct usage_counts counts;
+};
+
+/* How much of the body is JSON. */
+static int split_body(struct request *rq, struct inference *in, size_t *json, struct err *e)
+{
+	const char *said = request_header(rq, HEADER_LENGTH);
+	size_t digits = said ? strspn(said, "0123456789") : 0;
+	unsigned long long length = said ? strtoull(said, NULL, 10) : rq->body.size;
+
+	if (said && (!digits || digits > 18 || said[digits] || length > rq->body.size))
+		return err_set(e, ERR_BAD_REQUEST,
+				HEADER_LENGTH " must be how many bytes of the body are JSON, at most %zu",
+				rq->body.size);
+	*json = (size_t)length;
+	in->bytes = (struct tensor_bytes){ (unsigned char *)rq->body.data + length, rq->body.size - length };
+	return 0;
+}
+
+/* What else stands at the top of a request, as model_name, is left alone: clients send it. */
+static void find_members(struct inference *in, struct faults *faults)
+{
+	const struct {
+		const char *name;
+		struct scan_value *to;
+	} known[] = { { "id", &in->id }, { "inputs", &in->inputs }, { "outputs", &in->outputs },
+		{ "parameters", &in->parameters } };
+
+	if (scan_kind(in->body) != '{') {
+		faults_add(faults, ERR_INVALID, "", "must be an object with \"inputs\"");
+		return;
+	}
+	for (struct scan_iter i = scan_begin(in->body); scan_next(&i);)
+		for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+			if (!scan_equals(i.key, known[k].name)) continue;
+			if (known[k].to->at)
+				faults_add(faults, ERR_DUPLICATE_KEY, "", "has \"%s\" twice", known[k].name);
+			*known[k].to = i.value;
+		}
+	if (in->id.at && scan_kind(in->id) != '"') faults_add(faults, ERR_INVALID, "/id", "must be a string");
+	if (!in->inputs.at || scan_kind(in->inputs) != '[')
+		faults_add(faults, in->inputs.at ? ERR_INVALID : ERR_MISSING_FIELD, "/inputs",
+				"must be an array of tensors");
+}
+
+static bool reserve_tensors(struct scratch *s, size_t count)
+{
+	struct tensor *more;
+
+	if (count <= s->tensors_capacity) return true;
+	if (!(more = reallocarray(s->tensors, count, sizeof *more))) return false;
+	s->tensors = more;
+	s->tensors_capacity = count;
+	return true;
+}
+
+static int read_tensors(struct inference *in, struct err *e)
+{
+	struct scratch *s = in->scratch;
+	size_t most = encoder_columns(in->model->inputs);
+	char at[FAULT_POINTER_BYTES];
+
+	for (struct scan_iter i = scan_begin(in->inputs); scan_next(&i); in->count++) {
+		if (in->count == most) {
+			faults_add(&s->faults, ERR_INVALID, "/inputs",
+					"has more tensors than the %zu inputs of this model", most);
+			break;
+		}
+		if (!reserve_tensors(s, in->count + 1)) return err_nomem(e);
+		tensor_read(i.value, &in->bytes, pointer_index(at, "/inputs", in->count),
+				&s->tensors[in->count], &s->faults);
+	}
+	if (!in->count && !s->faults.count) faults_add(&s->faults, ERR_INVALID, "/inputs", "has no tensor");
+	if (in->bytes.left && !s->faults.count)
+		faults_add(&s->faults, ERR_INVALID, "", "%zu bytes behind the JSON belong to no tensor",
+				in->bytes.left);
+	if (s->faults.count) return faults_result(&s->faults, e);
+	in->rows = s->tensors[0].dims == 1 && rows_take_whole(in->model->inputs) &&
+						   scan_equals(s->tensors[0].name, ROWS_WHOLE)
+				   ? 1
+				   : s->tensors[0].shape[0];
+	return 0;
+}
+
+static int read_wishes(struct inference *in, struct err *e)
+{
+	int rc = oip_outputs(in->model->targets, &in->all, &in->all_count, e);
+
+	if (rc) return rc;
+	if (!(in->wishes = calloc(in->all_count + 1, sizeof *in->wishes))) return err_nomem(e);
+	oip_wishes_read(in->outputs, in->parameters, in->all, in->all_count, in->wishes, &in->wished,
+			&in->scratch->faults);
+	return faults_result(&in->scratch->faults, e);
+}
+
+/* ---- through the network ---- */
+
+static int reserve_values(struct inference *in, struct err *e)
+{
+	struct scratch *s = in->scratch;
+	size_t count;
+
+	if (__builtin_mul_overflow((size_t)in->rows, encoder_width(in->model->targets), &count) ||
+			count > SIZE_MAX / sizeof *s->values)
+		return err_set(e, ERR_RANGE, "%llu rows are more than can be answered at once",
+				(unsigned long long)in->rows);
+	if (count <= s->values_capacity && s->values_capacity * sizeof *s->values <= VALUES_KEEP) return 0;
+	free(s->values);
+	s->values = malloc(count ? count * sizeof *s->values : 1);
+	s->values_capacity = s->values ? count : 0;
+	return s->values ? 0 : err_nomem(e);
+}
+
+/* Numbers in the users' units. */
+static void keep_values(struct inference *in, uint64_t first, const float *scores, size_t n)
+{
+	const struct encoder *targets = in->model->targets;
+	size_t width = encoder_width(targets);
+	float *to = in->scratch->values + first * width;
+
+	memcpy(to, scores, n * width * sizeof *to);
+	for (size_t c = 0; c < encoder_columns(targets); c++) {
+		const struct encoder_column *column = encoder_column(targets, c);
+
+		for (size_t r = 0; r < n && column->kind == COLUMN_NUMBER; r++)
+			to[r * width + column->first] = (float)encoder_number(
+					targets, c, (double)to[r * width + column->first]);
+	}
+}
+
+static int say_rows(struct inference *in, struct err *e)
+{
+	return err_set(e, ERR_INVALID, "inputs: the data have %s%llu rows, and the shape says %llu",
+			rows_count(in->scratch->rows) > in->rows ? "at least " : "",
+			(unsigned long long)rows_count(in->scratch->rows), (unsigned long long)in->rows);
+}
+
+static int run(struct inference *in, struct err *e)
+{
+	struct scratch *s = in->scratch;
+	const struct version_work *work;
+	uint64_t done = 0, begun = predict_clock(), read;
+	const float *scores;
+	size_t n;
+	int rc;
+
+	if ((rc = version_work(in->version, &work, e)) || (rc = reserve_values(in, e))) return rc;
+	if ((rc = rows_begin_tensors(s->rows, in->model->inputs, s->tensors, in->count, in->body, "/inputs",
+			     &s->faults, e)))
+		return rc;
+	rows_tally(s->rows, version_drift(in->version), work->asked);
+	for (;;) {
+		if ((rc = rows_next(s->rows, work->rows, work->x, &n, e))) return rc;
+		if (!n) break;
+		if (done + n > in->rows) return say_rows(in, e);
+		read = predict_clock();
+		in->counts.read_ns += read - begun;
+		if (!s->faults.count) {
+			net_forward(in->model->net, work->net, work->x, n, &scores);
+			keep_values(in, done, scores, n);
+		}
+		begun = predict_clock();
+		in->counts.compute_ns += begun - read;
+		done += n;
+	}
+	in->counts.rows = done;
+	if ((rc = faults_result(&s->faults, e))) return rc;
+	return done == in->rows ? 0 : say_rows(in, e);
+}
+
+static int answer(struct inference *in, const char *model, struct reply *rp, struct err *e)
+{
+	struct oip_answer answer = { .model = model,
+		.version = version_number(in->version),
+		.id = in->id,
+		.targets = in->model->targets,
+		.wishes = in->wishes,
+		.count = in->wished,
+		.values = in->scratch->values,
+		.rows = in->rows };
+	uint64_t begun = predict_clock();
+	size_t json;
+
+	oip_write(&answer, &rp->body, &json);
+	in->counts.write_ns = predict_clock() - begun;
+	if (!buffer_ok(&rp->body)) return err_nomem(e);
+	if (!json) return 0;
+	rp->content_type = "application/octet-stream";
+	reply_header(rp, HEADER_LENGTH, "%zu", json);
+	return 0;
+}
+
+static int infer(struct request *rq, struct reply *rp, struct inference *in, struct err *e)
+{
+	struct faults *faults = &in->scratch->faults;
+	size_t json = 0;
+	int rc;
+
+	if ((rc = split_body(rq, in, &json, e)) || (rc = scan_check(rq->body.data, json, &in->body, e)))
+		return rc;
+	if ((rc = predict_version(rq, &in->version, e))) return rc;
+	in->model = version_model(in->version);
+	find_members(in, faults);
+	if ((rc = faults_result(faults, e)) || (rc = read_tensors(in, e)) || (rc = read_wishes(in, e)))
+		return rc;
+	if (!rq->may_wait && (double)in->rows * (double)net_parameters(in->model->net) > PREDICT_INLINE_WORK)
+		return ERR_WOULD_BLOCK;
+	if ((rc = run(in, e))) return rc;
+	return answer(in, request_param(rq, "model"), rp, e);
+}
+
+int oip_infer(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct inference in = { 0 };
+	uint64_t begun = predict_clock();
+	int rc = own_scratch(&in.scratch, e);
+
+	if (rc) return rc;
+	in.scratch->faults.count = in.scratch->faults.more = 0;
+	rc = infer(rq, rp, &in, e);
+	predict_count(in.version, rc, begun, &in.counts);
+	free(in.all);
+	free(in.wishes);
+	version_put(in.version);
+	return rc;
+}
