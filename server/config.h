@@ -29,8 +29,9 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	char *engine; /* a name for gemm_choose */
 	unsigned workers, threads, loops, max_connections;
 	unsigned keep_jobs, keep_versions; /* UINT32_MAX: all */
-	unsigned log_format;               /* enum log_format */
-	unsigned log_level;                /* enum log_level */
+	unsigned metrics_models;
+	unsigned log_format; /* enum log_format */
+	unsigned log_level;  /* enum log_level */
 	bool no_drift;
 	uint64_t memory_budget_bytes, max_body_bytes, max_upload_bytes;
 	int argc; /* what it was read from, borrowed, to be read again */

@@ -167,7 +167,10 @@ static int start_http(struct daemon *d, struct err *e)
 	int rc;
 
 	raise_descriptors(app->connections_max);
-	if (!(http.routes = d->routes = api_routes(app))) return err_nomem(e);
+	if (!(http.routes = app->routes = d->routes = api_routes(app))) return err_nomem(e);
+	app->routes_count = api_routes_count();
+	app->metrics_models = d->config->metrics_models;
+	if ((rc = metrics_new(&app->metrics, app->routes_count, e))) return rc;
 	if ((rc = http_start(&d->http, &http, e))) return rc;
 	d->fd = -1; /* the server's now */
 	return d->config->port_file ? write_port(d->config->port_file, d->port, e) : 0;
@@ -197,6 +200,7 @@ static void stop(struct daemon *d)
 	auth_free(d->app.auth);
 	if (d->fd >= 0) close(d->fd);
 	free(d->routes);
+	metrics_free(d->app.metrics);
 	if (d->config->port_file) unlink(d->config->port_file);
 }
 

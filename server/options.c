@@ -120,6 +120,8 @@ const struct option options[] = {
 	  .meaning = "its first line signs what they are told" },
 	{ "no-drift", "", SWITCH(no_drift), .places = OPTION_ANYWHERE,
 	  .meaning = "do not count what models are asked" },
+	{ "metrics-models", "N", COUNT(metrics_models), .places = OPTION_ANYWHERE, .fallback = "100", .min = 0, .max = 10000,
+	  .meaning = "models that /metrics shows by name, the busiest" },
 	{ "engine", "ENGINE", .also = "gemm", TEXT(engine), .places = OPTION_ANYWHERE, .fallback = "auto", .words = engines,
 	  .meaning = "or gemm; matrix products: auto, naive, portable, avx2, avx512" },
 	{ "log-format", "FORMAT", WORD(log_format), .places = OPTION_ANYWHERE, .fallback = "text",

@@ -16,6 +16,7 @@
 #include "server/jobs/keeper.h"
 #include "server/jobs/watch.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/registry/registry.h"
 #include "server/store/store.h"
 
@@ -30,6 +31,10 @@ struct app { /* borrows everything; request.app */
 	struct watch *watch;
 	struct auth *auth;
 	struct log *log;
+	struct metrics *metrics;
+	const struct route *routes; /* (routes_count), as the server has them */
+	size_t routes_count;
+	unsigned metrics_models; /* that have a label of their own */
 	const struct gemm_engine *engine;
 	unsigned loops, threads, connections_max;
 	atomic_uint workers;
@@ -45,6 +50,7 @@ struct app { /* borrows everything; request.app */
 
 /* The route table with the limits of this app, new (free). NULL: no memory. */
 struct route *api_routes(const struct app *app);
+size_t api_routes_count(void);
 
 /* For http_config. */
 int api_admit(struct request *rq, const struct route *route, struct err *e);

@@ -119,6 +119,7 @@ static const struct route routes[] = {
 
 	{ "GET",    "/livez",                                                   ROLE_NONE,  0,             PROBE,        .handler = livez },
 	{ "GET",    "/readyz",                                                  ROLE_NONE,  0,             ROUTE_ANY_HOST, .handler = readyz, .query = "verbose" },
+	{ "GET",    "/metrics",                                                 ROLE_READ,  0,             0,            .handler = metrics_get, .produces = "text/plain" },
 	{ "GET",    "/v1/system",                                               ROLE_READ,  0,             0,            .handler = system_get },
 	{ "GET",    "/v1/catalog",                                              ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_get },
 	{ "GET",    "/v1/catalog/{kind}/{name}",                                ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_entry },
@@ -141,6 +142,11 @@ struct route *api_routes(const struct app *app)
 	return out;
 }
 
+size_t api_routes_count(void)
+{
+	return sizeof routes / sizeof *routes - 1;
+}
+
 int api_admit(struct request *rq, const struct route *route, struct err *e)
 {
 	const struct app *app = rq->app;
@@ -159,6 +165,8 @@ void api_access(void *self, const struct http_access *access)
 {
 	struct app *app = self;
 
+	metrics_count(app->metrics, access->route ? (size_t)(access->route - app->routes) : app->routes_count,
+			access->status, access->seconds);
 	log_access(app->log, access->method, access->url, access->status, access->seconds,
 			access->sent_bytes);
 }

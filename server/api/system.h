@@ -5,6 +5,7 @@
 #include "server/api/api.h"
 #include "server/http/route.h"
 
-route_handler livez, readyz, system_get, openapi_get;
+route_handler livez, readyz, system_get, openapi_get; /* system.c */
+route_handler metrics_get;                            /* metrics.c */
 
 #endif

@@ -87,6 +87,7 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 	access = (struct http_access){
 		.method = x->rq.method ? x->rq.method : "-",
 		.url = x->rq.url,
+		.route = x->rq.match.route,
 		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : 0,
 		.sent_bytes = x->sent_bytes,
 		.seconds = (double)(now.tv_sec - x->started.tv_sec) +

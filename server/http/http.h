@@ -17,7 +17,8 @@
 /* What the access log gets of a finished request; borrowed for the call, which must not wait. */
 struct http_access {
 	const char *method, *url;
-	unsigned status; /* 0: the client left before an answer */
+	const struct route *route; /* of http_config.routes; NULL: none */
+	unsigned status;           /* 0: the client left before an answer */
 	uint64_t sent_bytes;
 	double seconds;
 };

@@ -94,6 +94,11 @@ unsigned jobs_workers(struct jobs *jobs)
 	return workers;
 }
 
+uint64_t jobs_samples(const struct jobs *jobs)
+{
+	return atomic_load(&jobs->samples);
+}
+
 const char *jobs_engine(const struct jobs *jobs)
 {
 	return jobs->config.engine->name;

@@ -43,6 +43,8 @@ void jobs_stop(struct jobs *jobs);
 int jobs_set_workers(struct jobs *jobs, unsigned workers, struct err *e);
 
 unsigned jobs_workers(struct jobs *jobs);
+uint64_t jobs_samples(
+		const struct jobs *jobs); /* rows that were trained on since the start, those of each epoch */
 const char *jobs_engine(const struct jobs *jobs); /* its name */
 
 /* A job was queued. */

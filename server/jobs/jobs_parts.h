@@ -51,8 +51,9 @@ struct jobs {
 	pthread_cond_t wake;
 	uint64_t wakes;
 	size_t memory_taken;
-	int64_t expire_ms; /* when to look for claims that nobody renewed */
-	unsigned wanted;   /* workers; those from there on end after their job */
+	int64_t expire_ms;        /* when to look for claims that nobody renewed */
+	unsigned wanted;          /* workers; those from there on end after their job */
+	_Atomic uint64_t samples; /* rows of the epochs that were trained */
 	atomic_bool ending;
 	atomic_uint started; /* the first so many of workers were, and may have ended */
 	struct worker workers[JOBS_WORKERS_MAX];

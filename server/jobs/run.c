@@ -101,6 +101,7 @@ static void on_epoch(void *self, const struct train_point *point)
 	run->last = *point;
 	pace_note(&run->pace, point, now, &run->progress);
 	pthread_mutex_unlock(&run->lock);
+	atomic_fetch_add_explicit(&run->worker->jobs->samples, run->progress.rows, memory_order_relaxed);
 	if (run->record.recorder.keep != CURVE_STEP) record_point(&run->record, point);
 	look_for_rest(run, point->epoch);
 }

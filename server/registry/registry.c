@@ -71,7 +71,7 @@ struct registry {
 	pthread_mutex_t lock; /* everything below */
 	struct entry *buckets[BUCKETS];
 	size_t entries;
-	uint64_t clock;
+	uint64_t clock, loads, evictions;
 	struct slot *slots[SLOTS_MAX]; /* written by the thread whose slot it is */
 };
 
@@ -205,6 +205,13 @@ static size_t held_bytes(const struct registry *r)
 	return total;
 }
 
+void registry_state(struct registry *r, struct registry_state *out)
+{
+	pthread_mutex_lock(&r->lock);
+	*out = (struct registry_state){ r->entries, held_bytes(r), r->loads, r->evictions };
+	pthread_mutex_unlock(&r->lock);
+}
+
 static void drop_oldest(struct registry *r)
 {
 	struct entry **oldest = NULL;
@@ -232,8 +239,10 @@ static void enter(struct registry *r, const struct key *key, struct version **ve
 	};
 	*bucket = entry;
 	r->entries++;
-	while (r->entries > 1 && held_bytes(r) > r->config.budget_bytes)
+	while (r->entries > 1 && held_bytes(r) > r->config.budget_bytes) {
 		drop_oldest(r);
+		r->evictions++;
+	}
 }
 
 static struct version *find(struct registry *r, const struct key *key)
@@ -384,6 +393,7 @@ static int find_or_load(struct registry *r, const struct key *key, uint64_t gene
 	if (!may_wait) return ERR_WOULD_BLOCK;
 	if ((rc = load(r, key, out, e))) return rc;
 	pthread_mutex_lock(&r->lock);
+	r->loads++;
 	if (atomic_load(&r->generation) == generation) enter(r, key, out);
 	pthread_mutex_unlock(&r->lock);
 	return 0;

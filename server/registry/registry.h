@@ -61,6 +61,12 @@ struct version_work {
 /* This thread's. Allocates the first time only. */
 int version_work(struct version *version, const struct version_work **work, struct err *e);
 
+/* What is in memory, and how it came there since the start. */
+struct registry_state {
+	uint64_t versions, bytes, loads, evictions;
+};
+void registry_state(struct registry *registry, struct registry_state *out);
+
 /* Where requests for it are counted; NULL: nowhere. */
 struct usage_record *version_usage(const struct version *version);
 /* How often all versions were asked. */

@@ -267,6 +267,8 @@ struct store_info {
 	uint64_t dataset_bytes;    /* of the current revisions, as they were sent */
 	uint64_t version_bytes;    /* weights and what belongs to them */
 	uint64_t checkpoint_bytes; /* of unfinished jobs */
+	uint64_t commits;          /* since it was opened */
+	double commit_seconds;     /* that they took together */
 };
 void store_info_clear(struct store_info *info);
 

@@ -40,7 +40,7 @@ def shell(start, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("document", ["docs/guide-tabular.md", "docs/data.md", "docs/explain.md", "docs/guide-jobs.md"])
+@pytest.mark.parametrize("document", ["docs/guide-tabular.md", "docs/data.md", "docs/explain.md", "docs/guide-jobs.md", "docs/guide-clients.md"])
 def test_commands_in_their_order(shell, document):
     """Those of data.md sent four different bodies to one name; those of explain.md asked a model that was still to train."""
     ran = [shell(block) for kind, block in blocks(document) if kind == "sh"]

@@ -92,6 +92,7 @@ static int info(struct store *s, struct store_info *out, struct err *e)
 
 	*out = (struct store_info){ .engine = sqlite_of(s)->engine };
 	if (!(out->path = strdup(sqlite_of(s)->place.path))) return err_nomem(e);
+	writer_commits(sqlite_of(s)->writer, &out->commits, &out->commit_seconds);
 	if ((rc = store_read(s, info_tx, out, e))) store_info_clear(out);
 	return rc;
 }

@@ -45,7 +45,8 @@ struct writer {
 	struct queue queues[WRITE_CLASSES];
 	bool stopping;
 	struct timespec patience; /* of the writer's thread: until when what workers do waits for a request */
-	_Atomic int64_t event;    /* the newest that was committed */
+	_Atomic uint64_t commits, commit_ns;
+	_Atomic int64_t event;     /* the newest that was committed */
 	pthread_mutex_t told_lock; /* of the next two, held while told is called */
 	void (*told)(void *self);
 	void *told_self;
@@ -150,11 +151,29 @@ static void tell(struct writer *w)
 	pthread_mutex_unlock(&w->told_lock);
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void writer_commits(const struct writer *w, uint64_t *count, double *seconds)
+{
+	*count = atomic_load(&w->commits);
+	*seconds = (double)atomic_load(&w->commit_ns) * 1e-9;
+}
+
 static void do_batch(struct writer *w, struct operation *batch)
 {
+	uint64_t begun = clock_ns();
 	struct err e;
 	int rc = run_batch(w->db, batch, &e);
 	bool logged = publish_event(w);
+
+	atomic_fetch_add(&w->commits, 1);
+	atomic_fetch_add(&w->commit_ns, clock_ns() - begun);
 
 	finish(w, batch, rc, &e);
 	if (logged) tell(w);

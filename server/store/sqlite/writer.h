@@ -30,6 +30,8 @@ int writer_run(struct writer *w, enum write_class class, write_fn *run, void *ar
 int writer_post(struct writer *w, write_fn *run, void (*done)(void *arg, int rc, const struct err *e),
 		void *arg, struct err *e);
 
+/* Transactions that were written since the start, and the seconds that they took. */
+void writer_commits(const struct writer *w, uint64_t *count, double *seconds);
 /* See last_event and on_commit in store.h. */
 int64_t writer_last_event(const struct writer *w);
 void writer_on_commit(struct writer *w, void (*told)(void *self), void *self);
