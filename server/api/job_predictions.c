@@ -6,11 +6,9 @@
 #include "server/api/document.h"
 #include "server/api/jobs.h"
 #include "server/codec/answers.h"
-#include "server/codec/csv_quote.h"
 #include "server/codec/definition.h"
 #include "server/codec/fold_rows.h"
 #include "server/codec/json.h"
-#include "server/codec/number.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     10000
@@ -115,66 +113,16 @@ static int write_json(const struct predictions_page *p, uint64_t job, struct err
 	return 0;
 }
 
-/* ---- CSV: row, fold, each output; of a category the likeliest class, then the score of each as "species=setosa" ---- */
-
-static void write_head(const struct predictions_page *p)
-{
-	struct buffer name = { 0 };
-
-	buffer_text(p->out, "row,fold");
-	for (size_t c = 0; c < encoder_columns(p->targets); c++) {
-		const struct encoder_column *column = encoder_column(p->targets, c);
-
-		buffer_text(p->out, ",");
-		csv_quote(p->out, column->name, strlen(column->name));
-		for (size_t i = 0; column->kind == COLUMN_CATEGORY && i < column->width; i++) {
-			name.size = 0;
-			buffer_printf(&name, "%s=%s", column->name, column->values[i]);
-			buffer_text(p->out, ",");
-			csv_quote(p->out, name.data ? name.data : "", name.size);
-		}
-	}
-	buffer_text(p->out, "\n");
-	p->out->failed |= name.failed;
-	buffer_free(&name);
-}
-
-static void write_score(struct buffer *out, float score)
-{
-	char *to;
-
-	buffer_text(out, ",");
-	if (score - score != 0) return; /* not finite: a missing cell */
-	if ((to = buffer_reserve(out, NUMBER_PRINT_MAX))) out->size += number_print_float(score, to);
-}
-
-static void write_class(struct buffer *out, const struct encoder_column *column, const float *scores)
-{
-	size_t best = 0;
-
-	for (size_t i = 1; i < column->width; i++)
-		if (scores[i] > scores[best]) best = i;
-	buffer_text(out, ",");
-	if (scores[best] == scores[best]) csv_quote(out, column->values[best], strlen(column->values[best]));
-}
+/* ---- CSV: row, fold, then the outputs ---- */
 
 static void write_csv(const struct predictions_page *p)
 {
-	write_head(p);
+	buffer_text(p->out, "row,fold");
+	answers_csv_head(p->out, p->targets, true);
 	for (uint64_t i = p->offset; i < p->end; i++) {
-		const float *scores = p->all.scores + i * p->all.outputs;
-
 		write_whole(p->out, p->all.rows[i], true);
 		write_whole(p->out, p->all.folds[i], false);
-		for (size_t c = 0; c < encoder_columns(p->targets); c++) {
-			const struct encoder_column *column = encoder_column(p->targets, c);
-
-			if (column->kind == COLUMN_CATEGORY)
-				write_class(p->out, column, scores + column->first);
-			for (size_t j = 0; j < column->width; j++)
-				write_score(p->out, scores[column->first + j]);
-		}
-		buffer_text(p->out, "\n");
+		answers_csv_row(p->out, p->targets, p->all.scores + i * p->all.outputs, true);
 	}
 }
 

@@ -252,8 +252,8 @@ static void put_store(const struct store_info *info, struct buffer *out)
 
 	for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
 		put_one(out, gauges[i].name, "gauge", gauges[i].help, (double)gauges[i].value);
-	put_one(out, "descentd_store_commits_total", "counter",
-			"Transactions of the writer.", (double)info->commits);
+	put_one(out, "descentd_store_commits_total", "counter", "Transactions of the writer.",
+			(double)info->commits);
 	put_one(out, "descentd_store_commit_seconds_total", "counter", "Time that they took.",
 			info->commit_seconds);
 }

@@ -249,7 +249,7 @@ static int run_verb(struct request *rq, struct reply *rp, const struct verb *ver
 
 int predict(struct request *rq, struct reply *rp, struct err *e)
 {
-	return run_verb(rq, rp, &verb_predict, e);
+	return bulk_wanted(rq) ? bulk_predict(rq, rp, e) : run_verb(rq, rp, &verb_predict, e);
 }
 
 int classify(struct request *rq, struct reply *rp, struct err *e)

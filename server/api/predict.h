@@ -13,6 +13,10 @@ route_handler version_metadata;           /* metadata.c */
 /* Multiplications, at most, that a loop's thread does for a request before the next one: some milliseconds. */
 #define PREDICT_INLINE_WORK 50e6
 
+/* bulk.c: is the body a table, and then the answer to it. */
+bool bulk_wanted(const struct request *rq);
+int bulk_predict(struct request *rq, struct reply *rp, struct err *e);
+
 /* Where the time of a request goes: nanoseconds of the monotonic clock. */
 uint64_t predict_clock(void);
 /* Counts a request that ended with rc; begun is predict_clock() of its beginning. version NULL: it found none. */

@@ -24,6 +24,7 @@ enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
 #define EVENTS     "text/event-stream application/x-ndjson"
 #define CSV        "application/json text/csv"
 #define OIP        (ROUTE_DIALECT | ROUTE_PLAIN_ERRORS)
+#define TABLES     "application/json text/csv application/x-npy"
 #define TENSORS    "application/json application/octet-stream"
 
 /* clang-format off */
@@ -84,9 +85,12 @@ static const struct route routes[] = {
 	  .produces = CSV, .query = "offset limit" },
 	{ "GET",    "/v1/jobs/{job}/runs",                                      ROLE_READ,  0,             0,            .handler = job_runs },
 
-	{ "POST",   "/v1/models/{model}:predict",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
-	{ "POST",   "/v1/models/{model}/versions/{version}:predict",            ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
-	{ "POST",   "/v1/models/{model}/labels/{label}:predict",                ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict },
+	{ "POST",   "/v1/models/{model}:predict",                               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict,
+	  .produces = TABLES },
+	{ "POST",   "/v1/models/{model}/versions/{version}:predict",            ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict,
+	  .produces = TABLES },
+	{ "POST",   "/v1/models/{model}/labels/{label}:predict",                ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = predict,
+	  .produces = TABLES },
 	{ "POST",   "/v1/models/{model}:classify",                              ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = classify },
 	{ "POST",   "/v1/models/{model}/versions/{version}:classify",           ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = classify },
 	{ "POST",   "/v1/models/{model}/labels/{label}:classify",               ROLE_PREDICT, BODY_DOCUMENT, PREDICTION, .handler = classify },

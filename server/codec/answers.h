@@ -43,4 +43,14 @@ void answers_add(struct answers *answers, const float *scores,
  * not be had is told there. */
 void answers_end(struct answers *answers, uint64_t model_version, const struct rows *rows);
 
+/* Scores (rows, width) in the users' units, into out, likewise. */
+void answers_values(const struct encoder *targets, const float *scores, size_t rows, float *out);
+
+/* ---- as CSV: of a number its value; of a category the likeliest class, then the score of each ("species=setosa") ---- */
+
+/* The names of the columns, each with a comma before it but the first, and that too where more is said. */
+void answers_csv_head(struct buffer *out, const struct encoder *targets, bool more);
+/* A row of values, likewise. What is not finite is an empty cell. */
+void answers_csv_row(struct buffer *out, const struct encoder *targets, const float *values, bool more);
+
 #endif

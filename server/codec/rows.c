@@ -415,6 +415,47 @@ static void tally(struct rows *rows, size_t n)
 			drift_slots(rows->drift, column, rows_slots(rows, column), n, rows->counts);
 }
 
+int rows_begin_cells(struct rows *rows, const struct encoder *encoder, size_t max, const char *pointer,
+		struct faults *faults, struct err *e)
+{
+	static const char nothing[] = "";
+	int rc = rows_prepare(rows, encoder, (struct scan_value){ nothing, nothing }, pointer, faults, e);
+
+	if (rc) return rc;
+	if (max < rows->room) rows->room = max;
+	rows->put = 0;
+	rows->mark++;
+	return 0;
+}
+
+void rows_put_text(struct rows *rows, size_t column, const char *text, size_t size)
+{
+	rows->shapes[rows->put] = ROW_ARRAY;
+	rows->marks[column] = rows->mark;
+	rows_cell_text(rows, column, rows->put, text, size);
+}
+
+bool rows_end_row(struct rows *rows)
+{
+	rows->shapes[rows->put] = ROW_ARRAY;
+	for (size_t column = 0; column < rows->columns; column++)
+		if (rows->marks[column] != rows->mark) rows_missing(rows, column, rows->put);
+	rows->mark++;
+	return ++rows->put == rows->room;
+}
+
+size_t rows_take(struct rows *rows, float *x)
+{
+	size_t n = rows->put;
+
+	for (size_t column = 0; column < rows->columns; column++)
+		encode_column(rows, column, n, x, encoder_width(rows->encoder));
+	if (rows->drift && !rows->faults->count) tally(rows, n);
+	rows->count += n;
+	rows->put = 0;
+	return n;
+}
+
 int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e)
 {
 	size_t width = encoder_width(rows->encoder);

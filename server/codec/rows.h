@@ -63,6 +63,15 @@ bool rows_next_cells(struct rows *rows, const struct table_cell **cells);
 void rows_tally(struct rows *rows, const struct drift *drift, uint64_t *counts);
 uint64_t rows_count(const struct rows *rows); /* so far */
 
+/* Cell by cell, for a reader that pushes: rows_begin_cells; for each row rows_put_text of the columns that are there, then
+ * rows_end_row; once that says so, and at the end, rows_take. A column that was not put is missing. */
+int rows_begin_cells(struct rows *rows, const struct encoder *encoder, size_t max, const char *pointer,
+		struct faults *faults, struct err *e);
+void rows_put_text(struct rows *rows, size_t column, const char *text, size_t size);
+bool rows_end_row(struct rows *rows); /* true: so many were put as rows_take gives at most (max) */
+/* As rows_next, of what was put. */
+size_t rows_take(struct rows *rows, float *x);
+
 /* Values that took the "other" slot, each once and at most ROWS_UNKNOWN_MAX of them, as sentences
  * ("species \"tulip\" was not in the training data and is read as \"other\""); long values are cut. Borrowed until
  * rows_begin. */

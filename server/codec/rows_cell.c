@@ -194,7 +194,7 @@ static void date_cell(struct rows *rows, size_t column, size_t row, struct scan_
 
 void rows_cell_text(struct rows *rows, size_t column, size_t row, const char *text, size_t size)
 {
-	double seconds;
+	double number;
 
 	if (rows->kinds[column] == COLUMN_CATEGORY) {
 		if (category_missing(rows, column, text, size))
@@ -204,8 +204,11 @@ void rows_cell_text(struct rows *rows, size_t column, size_t row, const char *te
 					size);
 	} else if (table_says_missing(text, size)) {
 		rows_missing(rows, column, row);
-	} else if (rows->kinds[column] == COLUMN_DATE && date_read(text, size, &seconds)) {
-		rows_numbers(rows, column)[row] = seconds;
+	} else if (rows->kinds[column] == COLUMN_DATE
+					? date_read(text, size, &number)
+					: number_read_cell(text, size, &number) == CELL_NUMBER &&
+							  isfinite(number)) {
+		rows_numbers(rows, column)[row] = number;
 	} else {
 		rows_leave_out(rows, column, row);
 		rows_fault_cell(rows, column, row, ERR_INVALID, "cannot be read: \"%.*s\"",

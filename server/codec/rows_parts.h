@@ -29,7 +29,7 @@ struct rows_unknown {
 /* Where the raw cells of a column are: of numbers every stride-th element from `next` on, of texts those from `at` on. */
 struct rows_raw {
 	const struct tensor *tensor;
-	uint64_t next, stride;
+	uint64_t next, stride, end;
 	const unsigned char *at;
 };
 
@@ -51,6 +51,7 @@ struct rows {
 	uint64_t count; /* rows before this block */
 	size_t columns;
 	size_t room; /* rows of a block */
+	size_t put;  /* rows of the block that were put cell by cell */
 	uint8_t shapes[ROWS_BLOCK_ROWS];
 
 	/* kept between readings */

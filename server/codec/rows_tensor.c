@@ -35,7 +35,7 @@ size_t rows_read_raw(struct rows *rows, size_t column, size_t max)
 	const struct tensor *t = raw->tensor;
 	size_t row = 0;
 
-	for (; row < max && raw->next < t->elements; row++, raw->next += raw->stride)
+	for (; row < max && raw->next < raw->end; row++, raw->next += raw->stride)
 		if (t->type == TENSOR_BYTES)
 			raw_text(rows, column, row, raw);
 		else if (t->type == TENSOR_BOOL)
@@ -77,7 +77,9 @@ static int begin_whole(struct rows *rows, const struct tensor *t, struct err *e)
 	if (t->raw) {
 		rows->at = (const char *)t->raw;
 		for (size_t c = 0; c < rows->columns; c++) {
-			rows->raws[c] = (struct rows_raw){ t, c, columns, NULL };
+			rows->raws[c] = t->by_columns ? (struct rows_raw){ t, c * t->shape[0], 1,
+				(c + 1) * t->shape[0], NULL }
+						      : (struct rows_raw){ t, c, columns, t->elements, NULL };
 			rows->starts[c] = (const char *)t->raw;
 		}
 		return 0;
@@ -90,7 +92,7 @@ static int begin_whole(struct rows *rows, const struct tensor *t, struct err *e)
 /* The array whose items are the cells: of [[1],[2]] as of [1,2]. */
 static void begin_column(struct rows *rows, size_t column, const struct tensor *t)
 {
-	rows->raws[column] = (struct rows_raw){ t->raw ? t : NULL, 0, 1, t->raw };
+	rows->raws[column] = (struct rows_raw){ t->raw ? t : NULL, 0, 1, t->elements, t->raw };
 	if (t->raw)
 		rows->starts[column] = (const char *)t->raw;
 	else

@@ -44,6 +44,7 @@ struct tensor {
 	struct scan_value data;   /* an array; at NULL: bytes has it */
 	const unsigned char *raw; /* (raw_bytes) */
 	size_t raw_bytes;
+	bool by_columns; /* raw has one column after the other; never so in a request of the protocol */
 };
 
 /* What is binary of a body: the bytes behind its JSON, of which each tensor that says binary_data_size takes the next. */

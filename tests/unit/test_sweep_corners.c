@@ -2,7 +2,7 @@
  * values, parameters that need one another. */
 #include "tests/unit/sweep_reading.h"
 
-static struct sweep_run run_of(const char *layers, const char *request, const char *values)
+static struct sweep_run run_made(const char *layers, const char *request, const char *values)
 {
 	struct definition d;
 	struct sweep s = sweep_of("\"units\":[4]", "", 9);
@@ -17,7 +17,15 @@ static struct sweep_run run_of(const char *layers, const char *request, const ch
 	struct sweep_base base = { keep(definition_document(&d)), 100, false, 4 };
 	s.request = json_of(request);
 	ck_assert_int_eq(sweep_run_make(&s, &base, 1, json_of(values), &run, &faults, &e), 0);
+	definition_clear(&d);
 	return run;
+}
+
+static void run_of(const char *layers, const char *request, const char *values)
+{
+	struct sweep_run run = run_made(layers, request, values);
+
+	sweep_run_clear(&run);
 }
 
 static size_t distinct(const struct sweep *s)
@@ -68,9 +76,10 @@ END_TEST
 
 START_TEST(listed_real_layers_get_what_is_searched)
 {
-	struct sweep_run run = run_of("[4]", "{\"dataset\":\"d\"}", "{\"layers\":[16.0],\"dropout\":0.5}");
+	struct sweep_run run = run_made("[4]", "{\"dataset\":\"d\"}", "{\"layers\":[16.0],\"dropout\":0.5}");
 	ASSERT_NO_FAULTS("16.0");
 	ck_assert_double_eq(run.definition.layers[0].dropout, 0.5);
+	sweep_run_clear(&run);
 }
 END_TEST
 

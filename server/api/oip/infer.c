@@ -8,6 +8,7 @@
 #include "server/api/document.h"
 #include "server/api/oip/oip.h"
 #include "server/api/predict.h"
+#include "server/codec/answers.h"
 #include "server/codec/rows.h"
 #include "server/codec/tensor.h"
 
@@ -186,23 +187,6 @@ static int reserve_values(struct inference *in, struct err *e)
 	return s->values ? 0 : err_nomem(e);
 }
 
-/* Numbers in the users' units. */
-static void keep_values(struct inference *in, uint64_t first, const float *scores, size_t n)
-{
-	const struct encoder *targets = in->model->targets;
-	size_t width = encoder_width(targets);
-	float *to = in->scratch->values + first * width;
-
-	memcpy(to, scores, n * width * sizeof *to);
-	for (size_t c = 0; c < encoder_columns(targets); c++) {
-		const struct encoder_column *column = encoder_column(targets, c);
-
-		for (size_t r = 0; r < n && column->kind == COLUMN_NUMBER; r++)
-			to[r * width + column->first] = (float)encoder_number(
-					targets, c, (double)to[r * width + column->first]);
-	}
-}
-
 static int say_rows(struct inference *in, struct err *e)
 {
 	return err_set(e, ERR_INVALID, "inputs: the data have %s%llu rows, and the shape says %llu",
@@ -232,7 +216,8 @@ static int run(struct inference *in, struct err *e)
 		in->counts.read_ns += read - begun;
 		if (!s->faults.count) {
 			net_forward(in->model->net, work->net, work->x, n, &scores);
-			keep_values(in, done, scores, n);
+			answers_values(in->model->targets, scores, n,
+					s->values + done * encoder_width(in->model->targets));
 		}
 		begun = predict_clock();
 		in->counts.compute_ns += begun - read;
