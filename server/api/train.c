@@ -406,14 +406,17 @@ int order_submit(struct order *o, const char *kind, bool family, uint64_t epochs
 		.answer_request = o->key->request };
 	struct store_job made = { 0 };
 	int64_t id;
-	int rc = text ? store->job_create(store, &job, &id, e) : err_nomem(e);
+	int rc;
+
+	if (!family) job.made = &made; /* a family is looked at again once it has its first parts */
+	rc = text ? store->job_create(store, &job, &id, e) : err_nomem(e);
 
 	if (rc) goto out;
 	if (family)
 		jobs_settle(o->app->jobs, id);
 	else
 		jobs_wake(o->app->jobs);
-	if ((rc = store->job_get(store, id, &made, e))) goto out;
+	if (family && (rc = store->job_get(store, id, &made, e))) goto out;
 	if ((rc = job_accepted(o->app, &made, rp, e))) goto out;
 	idempotency_keep(o->key, rp, id);
 out:

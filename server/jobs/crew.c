@@ -12,9 +12,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define LOW_PRIORITY 10 /* nice */
 #define SPINS \
 	4000 /* with a pause each: some 50 to 100 microseconds, as long as what lies between two products */
 
@@ -70,6 +72,11 @@ void crew_idle_priority(void)
 	struct sched_param param = { 0 };
 
 	pthread_setschedparam(pthread_self(), SCHED_IDLE, &param);
+}
+
+void crew_low_priority(void)
+{
+	setpriority(PRIO_PROCESS, 0, LOW_PRIORITY); /* of a thread alone, on Linux; it may fail */
 }
 
 static void *member_main(void *arg)

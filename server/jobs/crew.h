@@ -18,5 +18,7 @@ struct team *crew_team(struct crew *crew); /* borrowed */
 
 /* The calling thread goes to idle priority. */
 void crew_idle_priority(void);
+/* To a low one, which is served after requests and goes on all the same: it renews leases. */
+void crew_low_priority(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* worker.c - a worker's life: claim a job, run it, and when there is none wait to be woken. Claims that nobody renewed
  * are looked for meanwhile, once those of this daemon are renewed, whatever their workers wait for; and then and now
  * whether a parent of jobs has something to do that was missed. */
+#include "server/jobs/crew.h"
 #include "server/jobs/jobs_parts.h"
 
 static void take_up(struct worker *worker, const struct store_job *job)
@@ -128,6 +129,7 @@ void *worker_main(void *arg)
 	struct store *store = jobs->config.store;
 	uint64_t seen = 0;
 
+	crew_low_priority();
 	while (is_wanted(worker)) {
 		struct run run = { .worker = worker };
 		struct err e;

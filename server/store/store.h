@@ -164,6 +164,7 @@ struct store_job_new {
 	const char *notify; /* a URL to be told of its end (notify_due); NULL: none */
 	/* Not NULL: an answer under this key, to this request, that names the job is put in the same commit. */
 	const char *answer_key, *answer_request;
+	struct store_job *made; /* not NULL: becomes what job_get would give */
 };
 
 /* How a claimed job ended. A succeeded one publishes `version` in the same commit. */

@@ -139,8 +139,8 @@ def test_the_token(inside, outside):
 @pytest.mark.parametrize("path",
                          ["/nowhere", "/v1", "/v1/", "/v1/models/", "/v1/models/m/", "/v1//models", "/v3/models",
                           "/V1/models",
-                                  "/v1/models/m:fly", "/v1/models/m/versions/1/weights", "/v1/jobs/1/curves", "//",
-                                  "/metrics", "/v1/jobs/1:hold"])
+                          "/v1/models/m:fly", "/v1/models/m/versions/1/weights", "/v1/jobs/1/curves", "//",
+                          "/v1/jobs/1:hold", "/metric", "/metrics/"])
 def test_paths_that_lead_nowhere(c, path):
     assert c.get(path, status=404).code == "no-such-route"
 

@@ -68,7 +68,7 @@ static int checkpoint_drop(struct store *s, int64_t job, int64_t attempt, uint64
 {
 	struct drop d = { job, attempt, sequence };
 
-	return store_write_work(s, drop_tx, &d, e);
+	return store_write(s, drop_tx, &d, e);
 }
 
 /* ---- putting ---- */
@@ -107,7 +107,7 @@ static int checkpoint_put(struct store *s, int64_t job, int64_t attempt, const s
 {
 	struct put p = { job, attempt, c };
 
-	return store_write_work(s, put_tx, &p, e);
+	return store_write(s, put_tx, &p, e);
 }
 
 /* ---- reading ---- */

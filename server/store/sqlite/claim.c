@@ -63,7 +63,7 @@ static int job_claim(
 	int rc;
 
 	*out = (struct store_job){ 0 };
-	if ((rc = store_write_work(s, claim_tx, &c, e))) store_job_clear(out);
+	if ((rc = store_write(s, claim_tx, &c, e))) store_job_clear(out);
 	return rc;
 }
 
@@ -89,7 +89,7 @@ static int job_renew(struct store *s, int64_t id, int64_t attempt, int64_t lease
 {
 	struct claim c = { id, attempt, lease_ms };
 
-	return store_write_work(s, renew_tx, &c, e);
+	return store_write(s, renew_tx, &c, e);
 }
 
 /* A running job becomes queued or paused. */
@@ -131,7 +131,7 @@ static int job_requeue(struct store *s, int64_t id, int64_t attempt, struct err 
 {
 	struct claim c = { id, attempt, 0 };
 
-	return store_write_work(s, requeue_tx, &c, e);
+	return store_write(s, requeue_tx, &c, e);
 }
 
 static int park_tx(struct db *db, void *arg, struct err *e)
@@ -150,7 +150,7 @@ static int job_park(struct store *s, int64_t id, int64_t attempt, struct err *e)
 {
 	struct claim c = { id, attempt, 0 };
 
-	return store_write_work(s, park_tx, &c, e);
+	return store_write(s, park_tx, &c, e);
 }
 
 /* ---- jobs that were cut off ---- */
@@ -201,7 +201,7 @@ static int recover_tx(struct db *db, void *arg, struct err *e)
 
 static int recover(struct store *s, struct recovery *r, size_t *count, struct err *e)
 {
-	int rc = store_write_work(s, recover_tx, r, e);
+	int rc = store_write(s, recover_tx, r, e);
 
 	*count = rc ? 0 : r->count;
 	return rc;

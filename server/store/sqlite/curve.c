@@ -39,7 +39,7 @@ static int curve_append(struct store *s, int64_t job, int64_t attempt, const str
 {
 	struct append a = { job, attempt, block };
 
-	return store_write_work(s, append_tx, &a, e);
+	return store_write(s, append_tx, &a, e);
 }
 
 /* ---- summaries ---- */
@@ -78,7 +78,7 @@ static int level_append(struct store *s, int64_t job, int64_t attempt, unsigned 
 
 	if (!level || !block->first || block->last < block->first)
 		return err_set(e, ERR_RANGE, "no such summary of a curve");
-	return store_write_work(s, level_tx, &a, e);
+	return store_write(s, level_tx, &a, e);
 }
 
 /* ---- rewind ---- */
@@ -131,7 +131,7 @@ static int curve_rewind(struct store *s, int64_t job, int64_t attempt, uint64_t 
 {
 	struct rewind r = { job, attempt, last };
 
-	return store_write_work(s, rewind_tx, &r, e);
+	return store_write(s, rewind_tx, &r, e);
 }
 
 /* ---- read ---- */

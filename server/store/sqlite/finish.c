@@ -121,7 +121,7 @@ static int job_finish(struct store *s, const struct store_job_end *end, uint64_t
 	if (end->bytes && end->size > STORE_SMALL_BYTES)
 		return err_set(e, ERR_RANGE, "%zu bytes are too many to go along with the end of a job",
 				end->size);
-	if ((rc = store_write_work(s, finish_tx, &f, e))) *version = 0;
+	if ((rc = store_write(s, finish_tx, &f, e))) *version = 0;
 	return rc;
 }
 

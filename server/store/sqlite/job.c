@@ -142,15 +142,20 @@ static int create_tx(struct db *db, void *arg, struct err *e)
 			NULL, e);
 	if (rc) return rc;
 	*c->id = db_last_id(db);
-	return create_beside(db, j, *c->id, e);
+	if ((rc = create_beside(db, j, *c->id, e)) || !j->made) return rc;
+	return job_load(db, *c->id, j->made, e);
 }
 
 static int job_create(struct store *s, const struct store_job_new *job, int64_t *id, struct err *e)
 {
 	struct create c = { job, id };
-	int rc = store_write(s, create_tx, &c, e);
+	int rc;
 
-	if (rc) *id = 0;
+	if (job->made) *job->made = (struct store_job){ 0 };
+	if ((rc = store_write(s, create_tx, &c, e))) {
+		*id = 0;
+		if (job->made) store_job_clear(job->made);
+	}
 	return rc;
 }
 

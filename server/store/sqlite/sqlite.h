@@ -38,12 +38,6 @@ static inline int store_write(struct store *s, write_fn *run, void *arg, struct 
 	return writer_run(sqlite_of(s)->writer, WRITE_REQUEST, run, arg, e);
 }
 
-/* For what workers do. */
-static inline int store_write_work(struct store *s, write_fn *run, void *arg, struct err *e)
-{
-	return writer_run(sqlite_of(s)->writer, WRITE_WORK, run, arg, e);
-}
-
 static inline int store_write_bulk(struct store *s, write_fn *run, void *arg, struct err *e)
 {
 	return writer_run(sqlite_of(s)->writer, WRITE_BULK, run, arg, e);

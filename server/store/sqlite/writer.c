@@ -12,15 +12,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sweep.h"
 
 #define BATCH_MAX       32
-#define PATIENCE_NS     1000000 /* of what workers do, while requests come */
-#define WAL_PAGES       512     /* of DB_PAGE_BYTES: 4 MiB */
-#define WAL_PAGES_RESET 8192    /* 64 MiB */
+#define WAL_PAGES       512  /* of DB_PAGE_BYTES: 4 MiB */
+#define WAL_PAGES_RESET 8192 /* 64 MiB */
 
 struct operation {
 	write_fn *run;
@@ -44,7 +42,6 @@ struct writer {
 	pthread_cond_t work;  /* something was queued, or stopping */
 	struct queue queues[WRITE_CLASSES];
 	bool stopping;
-	struct timespec patience; /* of the writer's thread: until when what workers do waits for a request */
 	_Atomic uint64_t commits, commit_ns;
 	_Atomic int64_t event;     /* the newest that was committed */
 	pthread_mutex_t told_lock; /* of the next two, held while told is called */
@@ -179,54 +176,16 @@ static void do_batch(struct writer *w, struct operation *batch)
 	if (logged) tell(w);
 }
 
-/* A commit of requests ends: the next request may come at once. */
-static void renew_patience(struct writer *w)
-{
-	clock_gettime(CLOCK_MONOTONIC, &w->patience);
-	w->patience.tv_nsec += PATIENCE_NS;
-	w->patience.tv_sec += w->patience.tv_nsec / 1000000000;
-	w->patience.tv_nsec %= 1000000000;
-}
-
-static bool is_patient(const struct writer *w)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec < w->patience.tv_sec ||
-	       (now.tv_sec == w->patience.tv_sec && now.tv_nsec < w->patience.tv_nsec);
-}
-
-/* What requests and workers wait for, up to BATCH_MAX of each. The lock is held. */
-static struct operation *take_small(struct writer *w, bool *requests)
-{
-	struct operation *batch = queue_take(&w->queues[WRITE_REQUEST], BATCH_MAX), *last = batch;
-
-	*requests = batch != NULL;
-	if (!batch) return queue_take(&w->queues[WRITE_WORK], BATCH_MAX);
-	while (last->next)
-		last = last->next;
-	last->next = queue_take(&w->queues[WRITE_WORK], BATCH_MAX);
-	return batch;
-}
-
 /* The next batch; NULL with *stop false: nobody waits, and the sweep may go on. */
-static struct operation *next_batch(struct writer *w, bool sweeping, bool *requests, bool *stop)
+static struct operation *next_batch(struct writer *w, bool sweeping, bool *stop)
 {
 	struct operation *batch = NULL;
 
-	*requests = false;
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
-		bool work = w->queues[WRITE_WORK].first;
-
-		*stop = w->stopping;
-		if (work && !w->queues[WRITE_REQUEST].first && !*stop && is_patient(w)) {
-			pthread_cond_timedwait(&w->work, &w->lock, &w->patience);
-			continue;
-		}
-		if ((batch = take_small(w, requests))) break;
+		if ((batch = queue_take(&w->queues[WRITE_REQUEST], BATCH_MAX))) break;
 		if ((batch = queue_take(&w->queues[WRITE_BULK], 1))) break;
+		*stop = w->stopping;
 		if (*stop || sweeping) break;
 		pthread_cond_wait(&w->work, &w->lock);
 	}
@@ -237,17 +196,16 @@ static struct operation *next_batch(struct writer *w, bool sweeping, bool *reque
 static void *writer_thread(void *arg)
 {
 	struct writer *w = arg;
-	bool sweeping = true, stop = false, requests; /* at start: what a crash left */
+	bool sweeping = true, stop = false; /* at start: what a crash left */
 
 	for (;;) {
-		struct operation *batch = next_batch(w, sweeping, &requests, &stop);
+		struct operation *batch = next_batch(w, sweeping, &stop);
 
 		if (stop && !batch) break;
 		if (batch)
 			do_batch(w, batch);
 		else
 			sweeping = sweep_step(w->db);
-		if (requests) renew_patience(w);
 		if (db_take_garbage(w->db)) sweeping = true;
 		if (db_wal_pages(w->db) >= WAL_PAGES)
 			db_checkpoint(w->db, db_wal_pages(w->db) >= WAL_PAGES_RESET);
@@ -260,7 +218,7 @@ static void *writer_thread(void *arg)
 int writer_start(struct writer **out, struct db *db, struct err *e)
 {
 	struct writer *w = calloc(1, sizeof *w);
-	pthread_condattr_t monotonic;
+
 	int64_t event;
 	int rc;
 
@@ -274,10 +232,7 @@ int writer_start(struct writer **out, struct db *db, struct err *e)
 	atomic_store(&w->event, event);
 	pthread_mutex_init(&w->told_lock, NULL);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->work, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&w->work, NULL);
 	for (int i = 0; i < WRITE_CLASSES; i++)
 		w->queues[i].last = &w->queues[i].first;
 	if (pthread_create(&w->thread, NULL, writer_thread, w)) {

@@ -1,8 +1,7 @@
 /* writer.h - the one thread that writes to the SQLite file.
  *
- * It runs write operations from three queues: what a request waits for, what a worker does, and bulk (uploads, blobs), in this
- * order; and what nobody waits for (sweep.h) only when all are empty. What workers do shares the commits of requests: while those
- * come one after another it waits for the next for a millisecond, so that a commit of its own holds none of them up.
+ * It runs write operations from two queues: what a request waits for goes before bulk (uploads, blobs), and what
+ * nobody waits for (sweep.h) only when both are empty.
  */
 #ifndef SERVER_STORE_SQLITE_WRITER_H
 #define SERVER_STORE_SQLITE_WRITER_H
@@ -15,7 +14,7 @@ struct writer;
 /* Runs inside a write transaction, for some milliseconds at most. Not 0: what it wrote is taken back. */
 typedef int write_fn(struct db *db, void *arg, struct err *e);
 
-enum write_class { WRITE_REQUEST, WRITE_WORK, WRITE_BULK, WRITE_CLASSES };
+enum write_class { WRITE_REQUEST, WRITE_BULK, WRITE_CLASSES };
 
 /* *out is new (writer_stop; NULL is fine) and takes over db, on success only. */
 int writer_start(struct writer **out, struct db *db, struct err *e);
