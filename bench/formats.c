@@ -13,7 +13,7 @@
 
 #include "server/buffer.h"
 #include "server/codec/body.h"
-#include "server/codec/gunzip.h"
+#include "server/http/unpack.h"
 
 #define RUNS        7
 #define BODY_BYTES  (32u << 20)
@@ -223,27 +223,27 @@ static double read_bytes(const struct run *run, const struct buffer *bytes)
 	const struct body_options options = { run->format, NULL, NULL, UINT64_MAX, SCRATCH };
 	const struct table_sink sink = { NULL, on_group, on_replace, on_read, on_dictionary };
 	struct faults faults = { 0 };
-	struct gunzip *gunzip = NULL;
+	struct unpack *unpack = NULL;
 	struct body *body;
 	struct err e;
 	double start = cpu_seconds();
 	int rc = body_new(&body, &options, &sink, &faults, &e);
 
-	if (!rc && run->gzip) rc = gunzip_new(&gunzip, UINT64_MAX, take, body, &e);
+	if (!rc && run->gzip) rc = unpack_new(&unpack, CODING_GZIP, UINT64_MAX, take, body, &e);
 	for (size_t i = 0; i < bytes->size && !rc; i += CHUNK_BYTES) {
 		size_t n = bytes->size - i < CHUNK_BYTES ? bytes->size - i : CHUNK_BYTES;
 
-		rc = gunzip ? gunzip_feed(gunzip, bytes->data + i, n, &e)
+		rc = unpack ? unpack_feed(unpack, bytes->data + i, n, &e)
 			    : body_feed(body, bytes->data + i, n, &e);
 	}
-	if (!rc && gunzip) rc = gunzip_end(gunzip, &e);
+	if (!rc && unpack) rc = unpack_end(unpack, &e);
 	if (!rc) rc = body_end(body, &e);
 	if (rc) {
 		fprintf(stderr, "%s: %s\n", run->name, e.text);
 		exit(1);
 	}
 	start = cpu_seconds() - start;
-	gunzip_free(gunzip);
+	unpack_free(unpack);
 	body_free(body);
 	return start;
 }

@@ -35,19 +35,20 @@ int incoming_open(struct incoming *in, const struct request *rq, bool keep, stru
 	int rc;
 
 	sha256_init(&in->hash);
-	if (request_is_gzip(rq) && (rc = gunzip_new(&in->gunzip, app->upload_bytes, take, in, e))) return rc;
+	if (rq->coding && (rc = unpack_new(&in->unpack, rq->coding, app->upload_bytes, take, in, e)))
+		return rc;
 	if (!keep) return 0;
 	return body_new(&in->body, &options, &sink, faults, e);
 }
 
 int incoming_data(struct incoming *in, const char *bytes, size_t n, struct err *e)
 {
-	return in->gunzip ? gunzip_feed(in->gunzip, bytes, n, e) : take(in, bytes, n, e);
+	return in->unpack ? unpack_feed(in->unpack, bytes, n, e) : take(in, bytes, n, e);
 }
 
 int incoming_end(struct incoming *in, char sha256[2 * SHA256_DIGEST_SIZE + 1], struct err *e)
 {
-	int rc = in->gunzip ? gunzip_end(in->gunzip, e) : 0;
+	int rc = in->unpack ? unpack_end(in->unpack, e) : 0;
 
 	if (rc) return rc;
 	upload_digest(&in->hash, sha256);
@@ -63,7 +64,7 @@ void incoming_note(struct incoming *in, const struct idempotency *key, const cha
 
 void incoming_clear(struct incoming *in)
 {
-	gunzip_free(in->gunzip);
+	unpack_free(in->unpack);
 	body_free(in->body);
 	upload_abort(&in->upload);
 	*in = (struct incoming){ 0 };

@@ -9,13 +9,13 @@
 #include "server/api/idempotency.h"
 #include "server/api/upload.h"
 #include "server/codec/body.h"
-#include "server/codec/gunzip.h"
 #include "server/http/request.h"
+#include "server/http/unpack.h"
 
 struct incoming { /* its address must not change */
 	struct upload upload;
 	struct body *body;     /* NULL: the bytes are only hashed */
-	struct gunzip *gunzip; /* NULL: they come as they are */
+	struct unpack *unpack; /* NULL: they come as they are */
 	struct sha256_ctx hash;
 	uint64_t bytes; /* plain ones */
 };

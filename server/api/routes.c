@@ -16,9 +16,9 @@
 /* Stand for limits that the configuration gives. */
 enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
 
-#define PREDICTION (ROUTE_INLINE | ROUTE_ANY_TYPE | ROUTE_DIALECT)
-#define EVALUATION (ROUTE_ANY_TYPE | ROUTE_DIALECT)
-#define UPLOAD     (ROUTE_CHANGE | ROUTE_GZIP)
+#define PREDICTION (ROUTE_INLINE | EVALUATION)
+#define EVALUATION (ROUTE_ANY_TYPE | ROUTE_DIALECT | ROUTE_CODED)
+#define UPLOAD     (ROUTE_CHANGE | ROUTE_CODED)
 #define PROBE      (ROUTE_INLINE | ROUTE_ANY_HOST)
 #define PAGE       "limit cursor"
 #define EVENTS     "text/event-stream application/x-ndjson"

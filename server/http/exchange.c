@@ -15,11 +15,13 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "server/http/coding.h"
 #include "server/http/sleep.h"
 
 #define SWALLOW_BYTES \
 	(1u << 20) /* a refused body up to this size is read, so that the connection can go on */
 #define INLINE_BODY_BYTES (64u << 10) /* a larger body is worth a thread that may be busy for a while */
+#define INLINE_PACK_BYTES (4u << 10)  /* so is that of a smaller one whose answer is to be packed */
 #define AHEAD_BYTES       (256u << 10)
 
 static void reply_problem(struct exchange *x, int code, const struct err *e)
@@ -184,8 +186,10 @@ static int run_handler(struct exchange *x, struct err *e)
 	if (rc && x->streaming)
 		route->stream->abandon(&x->rq); /* before the answer: who has it may come again */
 	x->streaming = false;
+	if (!rc && x->rq.coding && !route->stream) rc = coding_unpack(&x->rq, e);
 	if (!rc) rc = route->handler(&x->rq, &x->rp, e);
 	if (change) pthread_mutex_unlock(&x->server->change_lock);
+	if (!rc) coding_pack(&x->rq, &x->rp);
 	return rc;
 }
 
@@ -416,6 +420,13 @@ static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *siz
 	return MHD_YES;
 }
 
+/* The largest body that the loop's own thread looks at. */
+static size_t inline_bytes(const struct request *rq)
+{
+	if (rq->coding) return 0;
+	return rq->body.size > INLINE_PACK_BYTES && coding_wanted(rq) ? INLINE_PACK_BYTES : INLINE_BODY_BYTES;
+}
+
 static enum MHD_Result on_complete(struct exchange *x)
 {
 	struct err e;
@@ -424,7 +435,7 @@ static enum MHD_Result on_complete(struct exchange *x)
 	if (x->phase == PHASE_STREAM && !stream_done(x)) return MHD_YES;
 	if (x->phase == PHASE_STREAM) return hand_over(x, PHASE_WORKING, run_work);
 	if (x->phase != PHASE_BODY) return send_reply(x);
-	if (!(x->rq.match.route->flags & ROUTE_INLINE) || x->rq.body.size > INLINE_BODY_BYTES)
+	if (!(x->rq.match.route->flags & ROUTE_INLINE) || x->rq.body.size > inline_bytes(&x->rq))
 		return hand_over(x, PHASE_WORKING, run_work);
 	rc = run_handler(x, &e);
 	if (rc == ERR_WOULD_BLOCK) return hand_over(x, PHASE_WORKING, run_work);

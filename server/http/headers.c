@@ -22,20 +22,43 @@ static bool has_body(const struct request *rq)
 	return headers_length(rq) || request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
-static int check_media(const struct request *rq, const struct route *route, struct err *e)
+/* Content-Encoding; false: one that is not read here. */
+static bool coding_of(const char *said, const struct route *route, enum coding *out)
+{
+	static const struct {
+		const char *name;
+		enum coding coding;
+	} names[] = {
+		{ "identity", CODING_NONE },
+		{ "gzip", CODING_GZIP },
+		{ "x-gzip", CODING_GZIP }, /* RFC 9110, section 8.4.1.3 */
+		{ "deflate", CODING_DEFLATE },
+	};
+
+	for (size_t i = 0; said && i < sizeof names / sizeof *names; i++) {
+		if (strcasecmp(said, names[i].name)) continue;
+		*out = names[i].coding;
+		return !*out || route->flags & ROUTE_CODED;
+	}
+	return !said;
+}
+
+static int check_media(struct request *rq, const struct route *route, struct err *e)
 {
 	const char *type = request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE);
 	const char *coding = request_header(rq, MHD_HTTP_HEADER_CONTENT_ENCODING);
 	const char *consumes = route->consumes ? route->consumes : "application/json";
 	const char *produces = route->produces ? route->produces : "application/json";
 	const char *accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT);
+	bool known = coding_of(coding, route, &rq->coding);
 	size_t n;
 
 	if (route->max_body && has_body(rq)) {
-		if (coding && strcasecmp(coding, "identity") && !request_is_gzip(rq))
+		if (!known)
 			return err_set(e, ERR_UNSUPPORTED,
 					"Content-Encoding %.64s is not read here; send the bytes as they are%s",
-					coding, route->flags & ROUTE_GZIP ? " or packed with gzip" : "");
+					coding,
+					route->flags & ROUTE_CODED ? " or packed with gzip or deflate" : "");
 		if (type && !(route->flags & ROUTE_ANY_TYPE) && !media_in(type, consumes))
 			return err_set(e, ERR_UNSUPPORTED,
 					"%.128s is not read here; say what the body is with: curl -H 'Content-Type: %.*s'",

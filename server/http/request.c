@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "server/http/media.h"
 
@@ -16,6 +15,7 @@ void request_reset(struct request *rq)
 	rq->path_length = 0;
 	rq->match.route = NULL;
 	rq->match.count = 0;
+	rq->coding = CODING_NONE;
 	rq->may_hold = rq->may_wait = rq->settled = false;
 	rq->state = rq->notes = NULL;
 	rq->state_free = NULL;
@@ -71,14 +71,6 @@ bool request_accepts(const struct request *rq, const char *media_type)
 bool request_is(const struct request *rq, const char *media_type)
 {
 	return media_is(request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE), media_type);
-}
-
-bool request_is_gzip(const struct request *rq)
-{
-	const char *coding = request_header(rq, MHD_HTTP_HEADER_CONTENT_ENCODING);
-
-	return coding && (rq->match.route->flags & ROUTE_GZIP) &&
-	       (!strcasecmp(coding, "gzip") || !strcasecmp(coding, "x-gzip")); /* RFC 9110, section 8.4.1.3 */
 }
 
 void reply_header(struct reply *rp, const char *name, const char *format, ...)

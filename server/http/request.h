@@ -13,6 +13,7 @@
 
 #include "server/buffer.h"
 #include "server/http/route.h"
+#include "server/http/unpack.h"
 
 #define REQUEST_QUERY_MAX 16
 #define REPLY_HEADERS_MAX 8
@@ -24,6 +25,7 @@ struct request {
 	size_t path_length; /* of url, up to '?' */
 	struct route_match match;
 	struct buffer body;
+	enum coding coding; /* of body, and of what comes to a stream */
 	bool may_hold; /* false where a change asks only what is there: the reply is not sent, so nothing may wait for more */
 	bool may_wait; /* false on a loop's thread: answer ERR_WOULD_BLOCK instead of touching the store */
 	bool settled;  /* what it asks for was done before: nothing will change, whatever If-Match says */
@@ -87,8 +89,6 @@ const char *request_header(const struct request *rq, const char *name);
 bool request_accepts(const struct request *rq, const char *media_type);
 /* Is this the body's media type (parameters left out)? */
 bool request_is(const struct request *rq, const char *media_type);
-/* Is the body packed? Never true where the route does not say ROUTE_GZIP. */
-bool request_is_gzip(const struct request *rq);
 
 /* If-Match and If-None-Match of a change on a path that no GET shows, by what a GET of the resource that is changed
  * would answer (ROUTE_CHANGE does it where the path is the same). ERR_PRECONDITION. */

@@ -28,7 +28,9 @@ enum route_flags {
 	ROUTE_ANY_HOST = 8, /* no Host list: probes by address */
 	ROUTE_CHANGE = 16,  /* changes a resource that a GET on the same path shows: If-Match is honoured */
 	ROUTE_PLAIN_ERRORS = 64, /* {"error": …} as application/json (the Open Inference Protocol) */
-	ROUTE_GZIP = 32, /* the handler reads bodies of Content-Encoding: gzip too (request_is_gzip) */
+	/* Bodies of Content-Encoding gzip and deflate are read too. A stream's functions get them as they come (request_coding);
+	 * other handlers get them plain, and what they answer is packed as Accept-Encoding likes it. */
+	ROUTE_CODED = 32,
 };
 
 typedef int route_handler(struct request *rq, struct reply *rp, struct err *e);

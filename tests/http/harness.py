@@ -3,6 +3,7 @@
 Daemon starts ./descentd (DESCENTD names another binary) on a database of its own and ends it; Client talks to it over
 http.client and holds every answer against the contract. All waits are bounded.
 """
+import gzip
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import resource
 import signal
 import subprocess
 import time
+import zlib
 from pathlib import Path
 
 from contract import Contract, read_json
@@ -134,9 +136,15 @@ class Daemon:
         return Client(self.port, **more)
 
 
+UNPACK = {"gzip": gzip.decompress, "deflate": zlib.decompress}
+
+
 class Answer:
+    """body is what was sent, unpacked."""
+
     def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
+        self.status, self.headers, self.sent = status, headers, body
+        self.body = body = UNPACK[headers["Content-Encoding"]](body) if body and headers["Content-Encoding"] else body
         self.json = None
         if body and "json" in (headers["Content-Type"] or ""):
             self.json = read_json(body)

@@ -1,4 +1,4 @@
-/* test_gunzip.c - the gzip coding: whole, cut anywhere, of several members, damaged at every byte, too short at every length,
+/* test_unpack.c - the gzip coding: whole, cut anywhere, of several members, damaged at every byte, too short at every length,
  * and bombs.
  *
  * The bytes of `packed` are those that Python's gzip module wrote (tests/golden/formats.py); the rest is packed by zlib here.
@@ -8,7 +8,7 @@
 #include <zlib.h>
 
 #include "server/buffer.h"
-#include "server/codec/gunzip.h"
+#include "server/http/unpack.h"
 #include "tests/golden/formats.h"
 #include "tests/unit/suite.h"
 
@@ -36,27 +36,27 @@ static int refuse(void *user, const char *bytes, size_t n, struct err *e)
 static int unpack(const char *bytes, size_t n, size_t first, size_t step, uint64_t max, struct buffer *out,
 		struct err *e)
 {
-	struct gunzip *gunzip;
+	struct unpack *unpack;
 	struct err again;
 	int rc = 0;
 
 	out->size = 0;
-	ck_assert_int_eq(gunzip_new(&gunzip, max, keep, out, e), 0);
+	ck_assert_int_eq(unpack_new(&unpack, CODING_GZIP, max, keep, out, e), 0);
 	for (size_t i = 0, piece = first; i < n && !rc; i += piece, piece = step) {
 		char *copy;
 
 		if (!piece || piece > n - i) piece = n - i;
 		copy = malloc(piece);
 		memcpy(copy, bytes + i, piece);
-		rc = gunzip_feed(gunzip, copy, piece, e);
+		rc = unpack_feed(unpack, copy, piece, e);
 		free(copy);
 	}
-	if (!rc) rc = gunzip_end(gunzip, e);
+	if (!rc) rc = unpack_end(unpack, e);
 	if (rc) {
-		ck_assert_int_eq(gunzip_feed(gunzip, "x", 1, &again), rc);
+		ck_assert_int_eq(unpack_feed(unpack, "x", 1, &again), rc);
 		ck_assert_str_eq(again.text, e->text);
 	}
-	gunzip_free(gunzip);
+	unpack_free(unpack);
 	return rc;
 }
 
@@ -175,7 +175,7 @@ START_TEST(limits)
 	ck_assert_uint_lt(bytes.size, n / 1000);
 	ck_assert_int_eq(unpack(bytes.data, bytes.size, 1000, 1000, UINT64_MAX, &out, &e), ERR_TOO_LARGE);
 	ck_assert_ptr_nonnull(strstr(e.text, "500 times"));
-	ck_assert_uint_le(out.size, GUNZIP_FREE_BYTES);
+	ck_assert_uint_le(out.size, UNPACK_FREE_BYTES);
 	for (size_t i = 0; i < n; i += 97) /* as well packed as a table may be */
 		plain.data[i] = (char)('0' + i * i % 10);
 	bytes.size = 0;
@@ -192,22 +192,46 @@ END_TEST
 
 START_TEST(whoever_takes_may_refuse)
 {
-	struct gunzip *gunzip;
+	struct unpack *unpack;
 	struct err e;
 
-	ck_assert_int_eq(gunzip_new(&gunzip, MIB, refuse, NULL, &e), 0);
-	ck_assert_int_eq(gunzip_feed(gunzip, golden_gzip, PACKED_BYTES, &e), ERR_DISK_FULL);
+	ck_assert_int_eq(unpack_new(&unpack, CODING_GZIP, MIB, refuse, NULL, &e), 0);
+	ck_assert_int_eq(unpack_feed(unpack, golden_gzip, PACKED_BYTES, &e), ERR_DISK_FULL);
 	ck_assert_str_eq(e.text, "no");
-	ck_assert_int_eq(gunzip_end(gunzip, &e), ERR_DISK_FULL);
-	gunzip_free(gunzip);
-	gunzip_free(NULL);
+	ck_assert_int_eq(unpack_end(unpack, &e), ERR_DISK_FULL);
+	unpack_free(unpack);
+	unpack_free(NULL);
+}
+END_TEST
+
+/* RFC 1950, section 2.2: 78 9C, the deflate data, Adler-32. Made by Python's zlib.compress(b"a" * 9). */
+START_TEST(the_form_of_zlib)
+{
+	static const char packed[] = "\x78\x9c\x4b\x4c\x84\x02\x00\x11\x16\x03\x6a";
+	struct buffer out = { 0 };
+	struct unpack *unpack;
+	struct err e;
+
+	for (size_t n = 0; n < sizeof packed + 1; n++) {
+		out.size = 0;
+		ck_assert_int_eq(unpack_new(&unpack, CODING_DEFLATE, MIB, keep, &out, &e), 0);
+		int rc = unpack_feed(unpack, packed, n < sizeof packed ? n : sizeof packed, &e);
+		if (!rc) rc = unpack_end(unpack, &e);
+		ck_assert_int_eq(rc, n == sizeof packed - 1 ? 0 : ERR_SYNTAX);
+		unpack_free(unpack);
+		if (!rc) ck_assert(out.size == 9 && !memcmp(out.data, "aaaaaaaaa", 9));
+	}
+	ck_assert_int_eq(unpack_new(&unpack, CODING_DEFLATE, MIB, keep, &out, &e), 0);
+	ck_assert_int_eq(unpack_feed(unpack, golden_gzip, PACKED_BYTES, &e), ERR_SYNTAX);
+	unpack_free(unpack);
+	buffer_free(&out);
 }
 END_TEST
 
 int main(void)
 {
 	const TTest *const tests[] = { however_it_is_cut, too_short_at_every_length, damaged_at_every_byte,
-		members_and_what_follows, limits, whoever_takes_may_refuse, NULL };
+		members_and_what_follows, limits, whoever_takes_may_refuse, the_form_of_zlib, NULL };
 
-	return suite_main("gunzip", tests, 60);
+	return suite_main("unpack", tests, 60);
 }
