@@ -24,6 +24,7 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	char *token_file;
 	char *token;
 	char *allow_host;    /* a list of auth/host.h */
+	char *cors_origin;   /* a list of auth/origin.h */
 	char *webhook_allow; /* a list likewise */
 	char *webhook_key_file;
 	char *engine; /* a name for gemm_choose */

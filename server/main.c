@@ -79,8 +79,8 @@ struct daemon {
 static int open_gate(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
-	struct auth_options options = { config->listen, config->allow_host, config->token_file,
-		config->token };
+	struct auth_options options = { config->listen, config->allow_host, config->cors_origin,
+		config->token_file, config->token };
 	struct err warning = { "" };
 	bool public;
 	int rc;

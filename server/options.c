@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/auth/host.h"
+#include "server/auth/origin.h"
 #include "server/log.h"
 
 #define KIB           (UINT64_C(1) << 10)
@@ -91,6 +92,9 @@ const struct option options[] = {
 	{ "allow-host", "HOSTS", TEXT(allow_host), .places = OPTION_ANYWHERE,
 	  .holds = host_list_valid, .form = "a list of hosts without ports, as in example.com,10.0.0.7, or *", .reloads = true,
 	  .meaning = "more names it answers to, separated by commas; * for all" },
+	{ "cors-origin", "ORIGINS", TEXT(cors_origin), .places = OPTION_ANYWHERE, .reloads = true,
+	  .holds = origin_list_valid, .form = "a list of origins, as in https://app.example.com,http://localhost:3000, or *",
+	  .meaning = "pages elsewhere that may call it, by commas; * for all" },
 	{ "workers", "N", COUNT(workers), .places = OPTION_ANYWHERE, CPUS, .reloads = true,
 	  .meaning = "jobs that train at the same time" },
 	{ "threads", "N", COUNT(threads), .places = OPTION_ANYWHERE, CPUS,

@@ -38,7 +38,8 @@ static int take_over(
 /* What may be wrong goes first: the files of the token and of the key. */
 static int open_gate(struct app *app, const struct config *config, const struct config *now, struct err *e)
 {
-	struct auth_options gate = { config->listen, now->allow_host, config->token_file, config->token };
+	struct auth_options gate = { config->listen, now->allow_host, now->cors_origin, config->token_file,
+		config->token };
 	struct webhook_options hooks = { now->webhook_allow, now->webhook_key_file };
 	struct err warning;
 	int rc;

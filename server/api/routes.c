@@ -162,6 +162,11 @@ int api_admit(struct request *rq, const struct route *route, struct err *e)
 		.open = route && route->role == ROLE_NONE,
 	};
 
+	if (who.origin && auth_may_read(app->auth, who.origin)) {
+		rq->reader = who.origin;
+		if (cors_asks(rq))
+			who.open = true; /* a browser asks without the token; no handler is behind it */
+	}
 	return auth_check(app->auth, &who, e);
 }
 

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "server/auth/host.h"
+#include "server/auth/origin.h"
 
 #define OUR_HOSTS   "localhost,127.0.0.1,[::1]"
 #define LINE_BYTES  (AUTH_TOKEN_MAX + 64) /* the token, some spaces around it, the line's end */
@@ -29,7 +30,8 @@
 struct gates {
 	bool has_token;
 	uint8_t digest[SHA256_DIGEST_SIZE];
-	char *hosts; /* list of host.h, owned */
+	char *hosts;   /* list of host.h, owned */
+	char *origins; /* list of origin.h, owned; NULL: none */
 	struct gates *before;
 };
 
@@ -128,6 +130,7 @@ static void gates_free(struct gates *gates)
 		struct gates *before = gates->before;
 
 		free(gates->hosts);
+		free(gates->origins);
 		free(gates);
 		gates = before;
 	}
@@ -143,6 +146,10 @@ static int gates_new(
 	warning->text[0] = 0;
 	if (!gates) return err_nomem(e);
 	if ((rc = set_hosts(gates, options->listen, options->allow_hosts, e))) goto out;
+	if (options->cors_origins && !(gates->origins = strdup(options->cors_origins))) {
+		rc = err_nomem(e);
+		goto out;
+	}
 	if (options->token && options->token_file)
 		rc = err_set(e, ERR_INVALID,
 				"a token comes from DESCENTD_TOKEN and from the token file %s: keep one of them",
@@ -212,35 +219,12 @@ static int check_host(const struct gates *gates, const char *host, struct err *e
 			(int)split.length, split.name, (int)split.length, split.name);
 }
 
-/* A browser leaves out the port that its scheme stands for, in Origin and in Host alike. */
-static const struct {
-	const char *prefix;
-	int port;
-} schemes[] = { { "http://", 80 }, { "https://", 443 } };
-
-static bool is_same_origin(const char *origin, const char *host)
+static int check_origin(const struct gates *gates, const char *origin, const char *host, struct err *e)
 {
-	struct host page, ours;
-
-	if (!host || !host_split(host, &ours)) return false;
-	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-		size_t n = strlen(schemes[i].prefix);
-
-		if (strncasecmp(origin, schemes[i].prefix, n)) continue;
-		if (!host_split(origin + n, &page)) return false;
-		if (page.port == HOST_NO_PORT) page.port = schemes[i].port;
-		if (ours.port == HOST_NO_PORT) ours.port = schemes[i].port;
-		return page.port == ours.port && host_same_name(&page, &ours);
-	}
-	return false;
-}
-
-static int check_origin(const char *origin, const char *host, struct err *e)
-{
-	if (!origin || is_same_origin(origin, host)) return 0;
+	if (!origin || origin_is_of(origin, host) || origin_list_has(gates->origins, origin)) return 0;
 	return err_set(e, ERR_ORIGIN,
-			"a page of another origin may not call this daemon: serve the page under the daemon's address, or let "
-			"your server make the call");
+			"a page of another origin may not call this daemon: serve the page under the daemon's address, let "
+			"your server make the call, or start the daemon with --cors-origin and the page's origin");
 }
 
 static int check_token(const struct gates *gates, const char *authorization, struct err *e)
@@ -268,6 +252,11 @@ int auth_check(const struct auth *auth, const struct auth_request *request, stru
 	int rc;
 
 	if (!request->any_host && (rc = check_host(gates, request->host, e))) return rc;
-	if ((rc = check_origin(request->origin, request->host, e))) return rc;
+	if ((rc = check_origin(gates, request->origin, request->host, e))) return rc;
 	return request->open ? 0 : check_token(gates, request->authorization, e);
+}
+
+bool auth_may_read(const struct auth *auth, const char *origin)
+{
+	return origin_list_has(atomic_load_explicit(&auth->gates, memory_order_acquire)->origins, origin);
 }

@@ -18,11 +18,12 @@
 
 struct auth;
 
-struct auth_options {            /* all borrowed for the call */
-	const char *listen;      /* HOST:PORT; its host is one of ours */
-	const char *allow_hosts; /* list as in host.h; NULL: none */
-	const char *token_file;  /* its first line is the token; NULL: none */
-	const char *token;       /* the token itself; NULL: none */
+struct auth_options {             /* all borrowed for the call */
+	const char *listen;       /* HOST:PORT; its host is one of ours */
+	const char *allow_hosts;  /* list as in host.h; NULL: none */
+	const char *cors_origins; /* list as in origin.h; NULL: none */
+	const char *token_file;   /* its first line is the token; NULL: none */
+	const char *token;        /* the token itself; NULL: none */
 };
 
 /* *out is new (auth_free). *warning gets a sentence for the log when others on this machine can read the token
@@ -44,8 +45,11 @@ struct auth_request {
 
 /* The gates in the order of the contract, each sentence saying how to mend it:
  * ERR_HOST: not localhost, 127.0.0.1, [::1], the host of --listen, or one of --allow-host.
- * ERR_ORIGIN: the page that sent this is not of the same host and port as the Host header. No Origin is fine.
+ * ERR_ORIGIN: the page that sent this is neither of the same host and port as the Host header nor one of --cors-origin.
+ * No Origin is fine.
  * ERR_UNAUTHORIZED: no token, or another one. */
 int auth_check(const struct auth *auth, const struct auth_request *request, struct err *e);
+/* Is it one of --cors-origin? */
+bool auth_may_read(const struct auth *auth, const char *origin);
 
 #endif

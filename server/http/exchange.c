@@ -139,6 +139,7 @@ static enum MHD_Result send_reply(struct exchange *x)
 				rp->content_type ? rp->content_type : "application/json");
 	for (size_t i = 0; i < rp->headers_count; i++)
 		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
+	cors_headers(x, response);
 	if (rp->close || atomic_load_explicit(&x->server->draining, memory_order_relaxed))
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	x->sent_status = rp->status;

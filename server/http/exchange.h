@@ -91,6 +91,9 @@ void conditional_finish(const struct request *rq, struct reply *rp);
 /* Would conditional_finish make this a 304? */
 bool conditional_same(const struct request *rq, const struct reply *rp);
 
+/* The headers for rq.reader. */
+void cors_headers(const struct exchange *x, struct MHD_Response *response);
+
 /* The reply of a source; NULL: no memory. */
 struct MHD_Response *stream_response(struct exchange *x);
 /* After the handler, on the pool: is the reply to be held back? HELD: it is, and x is nobody's for now; HELD_AGAIN: there

@@ -21,6 +21,7 @@ void request_reset(struct request *rq)
 	rq->state_free = NULL;
 	rq->query_count = 0;
 	rq->query_memory = NULL;
+	rq->reader = NULL;
 	rq->connection = NULL;
 }
 

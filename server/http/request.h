@@ -41,7 +41,8 @@ struct request {
 	size_t query_count;
 	char *query_memory;
 
-	void *connection; /* http's own */
+	const char *reader; /* set by admit: the origin of a page that may read the answer; NULL: none (CORS) */
+	void *connection;   /* http's own */
 };
 
 #define HTTP_BEAT_SECONDS 15
@@ -89,6 +90,9 @@ const char *request_header(const struct request *rq, const char *name);
 bool request_accepts(const struct request *rq, const char *media_type);
 /* Is this the body's media type (parameters left out)? */
 bool request_is(const struct request *rq, const char *media_type);
+
+/* Does a browser ask whether a page of another origin may send a request? */
+bool cors_asks(const struct request *rq);
 
 /* If-Match and If-None-Match of a change on a path that no GET shows, by what a GET of the resource that is changed
  * would answer (ROUTE_CHANGE does it where the path is the same). ERR_PRECONDITION. */

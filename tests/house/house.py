@@ -38,7 +38,7 @@ ARROWS = [
     ("server/utf8.", ()),
     ("server/log", ()),
     ("server/config", ("server/codec/faults.h", "server/options.h")),
-    ("server/options", ("server/auth/host.h", "server/config.h", "server/log.h")),
+    ("server/options", ("server/auth/host.h", "server/auth/origin.h", "server/config.h", "server/log.h")),
     ("server/", ALL),  # main.c and the commands beside it
     ("bench/", ALL),
     ("tests/", ALL),

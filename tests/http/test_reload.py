@@ -89,6 +89,16 @@ def test_retention(told):
     assert c.get("/v1/system")["keep"] == {"jobs": None, "versions": None}
 
 
+def test_origins(told):
+    c = told.run("")
+    page = {"headers": {"Origin": "https://app.example"}}
+    c.get("/v1/models", status=403, **page)
+    told.again("cors-origin = https://app.example\n", "changed: --cors-origin")
+    assert c.get("/v1/models", **page).headers["Access-Control-Allow-Origin"] == "https://app.example"
+    told.again("", "changed: --cors-origin")
+    c.get("/v1/models", status=403, **page)
+
+
 def test_hosts(told):
     c = told.run("")
     other = {"headers": {"Host": "models.example.com"}}

@@ -6,6 +6,7 @@
 
 #include "server/auth/auth.h"
 #include "server/auth/host.h"
+#include "server/auth/origin.h"
 #include "tests/unit/suite.h"
 
 #define TOKEN  "0123456789abcdefXYZ"
@@ -142,6 +143,60 @@ START_TEST(pages_come_from_the_same_origin)
 }
 END_TEST
 
+START_TEST(origins_that_are_named)
+{
+	static const char list[] = " https://app.example ,http://localhost:3000,https://[::1]:8443";
+	static const char *const in[] = { "https://app.example", "HTTPS://App.Example:443",
+		"http://localhost:3000", "https://[::1]:8443" };
+	static const char *const out[] = { "http://app.example", "https://app.example:444",
+		"https://app.example.evil", "https://evil.app.example", "http://localhost",
+		"https://localhost:3000", "null", "", "https://", "*", "https://app.example/",
+		"https://app.example,http://localhost:3000", "app.example" };
+	struct auth_options options = { .listen = LISTEN, .cors_origins = list };
+	struct auth *auth;
+
+	ck_assert(!auth_new(&auth, &options, &warning, &e));
+	for (size_t i = 0; i < sizeof in / sizeof *in; i++) {
+		ck_assert_msg(auth_may_read(auth, in[i]), "%s", in[i]);
+		ck_assert(!check_one(auth, (struct auth_request){ .host = "localhost", .origin = in[i] }));
+	}
+	for (size_t i = 0; i < sizeof out / sizeof *out; i++) {
+		ck_assert_msg(!auth_may_read(auth, out[i]), "%s", out[i]);
+		ck_assert_int_eq(check_one(auth, (struct auth_request){ .host = "127.0.0.1",
+								 .origin = out[i] }),
+				ERR_ORIGIN);
+	}
+	ck_assert_int_eq(check_one(auth, (struct auth_request){ .host = "evil", .origin = in[0] }), ERR_HOST);
+	options.cors_origins = "*";
+	ck_assert(!auth_reload(auth, &options, &warning, &e));
+	for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+		ck_assert(auth_may_read(auth, out[i]));
+	options.cors_origins = NULL;
+	ck_assert(!auth_reload(auth, &options, &warning, &e));
+	ck_assert(!auth_may_read(auth, in[0]));
+	auth_free(auth);
+}
+END_TEST
+
+START_TEST(lists_of_origins)
+{
+	static const char *const good[] = { "*", "http://a", " https://a:1 , http://[::1]", "http://a,*" };
+	static const char *const bad[] = { "", " ", "a", "a.example,http://a", "http://", "http://a/",
+		"http://a b", "http://a,", "ftp://a", "null", "http://*.a", "http://a:99999", "http://u@a" };
+	char longest[512];
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		ck_assert_msg(origin_list_valid(good[i]), "%s", good[i]);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ck_assert_msg(!origin_list_valid(bad[i]), "%s", bad[i]);
+	for (int n = 250; n < 500; n++) {
+		snprintf(longest, sizeof longest, "http://%0*d", n, 0);
+		ck_assert_int_eq(origin_list_valid(longest), n <= 255);
+		ck_assert_int_eq(origin_list_has(longest, longest), n <= 255);
+	}
+}
+END_TEST
+
 static int token_code(const struct auth *auth, const char *authorization)
 {
 	return check_one(auth, (struct auth_request){ .host = "localhost", .authorization = authorization });
@@ -269,6 +324,8 @@ int main(void)
 		a_star_lets_every_host_in,
 		a_host_is_quoted_only_when_it_is_clean,
 		pages_come_from_the_same_origin,
+		origins_that_are_named,
+		lists_of_origins,
 		the_token_opens,
 		without_a_token_everybody_passes,
 		host_goes_before_origin_before_token,

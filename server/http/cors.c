@@ -1,0 +1,41 @@
+/* cors.c - what tells a browser that a page of another origin may call here and read the answer (the Fetch standard,
+ * section 3.2). Whether it may is the gate's to say (request.reader). See exchange.h.
+ */
+#include <string.h>
+
+#include "server/http/exchange.h"
+
+/* Headers that pages may send, and see, besides those that they always may. */
+#define SENT                                                                                        \
+	"Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, " \
+	"Inference-Header-Content-Length, Last-Event-ID, Prefer"
+#define SEEN                                                                                                           \
+	"Content-Encoding, ETag, Inference-Header-Content-Length, Link, Location, Model-Version, Preference-Applied, " \
+	"Retry-After"
+#define KEPT_SECONDS "600" /* how long a browser asks no more */
+
+bool cors_asks(const struct request *rq)
+{
+	return !strcmp(rq->method, "OPTIONS") && request_header(rq, "Access-Control-Request-Method");
+}
+
+void cors_headers(const struct exchange *x, struct MHD_Response *response)
+{
+	const struct request *rq = &x->rq;
+
+	if (!rq->reader) return;
+	MHD_add_response_header(response, "Access-Control-Allow-Origin", rq->reader);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ORIGIN);
+	if (!cors_asks(rq)) {
+		MHD_add_response_header(response, "Access-Control-Expose-Headers", SEEN);
+		return;
+	}
+	for (size_t i = 0; i < x->rp.headers_count; i++)
+		if (!strcmp(x->rp.headers[i].name, MHD_HTTP_HEADER_ALLOW))
+			MHD_add_response_header(
+					response, "Access-Control-Allow-Methods", x->rp.headers[i].value);
+	MHD_add_response_header(response, "Access-Control-Allow-Headers", SENT);
+	MHD_add_response_header(response, "Access-Control-Max-Age", KEPT_SECONDS);
+	if (request_header(rq, "Access-Control-Request-Private-Network"))
+		MHD_add_response_header(response, "Access-Control-Allow-Private-Network", "true");
+}
