@@ -214,10 +214,16 @@ static size_t read_column(struct rows *rows, size_t column, size_t max)
 	return row;
 }
 
+static bool is_raw(const struct rows *rows, size_t column)
+{
+	return rows->tensors && rows->raws[column].tensor;
+}
+
 static unsigned long long column_length(const struct rows *rows, size_t column)
 {
 	unsigned long long length = 0;
 
+	if (is_raw(rows, column)) return rows->raws[column].tensor->shape[0];
 	for (const char *p = rows->starts[column]; *p != ']'; p = to_next(scan_skip(p, rows->end)))
 		length++;
 	return length;
@@ -246,8 +252,8 @@ size_t rows_read_columns(struct rows *rows, size_t max)
 		size_t read;
 
 		if (!rows->starts[column]) continue;
-		read = rows->tensors && rows->raws[column].tensor ? rows_read_raw(rows, column, max)
-								  : read_column(rows, column, max);
+		read = is_raw(rows, column) ? rows_read_raw(rows, column, max)
+					    : read_column(rows, column, max);
 		if (first == SIZE_MAX) {
 			first = column;
 			n = read;

@@ -236,6 +236,8 @@ def test_not_a_number_is_missing_and_infinity_is_refused(c):
 def test_statistics_count_what_was_asked(c):
     def stats(path="/v2/models/iris/versions/2/stats"):
         return c.get(path)["model_stats"][0]
+    infer(c, "iris", [tensor("inputs", [1, 4], "FP32", ROWS[0])], version="/versions/1")
+    iris(c)
     before = stats()
     iris(c)
     c.predict("iris", ROWS[:2])
@@ -328,6 +330,24 @@ def test_columns_that_do_not_fit(c):
                           (tensors[:-1] + [tensors[0]], "twice"), (tensors + [tensors[0]], "more tensors")):
         answer = infer(c, "people", changed, status=400)
         assert says in answer["error"], answer["error"]
+
+
+@pytest.mark.parametrize("name", PERSON)
+@pytest.mark.parametrize("cells", [0, 1, 3])
+def test_text_of_another_length_beside_binary_tensors(c, name, cells):
+    """A fuzzer's find: the length of a binary column was looked for as if it were text, without an end."""
+    tensors = [tensor(other, [2, 1], PERSON_TYPES[other], [value] * (cells if other == name else 2), binary=other != name)
+               for other, value in PERSON.items()]
+    answer = infer(c, "people", tensors, status=400)
+    assert "2" in answer["error"] and str(cells) in answer["error"]
+    whole = [tensor(other, [2, 1], PERSON_TYPES[other], [value] * 2, binary=other != name) for other, value in PERSON.items()]
+    assert len(infer(c, "people", whole)["outputs"]["outputs"]) == 2
+
+
+def test_a_shape_that_the_data_do_not_have(c):
+    for rows in (4, 10**6, 2**40, 2**60):
+        answer = infer(c, "iris", [({"name": "inputs", "shape": [rows, 4], "datatype": "FP32", "data": flat(ROWS)}, b"")], status=400)
+        assert "shape" in answer["error"] or "data" in answer["error"]
 
 
 def test_models_that_cannot_answer(c):

@@ -133,7 +133,7 @@ static bool reserve_tensors(struct scratch *s, size_t count)
 static int read_tensors(struct inference *in, struct err *e)
 {
 	struct scratch *s = in->scratch;
-	size_t most = encoder_columns(in->model->inputs);
+	size_t most = encoder_columns(in->model->inputs), bytes = in->bytes.left;
 	char at[FAULT_POINTER_BYTES];
 
 	for (struct scan_iter i = scan_begin(in->inputs); scan_next(&i); in->count++) {
@@ -155,7 +155,10 @@ static int read_tensors(struct inference *in, struct err *e)
 						   scan_equals(s->tensors[0].name, ROWS_WHOLE)
 				   ? 1
 				   : s->tensors[0].shape[0];
-	return 0;
+	if (in->rows <= (uint64_t)(in->body.end - in->body.at) + bytes)
+		return 0; /* what is reserved goes by the shape */
+	return err_set(e, ERR_INVALID, "inputs: the shape says %llu rows, more than the body has bytes",
+			(unsigned long long)in->rows);
 }
 
 static int read_wishes(struct inference *in, struct err *e)
