@@ -110,7 +110,7 @@ static void record_begin(struct log_record *record, enum log_level level)
 	record->level = level;
 	record->method_length = 0;
 	record->text_length = 0;
-	record->cut = false;
+	record->cut = record->traced = false;
 }
 
 /* As much of the text as fits behind what is there. */
@@ -151,8 +151,7 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
 	publish(log, slot);
 }
 
-void log_access(struct log *log, const char *method, const char *path, unsigned status, double seconds,
-		uint64_t bytes)
+void log_access(struct log *log, const struct log_request *request)
 {
 	struct log_record *record;
 	struct slot *slot;
@@ -161,12 +160,17 @@ void log_access(struct log *log, const char *method, const char *path, unsigned 
 		return;
 	record = &slot->record;
 	record_begin(record, LOG_LEVEL_INFO);
-	record->seconds = seconds;
-	record->bytes = bytes;
-	record->status = (uint16_t)status;
-	record_add(record, *method ? method : "?", METHOD_BYTES);
+	record->seconds = request->seconds;
+	record->bytes = request->bytes;
+	record->status = (uint16_t)request->status;
+	if ((record->traced = request->trace_id)) {
+		memcpy(record->trace_id, request->trace_id, sizeof record->trace_id);
+		memcpy(record->parent_id, request->parent_id, sizeof record->parent_id);
+		memcpy(record->span_id, request->span_id, sizeof record->span_id);
+	}
+	record_add(record, *request->method ? request->method : "?", METHOD_BYTES);
 	record->method_length = record->text_length;
-	record_add(record, path, LOG_TEXT_BYTES - record->text_length);
+	record_add(record, request->path, LOG_TEXT_BYTES - record->text_length);
 	publish(log, slot);
 }
 

@@ -37,9 +37,16 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
 #define log_info(log, ...)  log_write(log, LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(log, ...) log_write(log, LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* A finished request, at level info: path as it was sent, seconds it took, bytes sent. status 0: the client left
- * before an answer. */
-void log_access(struct log *log, const char *method, const char *path, unsigned status, double seconds,
-		uint64_t bytes);
+struct log_request {
+	const char *method, *path; /* as it was sent */
+	unsigned status;           /* 0: the client left before an answer */
+	double seconds;
+	uint64_t bytes; /* sent */
+	/* Of a trace of the caller's, in hexadecimal of 32, 16 and 16 digits; trace_id NULL: none. */
+	const char *trace_id, *parent_id, *span_id;
+};
+
+/* A finished request, at level info. */
+void log_access(struct log *log, const struct log_request *request);
 
 #endif

@@ -135,6 +135,9 @@ static void put_request_text(struct line *line, const struct log_record *record,
 		put(line, " -", 2);
 	put_format(line, " %llu.%02llu ms %llu bytes", us / 1000, us % 1000 / 10,
 			(unsigned long long)record->bytes);
+	if (record->traced)
+		put_format(line, " trace %.32s span %.16s of %.16s", record->trace_id, record->span_id,
+				record->parent_id);
 }
 
 static void put_request_json(struct line *line, const struct log_record *record, unsigned long long us)
@@ -149,6 +152,9 @@ static void put_request_json(struct line *line, const struct log_record *record,
 		put_format(line, "\",\"status\":null");
 	put_format(line, ",\"duration_seconds\":%llu.%06llu,\"bytes\":%llu", us / 1000000, us % 1000000,
 			(unsigned long long)record->bytes);
+	if (record->traced)
+		put_format(line, ",\"trace_id\":\"%.32s\",\"span_id\":\"%.16s\",\"parent_id\":\"%.16s\"",
+				record->trace_id, record->span_id, record->parent_id);
 }
 
 /* Whole microseconds, so that no printf of a double asks the locale for its point. */

@@ -25,6 +25,8 @@ struct log_record {
 	uint16_t method_length; /* 0: a message; else the text is a request's method, then its path */
 	uint8_t level;          /* enum log_level */
 	bool cut;               /* the text was longer: it gets "..." */
+	bool traced;            /* of a request: the ids count, digits without a NUL */
+	char trace_id[32], parent_id[16], span_id[16];
 	char text[LOG_TEXT_BYTES];
 };
 

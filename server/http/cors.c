@@ -8,10 +8,10 @@
 /* Headers that pages may send, and see, besides those that they always may. */
 #define SENT                                                                                        \
 	"Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, " \
-	"Inference-Header-Content-Length, Last-Event-ID, Prefer"
+	"Inference-Header-Content-Length, Last-Event-ID, Prefer, traceparent, tracestate"
 #define SEEN                                                                                                           \
 	"Content-Encoding, ETag, Inference-Header-Content-Length, Link, Location, Model-Version, Preference-Applied, " \
-	"Retry-After"
+	"Retry-After, traceresponse"
 #define KEPT_SECONDS "600" /* how long a browser asks no more */
 
 bool cors_asks(const struct request *rq)

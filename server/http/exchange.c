@@ -92,6 +92,7 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 		.route = x->rq.match.route,
 		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : 0,
 		.sent_bytes = x->sent_bytes,
+		.trace = *x->trace.span_id ? &x->trace : NULL,
 		.seconds = (double)(now.tv_sec - x->started.tv_sec) +
 			   (double)(now.tv_nsec - x->started.tv_nsec) * 1e-9,
 	};
@@ -120,6 +121,7 @@ static enum MHD_Result send_reply(struct exchange *x)
 	struct reply *rp = &x->rp;
 	struct MHD_Response *response;
 	enum MHD_Result queued;
+	char trace[TRACE_TEXT_BYTES];
 
 	if (!rp->status) rp->status = 200;
 	if (!buffer_ok(&rp->body)) {
@@ -140,6 +142,10 @@ static enum MHD_Result send_reply(struct exchange *x)
 	for (size_t i = 0; i < rp->headers_count; i++)
 		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
 	cors_headers(x, response);
+	if (*x->trace.span_id) {
+		trace_text(&x->trace, trace);
+		MHD_add_response_header(response, "traceresponse", trace);
+	}
 	if (rp->close || atomic_load_explicit(&x->server->draining, memory_order_relaxed))
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	x->sent_status = rp->status;
@@ -307,6 +313,7 @@ static enum MHD_Result on_headers(struct exchange *x)
 	struct err e;
 	int rc = headers_check(x, &e);
 
+	trace_begin(request_header(&x->rq, "traceparent"), &x->trace);
 	if (rc) {
 		if (asks_options(&x->rq, rc))
 			x->rp.status = 204;

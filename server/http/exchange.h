@@ -60,7 +60,8 @@ struct exchange {
 	unsigned sent_status;
 	uint64_t sent_bytes;
 	struct timespec started;
-	struct buffer url; /* with its NUL */
+	struct trace trace; /* span_id empty: none */
+	struct buffer url;  /* with its NUL */
 	const char *raw_end,
 			*version; /* in libmicrohttpd's buffer: where the raw URL ended, what came after it */
 };

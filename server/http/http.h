@@ -13,6 +13,7 @@
 #include "core/err.h"
 #include "server/http/request.h"
 #include "server/http/route.h"
+#include "server/http/trace.h"
 
 /* What the access log gets of a finished request; borrowed for the call, which must not wait. */
 struct http_access {
@@ -20,6 +21,7 @@ struct http_access {
 	const struct route *route; /* of http_config.routes; NULL: none */
 	unsigned status;           /* 0: the client left before an answer */
 	uint64_t sent_bytes;
+	const struct trace *trace; /* NULL: none */
 	double seconds;
 };
 

@@ -66,6 +66,7 @@ static void reset(struct exchange *x)
 	x->received = 0;
 	x->sent_status = 0;
 	x->sent_bytes = 0;
+	*x->trace.span_id = 0;
 }
 
 struct exchange *exchange_new(const char *url)

@@ -78,6 +78,20 @@ START_TEST(requests_are_lines)
 			"{\"time\":\"2026-11-24T15:04:05.123Z\",\"level\":\"info\",\"event\":\"request\",\"method\":\"POST\","
 			"\"path\":\"/v1/models/iris:predict\",\"status\":null,\"duration_seconds\":0.000000,"
 			"\"bytes\":18446744073709551615}\n");
+	record.traced = true;
+	memcpy(record.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736", sizeof record.trace_id);
+	memcpy(record.parent_id, "00f067aa0ba902b7", sizeof record.parent_id);
+	memcpy(record.span_id, "1111222233334444", sizeof record.span_id);
+	record.seconds = 0;
+	record.bytes = 5;
+	expect_line(&record, LOG_FORMAT_TEXT,
+			"2026-11-24T15:04:05.123Z info POST /v1/models/iris:predict - 0.00 ms 5 bytes "
+			"trace 4bf92f3577b34da6a3ce929d0e0e4736 span 1111222233334444 of 00f067aa0ba902b7\n");
+	expect_line(&record, LOG_FORMAT_JSON,
+			"{\"time\":\"2026-11-24T15:04:05.123Z\",\"level\":\"info\",\"event\":\"request\",\"method\":\"POST\","
+			"\"path\":\"/v1/models/iris:predict\",\"status\":null,\"duration_seconds\":0.000000,\"bytes\":5,"
+			"\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"1111222233334444\","
+			"\"parent_id\":\"00f067aa0ba902b7\"}\n");
 }
 END_TEST
 
@@ -153,7 +167,11 @@ START_TEST(the_level_decides)
 	log_stop(log);
 	log = start(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR, fileno(file));
 	log_info(log, "hidden");
-	log_access(log, "GET", "/hidden", 200, 0, 0);
+	log_access(log, &(struct log_request){ .method = "GET",
+					.path = "/hidden",
+					.status = 200,
+					.seconds = 0,
+					.bytes = 0 });
 	log_stop(log);
 	rewind(file);
 	ck_assert(fgets(line, sizeof line, file) && strstr(line, "Z info shown 1\n"));
@@ -171,8 +189,16 @@ START_TEST(long_texts_are_cut)
 
 	memset(text, 'p', PATH_LONG);
 	text[PATH_LONG] = 0;
-	log_access(log, "GET", text, 414, 0, 0);
-	log_access(log, text, "/x", 405, 0, 0);
+	log_access(log, &(struct log_request){ .method = "GET",
+					.path = text,
+					.status = 414,
+					.seconds = 0,
+					.bytes = 0 });
+	log_access(log, &(struct log_request){ .method = text,
+					.path = "/x",
+					.status = 405,
+					.seconds = 0,
+					.bytes = 0 });
 	log_write(log, LOG_LEVEL_INFO, "m%s", text);
 	log_stop(log);
 	rewind(file);
@@ -223,7 +249,11 @@ static void *write_lines(void *argument)
 
 	for (int i = 0; i < writer->lines; i++) {
 		snprintf(path, sizeof path, "/writer/%d/%d", writer->id, i);
-		log_access(writer->log, "GET", path, 200, 1e-4, 10);
+		log_access(writer->log, &(struct log_request){ .method = "GET",
+							.path = path,
+							.status = 200,
+							.seconds = 1e-4,
+							.bytes = 10 });
 	}
 	return NULL;
 }
