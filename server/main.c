@@ -123,13 +123,31 @@ static int start_webhook(struct daemon *d, struct err *e)
 	return webhook_start(&d->app.webhook, &d->app, &options, e);
 }
 
+/* --preload. */
+static int preload(struct app *app, struct err *e)
+{
+	struct registry_preloaded found;
+	int rc = registry_preload(app->registry, app->store, &found, e);
+
+	if (rc) return rc;
+	if (found.failed)
+		log_error(app->log, "%zu models could not be loaded; the first: %s", found.failed,
+				found.why.text);
+	log_info(app->log, "%zu models are in memory%s", found.loaded,
+			found.full ? ", as many as --model-memory holds" : "");
+	return 0;
+}
+
 static int start_work(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
 	struct app *app = &d->app;
 	struct jobs_config jobs = { .workers = config->workers, .log = jobs_say, .log_self = app->log };
-	struct registry_config registry = { .budget_bytes = app->memory_bytes / REGISTRY_SHARE,
-		.counts = !config->no_drift };
+	struct registry_config registry = {
+		.budget_bytes = config->model_memory_bytes ? config->model_memory_bytes
+							   : app->memory_bytes / REGISTRY_SHARE,
+		.counts = !config->no_drift
+	};
 	int rc;
 
 	if ((rc = gemm_choose(&app->engine, config->engine, e))) return rc;
@@ -137,7 +155,8 @@ static int start_work(struct daemon *d, struct err *e)
 	if ((rc = store_open_sqlite(&app->store, config->db, e))) return rc;
 	registry.store = app->store;
 	registry.engine = app->engine;
-	if ((rc = registry_new(&app->registry, &registry, e))) return rc;
+	if ((rc = registry_new(&app->registry, &registry, e)) || (config->preload && (rc = preload(app, e))))
+		return rc;
 	jobs.store = app->store;
 	jobs.registry = app->registry;
 	jobs.engine = app->engine;

@@ -59,6 +59,12 @@ static uint64_t all(void)
 	return UINT32_MAX;
 }
 
+/* What --model-memory is when nobody says: a share of another option. */
+static uint64_t shared(void)
+{
+	return 0;
+}
+
 static const char *const engines[] = { "auto", "naive", "portable", "avx2", "avx512", NULL };
 static const char *const log_formats[] = { [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL };
 static const char *const log_levels[] = {
@@ -113,6 +119,11 @@ const struct option options[] = {
 	{ "memory-budget", "SIZE", SIZE(memory_budget_bytes), .places = OPTION_ANYWHERE,
 	  .fallback = "half of the memory", .computed = half_of_memory, .min = BUDGET_MIN, .max = BUDGET_MAX,
 	  .meaning = "what models, data and bodies may take together" },
+	{ "model-memory", "SIZE", SIZE(model_memory_bytes), .places = OPTION_ANYWHERE,
+	  .fallback = "a quarter of --memory-budget", .computed = shared, .min = MIB, .max = BUDGET_MAX,
+	  .meaning = "what versions may take that are kept in memory to answer" },
+	{ "preload", "", SWITCH(preload), .places = OPTION_ANYWHERE,
+	  .meaning = "load what each model answers with before serving" },
 	{ "keep-jobs", "N", COUNT(keep_jobs), .places = OPTION_ANYWHERE, KEEP,
 	  .meaning = "ended jobs that are kept, the newest" },
 	{ "keep-versions", "N", COUNT(keep_versions), .places = OPTION_ANYWHERE, KEEP,

@@ -70,7 +70,7 @@ struct registry {
 	_Atomic uint64_t generation;
 	pthread_mutex_t lock; /* everything below */
 	struct entry *buckets[BUCKETS];
-	size_t entries;
+	size_t entries, bytes; /* of their versions */
 	uint64_t clock, loads, evictions;
 	struct slot *slots[SLOTS_MAX]; /* written by the thread whose slot it is */
 };
@@ -191,24 +191,15 @@ static void drop(struct registry *r, struct entry **at)
 
 	*at = entry->next;
 	r->entries--;
+	r->bytes -= entry->version->bytes;
 	version_put(entry->version);
 	free(entry);
-}
-
-static size_t held_bytes(const struct registry *r)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (const struct entry *entry = r->buckets[i]; entry; entry = entry->next)
-			total += entry->version->bytes;
-	return total;
 }
 
 void registry_state(struct registry *r, struct registry_state *out)
 {
 	pthread_mutex_lock(&r->lock);
-	*out = (struct registry_state){ r->entries, held_bytes(r), r->loads, r->evictions };
+	*out = (struct registry_state){ r->entries, r->bytes, r->loads, r->evictions };
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -239,7 +230,8 @@ static void enter(struct registry *r, const struct key *key, struct version **ve
 	};
 	*bucket = entry;
 	r->entries++;
-	while (r->entries > 1 && held_bytes(r) > r->config.budget_bytes) {
+	r->bytes += entry->version->bytes;
+	while (r->entries > 1 && r->bytes > r->config.budget_bytes) {
 		drop_oldest(r);
 		r->evictions++;
 	}
@@ -414,6 +406,21 @@ int registry_get(struct registry *r, const char *model, enum version_pick pick, 
 	strcpy(key.text, text);
 	if ((rc = find_or_load(r, &key, generation, may_wait, out, e))) return rc;
 	remember(slot, generation, &key, *out);
+	return 0;
+}
+
+int registry_warm(struct registry *r, const char *model, struct err *e)
+{
+	uint64_t generation = atomic_load_explicit(&r->generation, memory_order_acquire);
+	struct key key = { .pick = PICK_DEFAULT };
+	struct version *version;
+	int rc;
+
+	if (strlen(model) >= TEXT_BYTES)
+		return err_set(e, ERR_NOT_FOUND, "there is no model with so long a name");
+	strcpy(key.model, model);
+	if ((rc = find_or_load(r, &key, generation, true, &version, e))) return rc;
+	version_put(version);
 	return 0;
 }
 

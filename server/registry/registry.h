@@ -67,6 +67,19 @@ struct registry_state {
 };
 void registry_state(struct registry *registry, struct registry_state *out);
 
+/* Loads what a model answers with by default, for no thread in particular. Errors as of registry_get. */
+int registry_warm(struct registry *registry, const char *model, struct err *e);
+
+struct registry_preloaded {
+	size_t loaded, failed;
+	bool full;      /* budget_bytes ended it: one went out for the last one */
+	struct err why; /* of the first that failed */
+};
+/* Loads what each model answers with by default, in the order of their names. ERR_NOMEM, ERR_IO: the models cannot be
+ * listed; that one cannot be loaded is no error. */
+int registry_preload(struct registry *registry, struct store *store, struct registry_preloaded *out,
+		struct err *e);
+
 /* Where requests for it are counted; NULL: nowhere. */
 struct usage_record *version_usage(const struct version *version);
 /* How often all versions were asked. */

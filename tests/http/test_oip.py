@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from data import XOR, example, iris_model, records
+from data import example, iris_model, records
 from fields import covers
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
