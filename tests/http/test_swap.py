@@ -9,6 +9,7 @@ from data import example, iris_model
 
 ASKS = int(os.environ.get("SWAP", 30_000))
 ASKERS = 3
+VERSIONS = 10  # at least, that each of them sees
 ROWS = [[4.3 + i / 10, 2.0 + i / 15, 1.0 + i / 6, 0.1 + i / 16] for i in range(36)]
 
 
@@ -51,8 +52,9 @@ def test_answers_are_of_one_version(start):
     def ask(mine):
         try:
             connection = Connection(daemon.port, "/v1/models/m:predict", {"instances": ROWS})
-            last = 0
-            for _ in range(ASKS // ASKERS):
+            last = asked = 0
+            while asked < ASKS // ASKERS or len(mine) < VERSIONS:
+                asked += 1
                 body = connection.ask()
                 version = int(body.rpartition(b'"model_version":"')[2].partition(b'"')[0])
                 assert version >= last, f"version {version} after {last}"
@@ -65,14 +67,13 @@ def test_answers_are_of_one_version(start):
     for asker in askers:
         asker.start()
     seed = 1
-    while any(asker.is_alive() for asker in askers):
+    while any(asker.is_alive() for asker in askers) and seed < 10_000:
         seed += 1
         c.train("m", {"dataset": "iris", "epochs": 3, "seed": seed})
     for asker in askers:
         asker.join()
     assert not faults, faults[0]
     versions = set().union(*found)
-    assert len(versions) > 10, "too few versions came while there were requests"
     answers = {}
     for version in versions:
         answers[version] = Connection(daemon.port, f"/v1/models/m/versions/{version}:predict", {"instances": ROWS}).ask()
