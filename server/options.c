@@ -121,7 +121,7 @@ const struct option options[] = {
 	  .meaning = "what models, data and bodies may take together" },
 	{ "model-memory", "SIZE", SIZE(model_memory_bytes), .places = OPTION_ANYWHERE,
 	  .fallback = "a quarter of --memory-budget", .computed = shared, .min = MIB, .max = BUDGET_MAX,
-	  .meaning = "what versions may take that are kept in memory to answer" },
+	  .meaning = "what versions in memory may take" },
 	{ "preload", "", SWITCH(preload), .places = OPTION_ANYWHERE,
 	  .meaning = "load what each model answers with before serving" },
 	{ "keep-jobs", "N", COUNT(keep_jobs), .places = OPTION_ANYWHERE, KEEP,
