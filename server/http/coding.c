@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <microhttpd.h>
+#include <strings.h>
 #include <zlib.h>
 
 #include "server/http/media.h"
@@ -10,13 +11,27 @@
 #define LEVEL        1 /* numbers pack hardly better with more, and take several times as long */
 #define MEMORY_LEVEL 8 /* zlib's default */
 
-static const struct {
-	const char *name;
-	int window_bits;
-} codings[CODINGS] = {
-	[CODING_GZIP] = { "gzip", 15 + 16 },
-	[CODING_DEFLATE] = { "deflate", 15 },
-};
+bool coding_read(const char *said, enum coding *out)
+{
+	static const struct {
+		const char *name;
+		enum coding coding;
+	} others[] = { { "identity", CODING_NONE },
+		{ "x-gzip", CODING_GZIP } }; /* RFC 9110, section 8.4.1.3 */
+
+	*out = CODING_NONE;
+	if (!said) return true;
+	for (enum coding coding = CODING_GZIP; coding < CODINGS; coding++) {
+		*out = coding;
+		if (!strcasecmp(said, coding_forms[coding].name)) return true;
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		*out = others[i].coding;
+		if (!strcasecmp(said, others[i].name)) return true;
+	}
+	*out = CODING_NONE;
+	return false;
+}
 
 enum coding coding_wanted(const struct request *rq)
 {
@@ -29,7 +44,7 @@ enum coding coding_wanted(const struct request *rq)
 	accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	if (!accept || !*accept) return CODING_NONE;
 	for (enum coding coding = CODING_GZIP; coding < CODINGS; coding++) {
-		double quality = media_quality(accept, codings[coding].name);
+		double quality = media_quality(accept, coding_forms[coding].name);
 
 		if (quality > most) {
 			most = quality;
@@ -70,7 +85,7 @@ void coding_pack(const struct request *rq, struct reply *rp)
 	size_t n = rp->body.size;
 
 	if (!coding || rp->source.next || !buffer_ok(&rp->body) || n > UINT_MAX) return;
-	if (deflateInit2(&z, LEVEL, Z_DEFLATED, codings[coding].window_bits, MEMORY_LEVEL,
+	if (deflateInit2(&z, LEVEL, Z_DEFLATED, coding_forms[coding].window_bits, MEMORY_LEVEL,
 			    Z_DEFAULT_STRATEGY) != Z_OK)
 		return;
 	z.next_in = (Bytef *)rp->body.data;
@@ -82,7 +97,7 @@ void coding_pack(const struct request *rq, struct reply *rp)
 		buffer_free(&rp->body);
 		rp->body = packed;
 		packed = (struct buffer){ 0 };
-		reply_header(rp, MHD_HTTP_HEADER_CONTENT_ENCODING, "%s", codings[coding].name);
+		reply_header(rp, MHD_HTTP_HEADER_CONTENT_ENCODING, "%s", coding_forms[coding].name);
 		reply_header(rp, MHD_HTTP_HEADER_VARY, "%s", MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	}
 	deflateEnd(&z);

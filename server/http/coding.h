@@ -8,6 +8,9 @@
 
 #define CODING_BYTES_MIN 1024 /* a shorter answer goes as it is: it fits into one packet either way */
 
+/* What Content-Encoding says; NULL, and "identity": none. False: one that is not known here. */
+bool coding_read(const char *said, enum coding *out);
+
 /* Does the client like an answer packed? CODING_NONE: no, or the route does not. */
 enum coding coding_wanted(const struct request *rq);
 

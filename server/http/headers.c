@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/http/coding.h"
 #include "server/http/exchange.h"
 #include "server/http/media.h"
 
@@ -22,27 +23,6 @@ static bool has_body(const struct request *rq)
 	return headers_length(rq) || request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
-/* Content-Encoding; false: one that is not read here. */
-static bool coding_of(const char *said, const struct route *route, enum coding *out)
-{
-	static const struct {
-		const char *name;
-		enum coding coding;
-	} names[] = {
-		{ "identity", CODING_NONE },
-		{ "gzip", CODING_GZIP },
-		{ "x-gzip", CODING_GZIP }, /* RFC 9110, section 8.4.1.3 */
-		{ "deflate", CODING_DEFLATE },
-	};
-
-	for (size_t i = 0; said && i < sizeof names / sizeof *names; i++) {
-		if (strcasecmp(said, names[i].name)) continue;
-		*out = names[i].coding;
-		return !*out || route->flags & ROUTE_CODED;
-	}
-	return !said;
-}
-
 static int check_media(struct request *rq, const struct route *route, struct err *e)
 {
 	const char *type = request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE);
@@ -50,9 +30,11 @@ static int check_media(struct request *rq, const struct route *route, struct err
 	const char *consumes = route->consumes ? route->consumes : "application/json";
 	const char *produces = route->produces ? route->produces : "application/json";
 	const char *accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT);
-	bool known = coding_of(coding, route, &rq->coding);
+	enum coding said;
+	bool known = coding_read(coding, &said) && (!said || route->flags & ROUTE_CODED);
 	size_t n;
 
+	if (known) rq->coding = said;
 	if (route->max_body && has_body(rq)) {
 		if (!known)
 			return err_set(e, ERR_UNSUPPORTED,

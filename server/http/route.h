@@ -27,10 +27,10 @@ enum route_flags {
 	ROUTE_DIALECT = 4,  /* answers 400 where our own routes say 422 */
 	ROUTE_ANY_HOST = 8, /* no Host list: probes by address */
 	ROUTE_CHANGE = 16,  /* changes a resource that a GET on the same path shows: If-Match is honoured */
-	ROUTE_PLAIN_ERRORS = 64, /* {"error": …} as application/json (the Open Inference Protocol) */
-	/* Bodies of Content-Encoding gzip and deflate are read too. A stream's functions get them as they come (request_coding);
+	/* Bodies of Content-Encoding gzip and deflate are read too. A stream's functions get them as they come (request.coding);
 	 * other handlers get them plain, and what they answer is packed as Accept-Encoding likes it. */
 	ROUTE_CODED = 32,
+	ROUTE_PLAIN_ERRORS = 64, /* {"error": …} as application/json (the Open Inference Protocol) */
 };
 
 typedef int route_handler(struct request *rq, struct reply *rp, struct err *e);

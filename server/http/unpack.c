@@ -11,12 +11,9 @@
 
 #define PIECE_BYTES (64u << 10)
 
-static const struct {
-	const char *name;
-	int window_bits; /* the largest window, and gzip's or zlib's header and trailer around it (zlib.h) */
-} forms[CODINGS] = {
-	[CODING_GZIP] = { "gzip", 15 + 16 },
-	[CODING_DEFLATE] = { "zlib", 15 },
+const struct coding_form coding_forms[CODINGS] = {
+	[CODING_GZIP] = { "gzip", "gzip", 15 + 16 },
+	[CODING_DEFLATE] = { "deflate", "zlib", 15 },
 };
 
 struct unpack {
@@ -41,7 +38,7 @@ int unpack_new(struct unpack **out, enum coding coding, uint64_t bytes_max, unpa
 
 	*out = NULL;
 	if (!unpack) return err_nomem(e);
-	if (inflateInit2(&unpack->zlib, forms[coding].window_bits) != Z_OK) {
+	if (inflateInit2(&unpack->zlib, coding_forms[coding].window_bits) != Z_OK) {
 		free(unpack);
 		return err_nomem(e);
 	}
@@ -124,8 +121,8 @@ static int inflate_some(struct unpack *unpack, uint64_t before, size_t n, struct
 		return err_set(e, ERR_SYNTAX,
 				"the body is not whole %s data as Content-Encoding says (%s, near byte %llu); pack it again "
 				"or send it unpacked",
-				forms[unpack->coding].name, unpack->zlib.msg ? unpack->zlib.msg : "damaged",
-				(unsigned long long)at);
+				coding_forms[unpack->coding].data,
+				unpack->zlib.msg ? unpack->zlib.msg : "damaged", (unsigned long long)at);
 	if (rc == Z_STREAM_END) {
 		unpack->within = false;
 		unpack->some = true;
@@ -177,6 +174,6 @@ int unpack_end(struct unpack *unpack, struct err *e)
 	if (!rc && (unpack->within || !unpack->some))
 		rc = err_set(&unpack->why, ERR_SYNTAX,
 				"the %s data end after %llu bytes, before they are complete; send the whole body",
-				forms[unpack->coding].name, (unsigned long long)unpack->packed);
+				coding_forms[unpack->coding].data, (unsigned long long)unpack->packed);
 	return conclude(unpack, rc, e);
 }

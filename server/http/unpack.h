@@ -23,6 +23,10 @@
 #define UNPACK_FREE_BYTES (16u << 20)
 
 enum coding { CODING_NONE, CODING_GZIP, CODING_DEFLATE, CODINGS }; /* RFC 9110, section 8.4.1 */
+extern const struct coding_form {
+	const char *name, *data; /* of the coding, and of what it packs in */
+	int window_bits;         /* zlib's: the largest window, and which header and trailer are around it */
+} coding_forms[CODINGS];         /* none has no name */
 
 struct unpack; /* one reading of one body, by one thread at a time */
 

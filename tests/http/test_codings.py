@@ -113,6 +113,13 @@ def test_codings_that_are_not_read(c):
     c.request("POST", "/v1/models/iris:predict", body=GOOD, headers={"Content-Encoding": "identity"}, status=200)
 
 
+def test_a_coding_of_no_body(c):
+    """There is nothing to unpack, and where a body is not read none is looked for."""
+    for path in ("/v1/models", "/livez", "/v1/jobs/1"):
+        c.get(path, headers={"Content-Encoding": "gzip"})
+    c.request("POST", "/v1/jobs/1:cancel", status=409, headers={"Content-Encoding": "gzip"})
+
+
 def test_bombs(start):
     """Both limits: on what comes out, and on how often it is what went in."""
     daemon = start("--max-body", "64K")
