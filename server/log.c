@@ -163,7 +163,7 @@ void log_access(struct log *log, const struct log_request *request)
 	record->seconds = request->seconds;
 	record->bytes = request->bytes;
 	record->status = (uint16_t)request->status;
-	if ((record->traced = request->trace_id)) {
+	if ((record->traced = request->span_id && *request->span_id)) {
 		memcpy(record->trace_id, request->trace_id, sizeof record->trace_id);
 		memcpy(record->parent_id, request->parent_id, sizeof record->parent_id);
 		memcpy(record->span_id, request->span_id, sizeof record->span_id);

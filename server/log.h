@@ -42,7 +42,7 @@ struct log_request {
 	unsigned status;           /* 0: the client left before an answer */
 	double seconds;
 	uint64_t bytes; /* sent */
-	/* Of a trace of the caller's, in hexadecimal of 32, 16 and 16 digits; trace_id NULL: none. */
+	/* Of a trace of the caller's, in hexadecimal of 32, 16 and 16 digits; span_id NULL or empty: none. */
 	const char *trace_id, *parent_id, *span_id;
 };
 

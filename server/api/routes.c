@@ -173,14 +173,12 @@ int api_admit(struct request *rq, const struct route *route, struct err *e)
 void api_access(void *self, const struct http_access *access)
 {
 	struct app *app = self;
-	const struct trace *trace = access->trace;
 
 	metrics_count(app->metrics, access->route ? (size_t)(access->route - app->routes) : app->routes_count,
 			access->status, access->seconds);
-	log_access(app->log,
-			&(struct log_request){ access->method, access->url, access->status, access->seconds,
-					access->sent_bytes, trace ? trace->trace_id : NULL,
-					trace ? trace->parent_id : NULL, trace ? trace->span_id : NULL });
+	log_access(app->log, &(struct log_request){ access->method, access->url, access->status,
+					     access->seconds, access->sent_bytes, access->trace->trace_id,
+					     access->trace->parent_id, access->trace->span_id });
 }
 
 void api_log(void *self, const char *sentence)

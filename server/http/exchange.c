@@ -92,7 +92,7 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 		.route = x->rq.match.route,
 		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : 0,
 		.sent_bytes = x->sent_bytes,
-		.trace = *x->trace.span_id ? &x->trace : NULL,
+		.trace = &x->trace,
 		.seconds = (double)(now.tv_sec - x->started.tv_sec) +
 			   (double)(now.tv_nsec - x->started.tv_nsec) * 1e-9,
 	};

@@ -21,7 +21,7 @@ struct http_access {
 	const struct route *route; /* of http_config.routes; NULL: none */
 	unsigned status;           /* 0: the client left before an answer */
 	uint64_t sent_bytes;
-	const struct trace *trace; /* NULL: none */
+	const struct trace *trace; /* span_id empty: none */
 	double seconds;
 };
 

@@ -13,10 +13,10 @@
 #define FLAGS_AT      (PARENT_AT + SPAN_ID_DIGITS + 1)
 #define PARENT_LENGTH (FLAGS_AT + 2)
 
-/* n digits at text that are not all 0, and what ends them. */
-static bool is_field(const char *text, size_t n, const char *ends)
+/* n digits that are not all 0, and the hyphen behind them. */
+static bool is_field(const char *text, size_t n)
 {
-	return strspn(text, HEX) == n && strspn(text, "0") < n && (strchr(ends, text[n]));
+	return strspn(text, HEX) == n && strspn(text, "0") < n && text[n] == '-';
 }
 
 /* Whole lines of version 00; of a later one, what begins like it (section 3.2.4). */
@@ -25,8 +25,8 @@ static bool is_valid(const char *text)
 	bool later = strncmp(text, "00", 2) != 0;
 
 	if (strspn(text, HEX) != 2 || !strncmp(text, "ff", 2) || text[2] != '-') return false;
-	if (!is_field(text + TRACE_AT, TRACE_ID_DIGITS, "-") || text[PARENT_AT - 1] != '-') return false;
-	if (!is_field(text + PARENT_AT, SPAN_ID_DIGITS, "-") || text[FLAGS_AT - 1] != '-') return false;
+	if (!is_field(text + TRACE_AT, TRACE_ID_DIGITS) || !is_field(text + PARENT_AT, SPAN_ID_DIGITS))
+		return false;
 	if (strspn(text + FLAGS_AT, HEX) != 2) return false;
 	return !text[PARENT_LENGTH] || (later && text[PARENT_LENGTH] == '-');
 }

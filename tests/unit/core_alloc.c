@@ -9,32 +9,10 @@
 #include "core/explain.h"
 #include "core/train.h"
 #include "tests/unit/engine.h"
+#include "tests/unit/own_malloc.h"
 #include "tests/unit/suite.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define SANITIZED
-#endif
-
-#ifdef SANITIZED
-
-#define SKIPPED 77 /* as tests/run.sh knows it */
-
-int main(void)
-{
-	return SKIPPED;
-}
-
-#else
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
+#ifndef SANITIZED
 
 static atomic_ulong allocations, bytes_taken;
 

@@ -5,27 +5,10 @@
  */
 #include <limits.h>
 
+#include "tests/unit/own_malloc.h"
 #include "tests/unit/sweep_reading.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define SANITIZED
-#endif
-
-#ifdef SANITIZED
-
-#define SKIPPED 77 /* as tests/run.sh knows it */
-
-int main(void)
-{
-	return SKIPPED;
-}
-
-#else
+#ifndef SANITIZED
 
 #define NEVER  LONG_MAX
 #define MOST   5000 /* allocations of one call */
@@ -36,9 +19,6 @@ static long until_refused = NEVER; /* this one fails */
 static bool for_good;              /* and so do those behind it */
 static long held;                  /* allocated and not given back */
 
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
 void __libc_free(void *old);
 
 static bool refused(void)
