@@ -71,7 +71,7 @@ static int make_request(struct order *o, struct err *e)
 	struct search *s = o->own;
 	bool whole;
 
-	s->request = json_deep_copy(o->document);
+	s->request = json_twin(o->document);
 	for (size_t i = 0; i < sizeof of_the_whole / sizeof *of_the_whole; i++)
 		json_object_del(s->request, of_the_whole[i]);
 	whole = json_put(s->request, "threads", json_integer((json_int_t)o->request.threads));

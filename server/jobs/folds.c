@@ -23,7 +23,7 @@ static size_t folds_of(const struct house *h)
 
 static int add_fold(const struct house *h, size_t fold, struct err *e)
 {
-	json_t *config = json_deep_copy(h->config);
+	json_t *config = json_twin(h->config);
 	json_t *validation = json_object();
 	uint64_t epochs = (uint64_t)json_integer_value(json_object_get(config, "epochs"));
 	bool whole = json_put(validation, "fold", json_integer((json_int_t)fold));
