@@ -36,7 +36,7 @@ static void wake_request(void *self)
 /* The Last-Event-ID header; *given: there is one. */
 static int read_last_id(const struct request *rq, int64_t *id, bool *given, struct err *e)
 {
-	const char *text = request_header(rq, "Last-Event-ID");
+	const char *text = rq->headers[HEADER_LAST_EVENT_ID];
 	size_t n = text ? strlen(text) : 0;
 
 	*given = n;
@@ -173,11 +173,11 @@ int hold_reply(struct request *rq, struct reply *rp, int64_t job, struct err *e)
 {
 	struct app *app = rq->app;
 	const struct watch_key key = { .job = job };
-	unsigned seconds = preferred_wait(request_header(rq, "Prefer"));
+	unsigned seconds = preferred_wait(rq->headers[HEADER_PREFER]);
 	struct watcher *watcher;
 	int rc;
 
-	if (!seconds || !rq->may_hold || !request_header(rq, "If-None-Match")) return 0;
+	if (!seconds || !rq->may_hold || !rq->headers[HEADER_IF_NONE_MATCH]) return 0;
 	if (!rq->state) { /* else the handler runs again */
 		if ((rc = watcher_new_bell(&watcher, app->watch, &key, wake_request, rq, e))) return rc;
 		rq->state = watcher;

@@ -89,7 +89,7 @@ static int look_up(struct idempotency *i, struct store *store, struct err *e)
 int idempotency_begin(struct idempotency *i, struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
-	const char *key = request_header(rq, "Idempotency-Key");
+	const char *key = rq->headers[HEADER_IDEMPOTENCY_KEY];
 	int rc;
 
 	if (!key) return 0;
@@ -106,7 +106,7 @@ int idempotency_begin(struct idempotency *i, struct request *rq, struct reply *r
 
 void idempotency_request(struct idempotency *i, const struct request *rq, const char *body_sha256)
 {
-	const char *type = request_header(rq, "Content-Type");
+	const char *type = rq->headers[HEADER_CONTENT_TYPE];
 	const char *parts[] = { rq->method, rq->url, type ? type : "", body_sha256 };
 	struct sha256_ctx hash;
 

@@ -155,9 +155,9 @@ int api_admit(struct request *rq, const struct route *route, struct err *e)
 {
 	const struct app *app = rq->app;
 	struct auth_request who = {
-		.host = request_header(rq, "Host"),
-		.origin = request_header(rq, "Origin"),
-		.authorization = request_header(rq, "Authorization"),
+		.host = rq->headers[HEADER_HOST],
+		.origin = rq->headers[HEADER_ORIGIN],
+		.authorization = rq->headers[HEADER_AUTHORIZATION],
 		.any_host = route && (route->flags & ROUTE_ANY_HOST),
 		.open = route && route->role == ROLE_NONE,
 	};

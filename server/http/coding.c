@@ -41,7 +41,7 @@ enum coding coding_wanted(const struct request *rq)
 	double most = 0;
 
 	if (!route || !(route->flags & ROUTE_CODED) || route->stream) return CODING_NONE;
-	accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	accept = rq->headers[HEADER_ACCEPT_ENCODING];
 	if (!accept || !*accept) return CODING_NONE;
 	for (enum coding coding = CODING_GZIP; coding < CODINGS; coding++) {
 		double quality = media_quality(accept, coding_forms[coding].name);

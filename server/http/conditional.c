@@ -48,7 +48,7 @@ static bool is_document(const struct request *rq, const struct reply *rp)
 
 static bool is_known(const struct request *rq, const char *etag)
 {
-	const char *none_match = request_header(rq, "If-None-Match");
+	const char *none_match = rq->headers[HEADER_IF_NONE_MATCH];
 
 	return none_match && list_has(none_match, etag, true);
 }
@@ -107,7 +107,7 @@ static int present_etag(struct http_server *server, struct request *rq, char eta
 /* Do the preconditions hold of a resource with that tag, "" for none? */
 static int check(const struct request *rq, const char *etag, struct err *e)
 {
-	const char *match = request_header(rq, "If-Match"), *none_match = request_header(rq, "If-None-Match");
+	const char *match = rq->headers[HEADER_IF_MATCH], *none_match = rq->headers[HEADER_IF_NONE_MATCH];
 
 	if (match && !etag[0])
 		return err_set(e, ERR_PRECONDITION, "the resource that If-Match guards is not there");
@@ -119,7 +119,7 @@ static int check(const struct request *rq, const char *etag, struct err *e)
 
 static bool has_preconditions(const struct request *rq)
 {
-	return request_header(rq, "If-Match") || request_header(rq, "If-None-Match");
+	return rq->headers[HEADER_IF_MATCH] || rq->headers[HEADER_IF_NONE_MATCH];
 }
 
 int conditional_guard(struct http_server *server, struct request *rq, struct err *e)

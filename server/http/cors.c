@@ -16,7 +16,7 @@
 
 bool cors_asks(const struct request *rq)
 {
-	return !strcmp(rq->method, "OPTIONS") && request_header(rq, "Access-Control-Request-Method");
+	return !strcmp(rq->method, "OPTIONS") && rq->headers[HEADER_CORS_METHOD];
 }
 
 void cors_headers(const struct exchange *x, struct MHD_Response *response)
@@ -36,6 +36,6 @@ void cors_headers(const struct exchange *x, struct MHD_Response *response)
 					response, "Access-Control-Allow-Methods", x->rp.headers[i].value);
 	MHD_add_response_header(response, "Access-Control-Allow-Headers", SENT);
 	MHD_add_response_header(response, "Access-Control-Max-Age", KEPT_SECONDS);
-	if (request_header(rq, "Access-Control-Request-Private-Network"))
+	if (rq->headers[HEADER_CORS_PRIVATE])
 		MHD_add_response_header(response, "Access-Control-Allow-Private-Network", "true");
 }

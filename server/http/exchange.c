@@ -293,9 +293,8 @@ static enum MHD_Result settle(struct exchange *x)
 	const struct request *rq = &x->rq;
 
 	x->phase = PHASE_REFUSED;
-	if (!x->rp.close && headers_length(rq) <= SWALLOW_BYTES &&
-			!request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING) &&
-			!request_header(rq, MHD_HTTP_HEADER_EXPECT))
+	if (!x->rp.close && headers_length(rq) <= SWALLOW_BYTES && !rq->headers[HEADER_TRANSFER_ENCODING] &&
+			!rq->headers[HEADER_EXPECT])
 		return MHD_YES;
 	x->rp.close = true;
 	return send_reply(x);
@@ -313,7 +312,7 @@ static enum MHD_Result on_headers(struct exchange *x)
 	struct err e;
 	int rc = headers_check(x, &e);
 
-	trace_begin(request_header(&x->rq, "traceparent"), &x->trace);
+	trace_begin(x->rq.headers[HEADER_TRACEPARENT], &x->trace);
 	if (rc) {
 		if (asks_options(&x->rq, rc))
 			x->rp.status = 204;

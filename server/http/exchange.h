@@ -78,8 +78,8 @@ static inline struct exchange *exchange_of(struct pool_task *task)
 void exchange_give_back(struct exchange *x, enum phase phase);
 
 /* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3);
- * ERR_EXPECT. */
-int gate_check(const struct exchange *x, struct err *e);
+ * ERR_EXPECT. Fills rq.headers, whatever it says of them. */
+int gate_check(struct exchange *x, struct err *e);
 
 /* Is this request for a handler? 0, with the route, its arguments and the query in x->rq; else the code of the refusal. */
 int headers_check(struct exchange *x, struct err *e);

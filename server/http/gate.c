@@ -2,7 +2,8 @@
  *
  * libmicrohttpd accepts Content-Length beside Transfer-Encoding, doubled lengths, unknown codings, two Hosts and
  * names followed by a space, and cuts URLs at %00. A proxy in front of us may have read such a request otherwise:
- * what it took for a body would be our next request. So each is answered 400 and the connection is closed.
+ * what it took for a body would be our next request. So each is answered 400 and the connection is closed. In the same
+ * pass the headers that others look at are found.
  */
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
 #define REQUEST_LINE_MAX (64u << 10) /* above the memory of a connection */
 
 struct header_count {
+	struct request *rq;
 	unsigned content_length, transfer_encoding, host;
 	const char *fault; /* the first thing wrong */
 };
@@ -36,28 +38,36 @@ static bool is_digits(const char *text, size_t n)
 	return n > 0 && n < 19;
 }
 
+static void say(struct header_count *count, const char *fault)
+{
+	if (!count->fault) count->fault = fault;
+}
+
 static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const char *name, size_t name_n,
 		const char *value, size_t value_n)
 {
 	struct header_count *count = self;
 
 	(void)kind;
-	if (!is_token(name, name_n)) {
-		count->fault = "a header's name contains a space or another character that is not allowed";
-	} else if (value && (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) ||
-					    memchr(value, 0, value_n))) {
-		count->fault = "a header's value is folded over lines or contains a control character";
-	} else if (!strcasecmp(name, "Content-Length")) {
+	if (!is_token(name, name_n))
+		say(count, "a header's name contains a space or another character that is not allowed");
+	if (value && (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) ||
+				     memchr(value, 0, value_n)))
+		say(count, "a header's value is folded over lines or contains a control character");
+	switch (request_header(count->rq, name, name_n, value)) {
+	case HEADER_CONTENT_LENGTH:
 		count->content_length++;
-		if (!value || !is_digits(value, value_n)) count->fault = "Content-Length is not a number";
-	} else if (!strcasecmp(name, "Transfer-Encoding")) {
+		if (!value || !is_digits(value, value_n)) say(count, "Content-Length is not a number");
+		break;
+	case HEADER_TRANSFER_ENCODING:
 		count->transfer_encoding++;
 		if (!value || strcasecmp(value, "chunked"))
-			count->fault = "the only Transfer-Encoding that is read is chunked";
-	} else if (!strcasecmp(name, "Host")) {
-		count->host++;
+			say(count, "the only Transfer-Encoding that is read is chunked");
+		break;
+	case HEADER_HOST: count->host++; break;
+	default: break;
 	}
-	return count->fault ? MHD_NO : MHD_YES;
+	return MHD_YES;
 }
 
 /* A NUL of the client's ended the string that we were given, when the version does not stand right behind it. (Should
@@ -83,7 +93,7 @@ static const char *url_fault(const struct exchange *x)
 /* RFC 9110, section 10.1.1. */
 static int check_expect(const struct request *rq, struct err *e)
 {
-	const char *expect = request_header(rq, "Expect");
+	const char *expect = rq->headers[HEADER_EXPECT];
 
 	if (!expect || !strcasecmp(expect, "100-continue")) return 0;
 	return err_set(e, ERR_EXPECT,
@@ -91,9 +101,9 @@ static int check_expect(const struct request *rq, struct err *e)
 			expect);
 }
 
-int gate_check(const struct exchange *x, struct err *e)
+int gate_check(struct exchange *x, struct err *e)
 {
-	struct header_count count = { 0 };
+	struct header_count count = { .rq = &x->rq };
 
 	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, count_header, &count);
 	if (!count.fault) count.fault = url_fault(x);

@@ -13,23 +13,23 @@
 
 uint64_t headers_length(const struct request *rq)
 {
-	const char *text = request_header(rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const char *text = rq->headers[HEADER_CONTENT_LENGTH];
 
 	return text ? strtoull(text, NULL, 10) : 0;
 }
 
 static bool has_body(const struct request *rq)
 {
-	return headers_length(rq) || request_header(rq, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+	return headers_length(rq) || rq->headers[HEADER_TRANSFER_ENCODING];
 }
 
 static int check_media(struct request *rq, const struct route *route, struct err *e)
 {
-	const char *type = request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE);
-	const char *coding = request_header(rq, MHD_HTTP_HEADER_CONTENT_ENCODING);
+	const char *type = rq->headers[HEADER_CONTENT_TYPE];
+	const char *coding = rq->headers[HEADER_CONTENT_ENCODING];
 	const char *consumes = route->consumes ? route->consumes : "application/json";
 	const char *produces = route->produces ? route->produces : "application/json";
-	const char *accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = rq->headers[HEADER_ACCEPT];
 	enum coding said;
 	bool known = coding_read(coding, &said) && (!said || route->flags & ROUTE_CODED);
 	size_t n;

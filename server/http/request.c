@@ -1,10 +1,10 @@
 /* request.c - what handlers ask of a request. See request.h. */
 #include "server/http/request.h"
 
-#include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/http/media.h"
 
@@ -21,6 +21,7 @@ void request_reset(struct request *rq)
 	rq->state_free = NULL;
 	rq->query_count = 0;
 	rq->query_memory = NULL;
+	memset(rq->headers, 0, sizeof rq->headers);
 	rq->reader = NULL;
 	rq->connection = NULL;
 }
@@ -52,14 +53,51 @@ const char *request_query(const struct request *rq, const char *name)
 	return NULL;
 }
 
-const char *request_header(const struct request *rq, const char *name)
+enum header request_header(struct request *rq, const char *name, size_t n, const char *value)
 {
-	return MHD_lookup_connection_value(rq->connection, MHD_HEADER_KIND, name);
+#define NAMED(text)                   \
+	{                             \
+		text, sizeof text - 1 \
+	}
+	static const struct {
+		const char *name;
+		size_t length;
+	} names[HEADERS] = {
+		[HEADER_ACCEPT] = NAMED("Accept"),
+		[HEADER_ACCEPT_ENCODING] = NAMED("Accept-Encoding"),
+		[HEADER_AUTHORIZATION] = NAMED("Authorization"),
+		[HEADER_CONTENT_ENCODING] = NAMED("Content-Encoding"),
+		[HEADER_CONTENT_LENGTH] = NAMED("Content-Length"),
+		[HEADER_CONTENT_TYPE] = NAMED("Content-Type"),
+		[HEADER_CORS_METHOD] = NAMED("Access-Control-Request-Method"),
+		[HEADER_CORS_PRIVATE] = NAMED("Access-Control-Request-Private-Network"),
+		[HEADER_EXPECT] = NAMED("Expect"),
+		[HEADER_HOST] = NAMED("Host"),
+		[HEADER_IDEMPOTENCY_KEY] = NAMED("Idempotency-Key"),
+		[HEADER_IF_MATCH] = NAMED("If-Match"),
+		[HEADER_IF_NONE_MATCH] = NAMED("If-None-Match"),
+		[HEADER_INFERENCE_LENGTH] = NAMED("Inference-Header-Content-Length"),
+		[HEADER_LAST_EVENT_ID] = NAMED("Last-Event-ID"),
+		[HEADER_ORIGIN] = NAMED("Origin"),
+		[HEADER_PREFER] = NAMED("Prefer"),
+		[HEADER_REQUEST_TIMEOUT] = NAMED("Request-Timeout"),
+		[HEADER_ROUTING_KEY] = NAMED("Routing-Key"),
+		[HEADER_TRACEPARENT] = NAMED("traceparent"),
+		[HEADER_TRANSFER_ENCODING] = NAMED("Transfer-Encoding"),
+	};
+#undef NAMED
+
+	for (size_t i = 0; i < HEADERS; i++)
+		if (names[i].length == n && !strncasecmp(names[i].name, name, n)) {
+			if (!rq->headers[i]) rq->headers[i] = value ? value : "";
+			return (enum header)i;
+		}
+	return HEADERS;
 }
 
 bool request_accepts(const struct request *rq, const char *media_type)
 {
-	const char *accept = request_header(rq, MHD_HTTP_HEADER_ACCEPT);
+	const char *accept = rq->headers[HEADER_ACCEPT];
 	const struct route *route = rq->match.route;
 	const char *best;
 	size_t n;
@@ -71,7 +109,7 @@ bool request_accepts(const struct request *rq, const char *media_type)
 
 bool request_is(const struct request *rq, const char *media_type)
 {
-	return media_is(request_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE), media_type);
+	return media_is(rq->headers[HEADER_CONTENT_TYPE], media_type);
 }
 
 void reply_header(struct reply *rp, const char *name, const char *format, ...)

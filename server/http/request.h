@@ -18,6 +18,32 @@
 #define REQUEST_QUERY_MAX 16
 #define REPLY_HEADERS_MAX 8
 
+/* The headers that are looked at, found in one pass over a request's. Names: request.c. */
+enum header {
+	HEADER_ACCEPT,
+	HEADER_ACCEPT_ENCODING,
+	HEADER_AUTHORIZATION,
+	HEADER_CONTENT_ENCODING,
+	HEADER_CONTENT_LENGTH,
+	HEADER_CONTENT_TYPE,
+	HEADER_CORS_METHOD,
+	HEADER_CORS_PRIVATE,
+	HEADER_EXPECT,
+	HEADER_HOST,
+	HEADER_IDEMPOTENCY_KEY,
+	HEADER_IF_MATCH,
+	HEADER_IF_NONE_MATCH,
+	HEADER_INFERENCE_LENGTH,
+	HEADER_LAST_EVENT_ID,
+	HEADER_ORIGIN,
+	HEADER_PREFER,
+	HEADER_REQUEST_TIMEOUT,
+	HEADER_ROUTING_KEY,
+	HEADER_TRACEPARENT,
+	HEADER_TRANSFER_ENCODING,
+	HEADERS
+};
+
 struct request {
 	void *app;          /* what the routes were registered with */
 	const char *method; /* as sent; a HEAD runs GET's handler */
@@ -41,6 +67,8 @@ struct request {
 	size_t query_count;
 	char *query_memory;
 
+	const char *headers
+			[HEADERS]; /* NULL: absent; the first where one is given twice; borrowed for the request */
 	const char *reader; /* set by admit: the origin of a page that may read the answer; NULL: none (CORS) */
 	void *connection;   /* http's own */
 };
@@ -84,8 +112,8 @@ void reply_reset(struct reply *rp);
 const char *request_param(const struct request *rq, const char *name);
 /* The decoded query parameter, NULL when absent. */
 const char *request_query(const struct request *rq, const char *name);
-/* A header, NULL when absent; borrowed for the request. */
-const char *request_header(const struct request *rq, const char *name);
+/* Keeps a header if it is one of those, and tells which (HEADERS: none); names are compared without case. */
+enum header request_header(struct request *rq, const char *name, size_t name_length, const char *value);
 /* Does the Accept header prefer this media type to the route's default? */
 bool request_accepts(const struct request *rq, const char *media_type);
 /* Is this the body's media type (parameters left out)? */

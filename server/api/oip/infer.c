@@ -80,7 +80,7 @@ struct inference {
 /* How much of the body is JSON. */
 static int split_body(struct request *rq, struct inference *in, size_t *json, struct err *e)
 {
-	const char *said = request_header(rq, HEADER_LENGTH);
+	const char *said = rq->headers[HEADER_INFERENCE_LENGTH];
 	size_t digits = said ? strspn(said, "0123456789") : 0;
 	unsigned long long length = said ? strtoull(said, NULL, 10) : rq->body.size;
 
