@@ -18,14 +18,13 @@
 
 struct bulk {
 	struct request *rq;
-	struct version *version;
-	const struct model *model;
+	struct prediction p;
 	const struct version_work *work;
 	struct rows *rows;
 	struct faults *faults;
 	struct buffer *out;
 	float *values; /* (work->rows, outputs) */
-	struct usage_counts counts;
+	bool compared; /* it is asked for a shadow: values go to out as they are, and nothing is counted */
 	/* of CSV */
 	size_t *columns; /* (columns_count): which of the model's it is */
 	size_t columns_count;
@@ -37,11 +36,14 @@ static void answer_block(struct bulk *b, size_t n, void (*put)(struct bulk *b, s
 {
 	const float *scores;
 
-	b->counts.rows += n;
+	b->p.counts.rows += n;
 	if (!n || b->faults->count) return;
-	net_forward(b->model->net, b->work->net, b->work->x, n, &scores);
-	answers_values(b->model->targets, scores, n, b->values);
-	put(b, n);
+	net_forward(b->p.model->net, b->work->net, b->work->x, n, &scores);
+	answers_values(b->p.model->targets, scores, n, b->values);
+	if (b->compared)
+		buffer_add(b->out, b->values, n * encoder_width(b->p.model->targets) * sizeof *b->values);
+	else
+		put(b, n);
 }
 
 /* ---- CSV ---- */
@@ -49,8 +51,8 @@ static void answer_block(struct bulk *b, size_t n, void (*put)(struct bulk *b, s
 static void put_csv(struct bulk *b, size_t n)
 {
 	for (size_t r = 0; r < n; r++)
-		answers_csv_row(b->out, b->model->targets, b->values + r * encoder_width(b->model->targets),
-				false);
+		answers_csv_row(b->out, b->p.model->targets,
+				b->values + r * encoder_width(b->p.model->targets), false);
 }
 
 /* A column that the model does not know is a fault, but for its targets: a table that was trained on has them. */
@@ -61,10 +63,10 @@ static int on_header(void *user, const struct csv_cell *names, size_t count, str
 	if (!(b->columns = calloc(count, sizeof *b->columns))) return err_nomem(e);
 	b->columns_count = count;
 	for (size_t i = 0; i < count; i++) {
-		b->columns[i] = encoder_find(b->model->inputs, names[i].text, names[i].size);
+		b->columns[i] = encoder_find(b->p.model->inputs, names[i].text, names[i].size);
 		if (b->columns[i] == SIZE_MAX) b->columns[i] = SKIP;
 		if (b->columns[i] != SKIP ||
-				encoder_find(b->model->targets, names[i].text, names[i].size) != SIZE_MAX)
+				encoder_find(b->p.model->targets, names[i].text, names[i].size) != SIZE_MAX)
 			continue;
 		faults_add(b->faults, ERR_UNKNOWN_FIELD, "", "the model has no input \"%.*s\"",
 				names[i].size > 64 ? 64 : (int)names[i].size, names[i].text)
@@ -114,7 +116,7 @@ static int read_csv(struct bulk *b, struct err *e)
 	int rc = csv_new(&csv, &(struct csv_options){ 0 }, &callbacks, e);
 
 	if (rc) return rc;
-	answers_csv_head(b->out, b->model->targets, false);
+	if (!b->compared) answers_csv_head(b->out, b->p.model->targets, false);
 	if (!(rc = csv_feed(csv, body->data ? body->data : "", body->size, e))) rc = csv_end(csv, e);
 	if (rc == ERR_CSV || rc == ERR_TOO_LARGE) take_faults(csv, b->faults);
 	csv_free(csv);
@@ -125,10 +127,10 @@ static int read_csv(struct bulk *b, struct err *e)
 
 static int predict_csv(struct bulk *b, struct err *e)
 {
-	int rc = rows_begin_cells(b->rows, b->model->inputs, b->work->rows, "", b->faults, e);
+	int rc = rows_begin_cells(b->rows, b->p.model->inputs, b->work->rows, "", b->faults, e);
 
 	if (rc) return rc;
-	rows_tally(b->rows, version_drift(b->version), b->work->asked);
+	if (!b->compared) rows_tally(b->rows, version_drift(b->p.version), b->work->asked);
 	return read_csv(b, e);
 }
 
@@ -136,7 +138,7 @@ static int predict_csv(struct bulk *b, struct err *e)
 
 static void put_npy(struct bulk *b, size_t n)
 {
-	size_t count = n * encoder_width(b->model->targets);
+	size_t count = n * encoder_width(b->p.model->targets);
 	char *to = buffer_reserve(b->out, count * sizeof(float));
 
 	if (!to) return;
@@ -156,7 +158,7 @@ static void put_npy_head(struct bulk *b, uint64_t rows)
 	size_t head, pad;
 
 	buffer_printf(&text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%llu, %zu), }",
-			(unsigned long long)rows, encoder_width(b->model->targets));
+			(unsigned long long)rows, encoder_width(b->p.model->targets));
 	head = 10 + text.size + 1;
 	pad = (NPY_ALIGNED - head % NPY_ALIGNED) % NPY_ALIGNED;
 	while (pad--)
@@ -191,16 +193,16 @@ static int read_npy(struct bulk *b, struct tensor *t, struct err *e)
 	int rc = npy_header_read(&h, body->data ? body->data : "", body->size, e);
 
 	if (rc) return rc;
-	if (!rows_take_whole(b->model->inputs))
+	if (!rows_take_whole(b->p.model->inputs))
 		return err_set(e, ERR_INVALID, "this model has inputs that are no numbers; send CSV or JSON");
 	if (!h.bytes) return err_set(e, ERR_SYNTAX, "the body ends within the header of its NPY file");
 	if (body->size - h.bytes != h.rows * h.columns * h.width)
 		return err_set(e, ERR_SYNTAX, "the array has another number of bytes than its header says");
 	if (h.big_endian && h.width > 1)
 		return err_set(e, ERR_INVALID, "big-endian numbers are not read here: array.astype('<f4')");
-	if (h.columns != encoder_columns(b->model->inputs))
+	if (h.columns != encoder_columns(b->p.model->inputs))
 		return err_set(e, ERR_INVALID, "the array has %llu columns; the model has %zu inputs",
-				(unsigned long long)h.columns, encoder_columns(b->model->inputs));
+				(unsigned long long)h.columns, encoder_columns(b->p.model->inputs));
 	*t = (struct tensor){ .name = { name, name + sizeof name - 1 },
 		.type = type_of(&h),
 		.shape = { h.rows, h.columns },
@@ -220,11 +222,11 @@ static int predict_npy(struct bulk *b, struct err *e)
 	int rc;
 
 	if ((rc = read_npy(b, &t, e))) return rc;
-	if ((rc = rows_begin_tensors(b->rows, b->model->inputs, &t, 1,
+	if ((rc = rows_begin_tensors(b->rows, b->p.model->inputs, &t, 1,
 			     (struct scan_value){ nothing, nothing }, "", b->faults, e)))
 		return rc;
-	rows_tally(b->rows, version_drift(b->version), b->work->asked);
-	put_npy_head(b, t.shape[0]);
+	if (!b->compared) rows_tally(b->rows, version_drift(b->p.version), b->work->asked);
+	if (!b->compared) put_npy_head(b, t.shape[0]);
 	do {
 		if ((rc = rows_next(b->rows, b->work->rows, b->work->x, &n, e))) return rc;
 		answer_block(b, n, put_npy);
@@ -254,34 +256,48 @@ bool bulk_wanted(const struct request *rq)
 	return format_of(rq) != NULL;
 }
 
-static int run(struct bulk *b, struct reply *rp, const struct format *format, struct err *e)
+static int run(struct bulk *b, const struct format *format, struct err *e)
 {
 	int rc;
 
-	if ((rc = version_work(b->version, &b->work, e)) || (rc = rows_new(&b->rows, e))) return rc;
-	b->model = version_model(b->version);
-	b->values = reallocarray(NULL, b->work->rows * encoder_width(b->model->targets), sizeof *b->values);
+	if ((rc = version_work(b->p.version, &b->work, e)) || (rc = rows_new(&b->rows, e))) return rc;
+	b->values = reallocarray(NULL, b->work->rows * encoder_width(b->p.model->targets), sizeof *b->values);
 	rc = b->values ? format->predict(b, e) : err_nomem(e);
 	free(b->values);
 	rows_free(b->rows);
-	if (rc) return rc;
-	rp->content_type = format->media;
-	reply_header(rp, "Model-Version", "%llu", (unsigned long long)version_number(b->version));
-	return buffer_ok(b->out) ? 0 : err_nomem(e);
+	return rc || buffer_ok(b->out) ? rc : err_nomem(e);
+}
+
+/* A scorer; how is the format. */
+static int score(struct request *rq, struct version *version, uintptr_t how, struct buffer *values,
+		struct err *e)
+{
+	struct faults faults = { 0 };
+	struct bulk b = { .rq = rq,
+		.p = { .version = version, .model = version_model(version) },
+		.faults = &faults,
+		.out = values,
+		.compared = true };
+
+	return run(&b, (const struct format *)how, e);
 }
 
 int bulk_predict(struct request *rq, struct reply *rp, struct err *e)
 {
-	struct bulk b = { .rq = rq, .out = &rp->body };
-	uint64_t begun = predict_clock();
+	struct bulk b = { .rq = rq, .p = { .begun = predict_clock() }, .out = &rp->body };
+	const struct format *format = format_of(rq);
 	int rc;
 
 	if (!rq->may_wait) return ERR_WOULD_BLOCK; /* a table is work for the pool */
 	if (!(b.faults = request_faults(rq))) return err_nomem(e);
-	if ((rc = predict_version(rq, &b.version, e))) return rc;
-	rc = run(&b, rp, format_of(rq), e);
-	if (rc) rp->body.size = 0;
-	predict_count(b.version, rc, begun, &b.counts);
-	version_put(b.version);
+	if ((rc = prediction_begin(rq, &b.p, e))) return rc;
+	if ((rc = run(&b, format, e))) {
+		rp->body.size = 0;
+	} else {
+		rp->content_type = format->media;
+		reply_header(rp, "Model-Version", "%llu", (unsigned long long)version_number(b.p.version));
+		shadow_ask(rq, &b.p, score, (uintptr_t)format);
+	}
+	prediction_end(&b.p, rc);
 	return rc;
 }

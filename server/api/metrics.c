@@ -9,6 +9,7 @@
 #include "server/api/document.h"
 #include "server/api/system.h"
 #include "server/metrics.h"
+#include "server/registry/traffic.h"
 
 #define OTHERS "(other)"
 
@@ -74,6 +75,7 @@ static void put_durations(const struct app *app, struct buffer *out)
 
 struct model_usage {
 	char name[72];
+	uint64_t version;
 	struct usage_counts counts;
 };
 
@@ -86,8 +88,8 @@ struct usages {
 static void add_usage(void *self, const char *model, uint64_t number, const struct usage_counts *c)
 {
 	struct usages *u = self;
+	struct model_usage *to;
 
-	(void)number;
 	if (u->count == u->capacity) {
 		size_t capacity = u->capacity ? 2 * u->capacity : 64;
 		struct model_usage *more = reallocarray(u->items, capacity, sizeof *more);
@@ -99,9 +101,16 @@ static void add_usage(void *self, const char *model, uint64_t number, const stru
 		u->items = more;
 		u->capacity = capacity;
 	}
-	u->items[u->count].counts = *c;
-	snprintf(u->items[u->count].name, sizeof u->items->name, "%s", model);
-	u->count++;
+	to = &u->items[u->count++];
+	to->version = number;
+	to->counts = *c;
+	snprintf(to->name, sizeof to->name, "%s", model);
+}
+
+/* Those that traffic or a shadow's part brought something. */
+static void add_sharing(void *self, const char *model, uint64_t number, const struct usage_counts *c)
+{
+	if (c->given || c->shadow_requests || c->shadow_skipped) add_usage(self, model, number, c);
 }
 
 static void add_counts(struct usage_counts *to, const struct usage_counts *more)
@@ -206,6 +215,79 @@ static void put_predictions(const struct app *app, struct buffer *out)
 	bound(&u, app->metrics_models);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		put_of_models(out, &u, rows[i].name, rows[i].help, rows[i].value);
+	free(u.items);
+}
+
+/* ---- of versions that share a model's traffic ---- */
+
+static const struct sharing {
+	const char *name, *help;
+	size_t offset; /* in usage_counts */
+} sharings[] = {
+	{ "descentd_traffic_requests_total", "Requests that a model's traffic gave to a version.",
+			offsetof(struct usage_counts, given) },
+	{ "descentd_shadow_requests_total", "Answered requests that a shadow was asked too.",
+			offsetof(struct usage_counts, shadow_requests) },
+	{ "descentd_shadow_rows_total", "Rows of them that were compared.",
+			offsetof(struct usage_counts, shadow_rows) },
+	{ "descentd_shadow_differing_rows_total", "Rows where the shadow would have answered otherwise.",
+			offsetof(struct usage_counts, shadow_differing) },
+	{ "descentd_shadow_failures_total", "Requests that a shadow could not answer.",
+			offsetof(struct usage_counts, shadow_failures) },
+	{ "descentd_shadow_skipped_total", "Requests that a shadow was not asked, as too much else waited.",
+			offsetof(struct usage_counts, shadow_skipped) },
+};
+
+/* The newest versions first. */
+static int by_version(const void *a, const void *b)
+{
+	const struct model_usage *x = a, *y = b;
+	int names = by_name(a, b);
+
+	return names ? names : (x->version < y->version) - (x->version > y->version);
+}
+
+/* Of each model the newest, of the first so many models. */
+static void keep_newest(struct usages *u, size_t models)
+{
+	size_t n = 0, versions = 0, names = 0;
+
+	if (u->count) qsort(u->items, u->count, sizeof *u->items, by_version);
+	for (size_t i = 0; i < u->count; i++) {
+		bool more = n && !by_name(&u->items[n - 1], &u->items[i]);
+
+		versions = more ? versions + 1 : 1;
+		names += !more;
+		if (versions <= TRAFFIC_VERSIONS_MAX + 1 && names <= models) u->items[n++] = u->items[i];
+	}
+	u->count = n;
+}
+
+static void put_sharing(struct buffer *out, const struct usages *u, const struct sharing *sharing)
+{
+	metrics_head(out, sharing->name, "counter", sharing->help);
+	for (size_t i = 0; i < u->count; i++) {
+		struct buffer labels = { 0 };
+		uint64_t value;
+
+		memcpy(&value, (const char *)&u->items[i].counts + sharing->offset, sizeof value);
+		metrics_label(&labels, "model", u->items[i].name);
+		buffer_printf(&labels, ",version=\"%llu\"", (unsigned long long)u->items[i].version);
+		buffer_add(&labels, "", 1);
+		if (buffer_ok(&labels)) metrics_line(out, sharing->name, labels.data, (double)value);
+		buffer_free(&labels);
+	}
+}
+
+static void put_traffic(const struct app *app, struct buffer *out)
+{
+	struct usages u = { 0 };
+
+	usage_each(registry_usage(app->registry), NULL, 0, add_sharing, &u);
+	if (u.failed) out->failed = true;
+	keep_newest(&u, app->metrics_models);
+	for (size_t i = 0; i < sizeof sharings / sizeof *sharings; i++)
+		put_sharing(out, &u, &sharings[i]);
 	free(u.items);
 }
 
@@ -316,6 +398,7 @@ int metrics_get(struct request *rq, struct reply *rp, struct err *e)
 	put_requests(app, out);
 	put_durations(app, out);
 	put_predictions(app, out);
+	put_traffic(app, out);
 	put_jobs(app, &info, out);
 	put_store(&info, out);
 	put_registry(app, out);

@@ -180,6 +180,7 @@ static int model_document(const struct store_model *model, json_t **out, struct 
 	for (size_t i = 0; i < model->labels_count; i++)
 		json_put(labels, model->labels[i].label, json_id((int64_t)model->labels[i].version));
 	json_put(*out, "labels", labels);
+	json_put(*out, "traffic", traffic_document(model));
 	json_put(*out, "created_at", json_time(model->created_ms));
 	warnings = json_object_get(resolved, "warnings");
 	json_put(*out, "warnings", warnings ? json_incref(warnings) : json_array());

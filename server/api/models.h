@@ -9,6 +9,7 @@
 route_handler model_put, model_list, model_get, model_patch, model_delete; /* models.c */
 route_handler version_post, version_list, version_get, version_delete;     /* versions.c */
 route_handler label_put, label_delete;                                     /* versions.c */
+route_handler traffic_show, traffic_change, traffic_end;                   /* traffic.c */
 route_handler drift_get;                                                   /* drift.c */
 route_handler layer_list, layer_get, neuron_get;                           /* layers.c */
 
@@ -29,6 +30,9 @@ void sources_free(struct definition_source *sources, size_t count);
 
 /* What a version learnt about its columns, new; encoders.c. NULL: no memory. */
 json_t *encoders_document(const struct model *model);
+
+/* As it is sent and shown, new; traffic.c. */
+json_t *traffic_document(const struct store_model *model);
 
 /* One row of model_version_status, new. */
 json_t *version_status(uint64_t number);

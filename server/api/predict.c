@@ -70,7 +70,7 @@ static int own_scratch(struct scratch **out, struct err *e)
 	return 0;
 }
 
-/* ---- counting ---- */
+/* ---- a request and its version ---- */
 
 uint64_t predict_clock(void)
 {
@@ -80,26 +80,49 @@ uint64_t predict_clock(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-void predict_count(const struct version *version, int rc, uint64_t begun, struct usage_counts *counts)
+int prediction_begin(struct request *rq, struct prediction *out, struct err *e)
 {
-	uint64_t ns = predict_clock() - begun;
-	struct timespec now;
+	const struct app *app = rq->app;
+	struct registry_routed routed = { 0 };
+	int rc;
 
-	if (!version || rc == ERR_WOULD_BLOCK) return;
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	counts->last_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	if (rc) {
-		*counts = (struct usage_counts){
-			.failures = 1, .failure_ns = ns, .last_ms = counts->last_ms
-		};
-	} else {
-		counts->requests = 1;
-		counts->ns = ns;
-	}
-	usage_add(version_usage(version), counts);
+	out->version = NULL;
+	if (request_param(rq, "version") || request_param(rq, "label"))
+		rc = predict_version(rq, &routed.version, e);
+	else
+		rc = registry_route(app->registry, request_param(rq, "model"),
+				rq->headers[HEADER_ROUTING_KEY], rq->may_wait, &routed, e);
+	if (rc) return rc;
+	out->version = routed.version;
+	out->model = version_model(routed.version);
+	out->shadow = routed.shadow == version_number(routed.version) ? 0 : routed.shadow;
+	out->counts.given = routed.given;
+	return 0;
 }
 
-/* ---- the request ---- */
+void prediction_end(struct prediction *p, int rc)
+{
+	uint64_t ns = predict_clock() - p->begun;
+	struct usage_counts *counts = &p->counts;
+	struct timespec now;
+
+	if (!p->version) return;
+	if (rc != ERR_WOULD_BLOCK) {
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+		counts->last_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+		if (rc) {
+			*counts = (struct usage_counts){ .failures = 1,
+				.failure_ns = ns,
+				.given = counts->given,
+				.last_ms = counts->last_ms };
+		} else {
+			counts->requests = 1;
+			counts->ns = ns;
+		}
+		usage_add(version_usage(p->version), counts);
+	}
+	version_put(p->version);
+}
 
 int predict_version(struct request *rq, struct version **out, struct err *e)
 {
@@ -118,6 +141,8 @@ int predict_version(struct request *rq, struct version **out, struct err *e)
 				: "",
 			rq->may_wait, out, e);
 }
+
+/* ---- the request ---- */
 
 struct asked {
 	struct scan_value rows;
@@ -171,31 +196,91 @@ static int check_verb(const struct verb *verb, const struct model *model, struct
 
 /* ---- the answer ---- */
 
-static int answer(struct scratch *scratch, struct version *version, const struct asked *asked,
-		struct buffer *out, struct usage_counts *counts, struct err *e)
+/* What becomes of the scores (n, outputs) of a block of rows. */
+typedef void sink(void *self, const float *scores, size_t n);
+
+/* Row after row through the network. tally: what is asked is counted. */
+static int each_block(struct scratch *scratch, struct version *version, const struct asked *asked, bool tally,
+		sink *take, void *self, struct err *e)
 {
 	const struct model *model = version_model(version);
 	const struct version_work *work;
-	const float *scores; /* (n, outputs), borrowed from work */
+	const float *scores; /* borrowed from work */
 	size_t n;
 	int rc;
 
 	if ((rc = version_work(version, &work, e))) return rc;
 	if ((rc = rows_begin(scratch->rows, model->inputs, asked->rows, asked->pointer, &scratch->faults, e)))
 		return rc;
-	rows_tally(scratch->rows, version_drift(version), work->asked);
-	answers_begin(scratch->answers, asked->form, model->targets, out);
+	if (tally) rows_tally(scratch->rows, version_drift(version), work->asked);
 	for (;;) {
 		if ((rc = rows_next(scratch->rows, work->rows, work->x, &n, e))) return rc;
 		if (!n) break;
 		if (scratch->faults.count) continue;
 		net_forward(model->net, work->net, work->x, n, &scores);
-		answers_add(scratch->answers, scores, n);
-		counts->rows += n;
+		take(self, scores, n);
 	}
-	if ((rc = faults_result(&scratch->faults, e))) return rc;
-	answers_end(scratch->answers, version_number(version), scratch->rows);
+	return faults_result(&scratch->faults, e);
+}
+
+struct answering {
+	struct answers *answers;
+	uint64_t rows;
+};
+
+static void add_answers(void *self, const float *scores, size_t n)
+{
+	struct answering *to = self;
+
+	answers_add(to->answers, scores, n);
+	to->rows += n;
+}
+
+static int answer(struct scratch *scratch, struct prediction *p, const struct asked *asked,
+		struct buffer *out, struct err *e)
+{
+	struct answering to = { scratch->answers, 0 };
+	int rc;
+
+	answers_begin(scratch->answers, asked->form, p->model->targets, out);
+	rc = each_block(scratch, p->version, asked, true, add_answers, &to, e);
+	p->counts.rows = to.rows;
+	if (rc) return rc;
+	answers_end(scratch->answers, version_number(p->version), scratch->rows);
 	return buffer_ok(out) ? 0 : err_nomem(e);
+}
+
+struct valuing {
+	const struct encoder *targets;
+	struct buffer *values;
+};
+
+static void add_values(void *self, const float *scores, size_t n)
+{
+	const struct valuing *to = self;
+	size_t bytes = n * encoder_width(to->targets) * sizeof *scores;
+	char *at = buffer_reserve(to->values, bytes);
+
+	if (!at) return;
+	answers_values(to->targets, scores, n, (float *)(void *)at);
+	to->values->size += bytes;
+}
+
+/* A scorer; how is the verb. */
+static int score(struct request *rq, struct version *version, uintptr_t how, struct buffer *values,
+		struct err *e)
+{
+	struct valuing to = { version_model(version)->targets, values };
+	struct scratch *scratch;
+	struct scan_value body;
+	struct asked asked;
+	int rc;
+
+	if ((rc = own_scratch(&scratch, e)) || (rc = scan_check(rq->body.data, rq->body.size, &body, e)))
+		return rc;
+	scratch->faults.count = scratch->faults.more = 0;
+	find_rows((const struct verb *)how, body, &asked, &scratch->faults);
+	return each_block(scratch, version, &asked, false, add_values, &to, e);
 }
 
 /* A number takes two bytes at least, so the body's size bounds its rows; a record may leave all of them out. */
@@ -212,25 +297,19 @@ static bool worth_a_thread(const struct model *model, const struct asked *asked)
 static int respond(struct request *rq, struct reply *rp, const struct verb *verb, struct scratch *scratch,
 		struct err *e)
 {
-	struct usage_counts counts = { 0 };
-	uint64_t begun = predict_clock();
+	struct prediction p = { .begun = predict_clock() };
 	struct asked asked;
-	struct version *version = NULL;
 	struct scan_value body;
 	int rc;
 
 	if ((rc = scan_check(rq->body.data, rq->body.size, &body, e))) return rc;
-	if ((rc = predict_version(rq, &version, e))) return rc;
+	if ((rc = prediction_begin(rq, &p, e))) return rc;
 	find_rows(verb, body, &asked, &scratch->faults);
-	if ((rc = faults_result(&scratch->faults, e)) || (rc = check_verb(verb, version_model(version), e)))
-		goto out;
-	if (!rq->may_wait && worth_a_thread(version_model(version), &asked))
-		rc = ERR_WOULD_BLOCK;
-	else
-		rc = answer(scratch, version, &asked, &rp->body, &counts, e);
-out:
-	predict_count(version, rc, begun, &counts);
-	version_put(version);
+	if (!(rc = faults_result(&scratch->faults, e))) rc = check_verb(verb, p.model, e);
+	if (!rc && !rq->may_wait && worth_a_thread(p.model, &asked)) rc = ERR_WOULD_BLOCK;
+	if (!rc) rc = answer(scratch, &p, &asked, &rp->body, e);
+	if (!rc) shadow_ask(rq, &p, score, (uintptr_t)verb);
+	prediction_end(&p, rc);
 	return rc;
 }
 

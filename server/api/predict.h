@@ -19,8 +19,26 @@ int bulk_predict(struct request *rq, struct reply *rp, struct err *e);
 
 /* Where the time of a request goes: nanoseconds of the monotonic clock. */
 uint64_t predict_clock(void);
-/* Counts a request that ended with rc; begun is predict_clock() of its beginning. version NULL: it found none. */
-void predict_count(const struct version *version, int rc, uint64_t begun, struct usage_counts *counts);
+
+/* The way of one request through a version. */
+struct prediction {
+	struct version *version; /* held; NULL: none was found */
+	const struct model *model;
+	uint64_t begun;  /* predict_clock(), set by who has the request */
+	uint64_t shadow; /* the number of a version that is to be asked the same; 0: none */
+	struct usage_counts counts;
+};
+/* Finds the version: the one that the path names, or whom the model's traffic gives the request. */
+int prediction_begin(struct request *rq, struct prediction *out, struct err *e);
+/* The request ended with rc: counts it, and lets go of the version. */
+void prediction_end(struct prediction *p, int rc);
+
+/* What a version says to the rows of a request, once more: (rows, outputs) floats in the users' units are appended to *values.
+ * `how` is what shadow_ask was given. On the pool, without the request's headers. */
+typedef int scorer(struct request *rq, struct version *version, uintptr_t how, struct buffer *values,
+		struct err *e);
+/* shadow.c: after the answer of a request that was answered well, its shadow is asked and compared. Nothing where there is none. */
+void shadow_ask(struct request *rq, const struct prediction *p, scorer *score, uintptr_t how);
 
 /* The version that the path names, by number, by label, or by neither; shared (version_put). */
 int predict_version(struct request *rq, struct version **out, struct err *e);

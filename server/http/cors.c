@@ -8,7 +8,8 @@
 /* Headers that pages may send, and see, besides those that they always may. */
 #define SENT                                                                                        \
 	"Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, " \
-	"Inference-Header-Content-Length, Last-Event-ID, Prefer, traceparent, tracestate"
+	"Inference-Header-Content-Length, Last-Event-ID, Prefer, Request-Timeout, Routing-Key, "    \
+	"traceparent, tracestate"
 #define SEEN                                                                                                           \
 	"Content-Encoding, ETag, Inference-Header-Content-Length, Link, Location, Model-Version, Preference-Applied, " \
 	"Retry-After, traceresponse"

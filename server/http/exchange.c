@@ -68,6 +68,26 @@ static void run_abandon(struct pool_task *task)
 	exchange_free(x);
 }
 
+static void run_after(struct pool_task *task)
+{
+	struct exchange *x = exchange_of(task);
+
+	x->rq.may_wait = true;
+	x->rq.after(&x->rq, false);
+	exchange_free(x);
+}
+
+/* The answer has left. What its headers were is gone with it. */
+static void go_after(struct exchange *x)
+{
+	x->rq.connection = NULL;
+	memset(x->rq.headers, 0, sizeof x->rq.headers);
+	x->task.run = run_after;
+	if (pool_offer(x->server->pool, &x->task)) return;
+	x->rq.after(&x->rq, true);
+	exchange_free(x);
+}
+
 static bool is_stream(const struct exchange *x)
 {
 	return x->rq.match.route && x->rq.match.route->stream;
@@ -104,6 +124,10 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 		left = x->gone = x->at_work;
 		pthread_mutex_unlock(&http->resume_lock);
 		if (left) return; /* the pool ends it, and may have by now */
+	}
+	if (x->rq.after && why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+		go_after(x);
+		return;
 	}
 	if (!x->streaming) {
 		exchange_free(x);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define OFFERED_PART 16
+
 struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work, idle;
@@ -65,12 +67,12 @@ int pool_start(struct pool **out, unsigned threads, unsigned queue_max, struct e
 	return 0;
 }
 
-bool pool_add(struct pool *pool, struct pool_task *task)
+static bool add_below(struct pool *pool, struct pool_task *task, unsigned queue_max)
 {
 	bool taken;
 
 	pthread_mutex_lock(&pool->lock);
-	taken = !pool->stopping && pool->queued < pool->queue_max;
+	taken = !pool->stopping && pool->queued < queue_max;
 	if (taken) {
 		task->next = NULL;
 		*pool->last = task;
@@ -80,6 +82,16 @@ bool pool_add(struct pool *pool, struct pool_task *task)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return taken;
+}
+
+bool pool_add(struct pool *pool, struct pool_task *task)
+{
+	return add_below(pool, task, pool->queue_max);
+}
+
+bool pool_offer(struct pool *pool, struct pool_task *task)
+{
+	return add_below(pool, task, pool->queue_max / OFFERED_PART);
 }
 
 bool pool_drain(struct pool *pool, double seconds)

@@ -17,6 +17,8 @@ int pool_start(struct pool **out, unsigned threads, unsigned queue_max,
 		struct err *e); /* new: pool_stop, pool_free */
 /* False when the queue is full or the pool is stopping: the task was not taken. */
 bool pool_add(struct pool *pool, struct pool_task *task);
+/* The same for what may be left out: false also when a good part of the queue is full. */
+bool pool_offer(struct pool *pool, struct pool_task *task);
 /* Waits until no task is queued or running, at most seconds; true when so. */
 bool pool_drain(struct pool *pool, double seconds);
 /* Finishes what is queued and ends the threads; from now on pool_add takes nothing. */

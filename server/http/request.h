@@ -58,6 +58,9 @@ struct request {
 	void *state;   /* a stream's; of a reply with a source or a hold, what it waits with */
 	void (*state_free)(
 			void *state); /* called once, at the end of the request, if set; until it returns http_wake may be called */
+	/* Set by a handler that has more to do once its answer has left: called then on the pool, without headers, or with
+	 * `skipped` on a loop's thread where the pool has enough to do. Not of a stream's route. */
+	void (*after)(struct request *rq, bool skipped);
 	void *notes; /* what the handlers keep with the request: the faults found in it */
 	void (*notes_free)(void *notes);
 

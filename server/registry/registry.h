@@ -1,8 +1,8 @@
 /* registry.h - versions in memory: found by name, shared by reference, dropped when nobody needs them.
  *
- * A version never changes once it is loaded, so readers share it without a lock. Each thread remembers the last
- * versions it asked for: while nothing was published, labelled or deleted, finding one again takes no lock and no
- * SQL. registry_forget ends that for a model; whoever changes one calls it after the commit.
+ * A version never changes once it is loaded, so readers share it without a lock. Each thread that must not wait
+ * remembers the versions it asked for: while nothing was published, labelled, deleted or evicted, finding one again
+ * takes no lock and no SQL. registry_forget ends that for a model; whoever changes one calls it after the commit.
  */
 #ifndef SERVER_REGISTRY_REGISTRY_H
 #define SERVER_REGISTRY_REGISTRY_H
@@ -44,8 +44,19 @@ enum version_pick {
 int registry_get(struct registry *registry, const char *model, enum version_pick pick, const char *text,
 		bool may_wait, struct version **out, struct err *e);
 void version_put(struct version *version); /* NULL is fine */
+struct version *version_share(struct version *version);
 
-/* After a model's versions or labels changed, and was deleted. */
+/* As PICK_DEFAULT, but as the model's traffic has it (traffic.h): key, which may be NULL, says which part of it the request
+ * is of. *out's version is shared. */
+struct registry_routed {
+	struct version *version;
+	bool given;      /* by weights */
+	uint64_t shadow; /* the number of the version that is to be asked the same; 0: none */
+};
+int registry_route(struct registry *registry, const char *model, const char *key, bool may_wait,
+		struct registry_routed *out, struct err *e);
+
+/* After a model's versions, labels or traffic changed, and was deleted. */
 void registry_forget(struct registry *registry, const char *model);
 
 const struct model *version_model(const struct version *version);

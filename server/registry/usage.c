@@ -101,7 +101,7 @@ void usage_add(struct usage_record *r, const struct usage_counts *more)
 	for (size_t i = 0; i < COUNTS; i++)
 		if (numbers[i])
 			atomic_fetch_add_explicit(&shard->counts[i], numbers[i], memory_order_relaxed);
-	atomic_store_explicit(&shard->last_ms, more->last_ms, memory_order_relaxed);
+	if (more->last_ms) atomic_store_explicit(&shard->last_ms, more->last_ms, memory_order_relaxed);
 }
 
 static void sum(struct usage_record *r, struct usage_counts *out)

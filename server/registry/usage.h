@@ -12,7 +12,11 @@ struct usage_counts {
 	uint64_t requests, rows, failures;
 	uint64_t ns, failure_ns; /* from its first byte read to its answer; of those that failed */
 	uint64_t read_ns, compute_ns, write_ns; /* parts of ns */
-	uint64_t last_ms;                       /* when the last was, since 1970 */
+	uint64_t given;                         /* requests that the model's traffic gave it */
+	/* As a shadow: requests and rows that it was asked, rows where it would have answered otherwise, requests that it could
+	 * not answer, or that were left out as the daemon had enough to do. */
+	uint64_t shadow_requests, shadow_rows, shadow_differing, shadow_failures, shadow_skipped;
+	uint64_t last_ms; /* when the last was, since 1970 */
 };
 
 struct usage; /* of all versions */

@@ -27,6 +27,7 @@ void store_model_clear(struct store_model *model)
 	for (size_t i = 0; i < model->labels_count; i++)
 		free(model->labels[i].label);
 	free(model->labels);
+	free(model->shares);
 	*model = (struct store_model){ 0 };
 }
 

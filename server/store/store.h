@@ -76,6 +76,13 @@ struct store_label {
 	uint64_t version;
 };
 
+/* A version's part of the requests that name none (server/registry/traffic.h). */
+struct store_share {
+	uint64_t version;
+	double weight; /* beside the weights of the others; not below 0 */
+	bool shadow;   /* it is asked what others answer, and has no weight */
+};
+
 struct store_model {
 	char *name;
 	char *sent;                 /* the definition as it was sent, canonical JSON */
@@ -85,6 +92,8 @@ struct store_model {
 	uint64_t latest_version;    /* the highest that is there; 0: none */
 	struct store_label *labels; /* (labels_count), by name */
 	size_t labels_count;
+	struct store_share *shares; /* (shares_count), by version */
+	size_t shares_count;
 	int64_t created_ms;
 };
 void store_model_clear(struct store_model *model);
@@ -363,7 +372,10 @@ struct store {
 	/* Newest first; below `before` (0: from the newest). */
 	int (*version_list)(struct store *s, const char *model, uint64_t before, size_t limit,
 			struct store_version **out, size_t *count, struct err *e);
-	/* ERR_CONFLICT naming a label that points to it. */
+	/* In place of what there was; count 0: none. ERR_NOT_FOUND: no such model or version. */
+	int (*traffic_set)(struct store *s, const char *model, const struct store_share *shares, size_t count,
+			struct err *e);
+	/* ERR_CONFLICT naming a label that points to it, or the traffic that it has a part of. */
 	int (*version_delete)(struct store *s, const char *model, uint64_t number, struct err *e);
 
 	/* -- drift: what has been asked of a version, in one piece that the store does not look into -- */
@@ -488,7 +500,7 @@ struct store {
 	/* -- keeping no more than is wanted: some steps a call, *count is how many went, 0 when there is no more to do -- */
 	/* All but the `keep` jobs that ended last; children count and go with their parents. */
 	int (*jobs_prune)(struct store *s, uint64_t keep, size_t *count, struct err *e);
-	/* All but the newest keep_per_model (at least 1) versions of each model, and those with a label. */
+	/* All but the newest keep_per_model (at least 1) versions of each model, and those with a label or a part of the traffic. */
 	int (*versions_prune)(struct store *s, uint64_t keep_per_model, size_t *count, struct err *e);
 	/* Gives free bytes of the file back to the file system; *freed is how many, 0 when there are none. */
 	int (*shrink)(struct store *s, uint64_t *freed, struct err *e);

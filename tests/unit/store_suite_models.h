@@ -166,6 +166,54 @@ START_TEST(label_holds_its_version)
 }
 END_TEST
 
+START_TEST(traffic_holds_its_versions)
+{
+	static const struct store_share shares[] = { { 1, 0.75, false }, { 2, 0, true } };
+	struct store *s = fresh_store();
+	struct store_model m, *list;
+	size_t count;
+
+	put_model(s, "m");
+	for (int i = 0; i < 3; i++)
+		put_version(s, "m");
+	REFUSED(s->traffic_set(s, "n", shares, 2, &e), ERR_NOT_FOUND);
+	REFUSED(s->traffic_set(s, "m", (struct store_share[]){ { 1, 1, false }, { 4, 1, false } }, 2, &e),
+			ERR_NOT_FOUND);
+	ck_assert_ptr_nonnull(strstr(e.text, "version 4"));
+	OK(s->model_get(s, "m", &m, &e));
+	ck_assert_uint_eq(m.shares_count, 0); /* nothing of what was refused */
+	store_model_clear(&m);
+	OK(s->traffic_set(s, "m", (struct store_share[]){ { 3, 1, false } }, 1, &e));
+	OK(s->traffic_set(s, "m", shares, 2, &e));
+	s->close(s);
+	s = open_again();
+	OK(s->model_get(s, "m", &m, &e));
+	ck_assert_uint_eq(m.shares_count, 2);
+	ck_assert_uint_eq(m.shares[0].version, 1);
+	ck_assert_double_eq(m.shares[0].weight, 0.75);
+	ck_assert(!m.shares[0].shadow && m.shares[1].shadow && m.shares[1].version == 2);
+	store_model_clear(&m);
+	OK(s->model_list(s, "", 9, &list, &count, &e));
+	ck_assert_uint_eq(list[0].shares_count, 2);
+	store_model_clear(&list[0]);
+	free(list);
+	REFUSED(s->version_delete(s, "m", 1, &e), ERR_CONFLICT);
+	ck_assert_ptr_nonnull(strstr(e.text, "traffic"));
+	REFUSED(s->version_delete(s, "m", 2, &e), ERR_CONFLICT);
+	put_version(s, "m");
+	OK(s->versions_prune(s, 1, &count, &e));
+	ck_assert_uint_eq(count, 1);
+	OK(s->model_get(s, "m", &m, &e));
+	OK(s->traffic_set(s, "m", m.shares, 2, &e)); /* retention has left them */
+	store_model_clear(&m);
+	OK(s->traffic_set(s, "m", NULL, 0, &e));
+	OK(s->version_delete(s, "m", 1, &e));
+	OK(s->traffic_set(s, "m", shares + 1, 1, &e));
+	OK(s->model_delete(s, "m", &e)); /* with its traffic */
+	s->close(s);
+}
+END_TEST
+
 START_TEST(model_with_an_unfinished_job_stays)
 {
 	struct store *s = fresh_store();
@@ -273,8 +321,9 @@ START_TEST(drift_goes_with_its_version)
 }
 END_TEST
 
-#define STORE_SUITE_MODELS                                                                              \
-	model_is_created_once, model_is_updated_in_part, models_are_listed_by_name,                     \
-			version_numbers_are_never_used_twice, versions_are_read_and_listed,             \
-			label_holds_its_version, model_with_an_unfinished_job_stays, blob_has_any_size, \
-			blob_belongs_to_one_version, blob_of_no_version_goes, drift_goes_with_its_version
+#define STORE_SUITE_MODELS                                                                                  \
+	model_is_created_once, model_is_updated_in_part, models_are_listed_by_name,                         \
+			version_numbers_are_never_used_twice, versions_are_read_and_listed,                 \
+			label_holds_its_version, traffic_holds_its_versions,                                \
+			model_with_an_unfinished_job_stays, blob_has_any_size, blob_belongs_to_one_version, \
+			blob_of_no_version_goes, drift_goes_with_its_version

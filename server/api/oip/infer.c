@@ -64,8 +64,7 @@ static int own_scratch(struct scratch **out, struct err *e)
 
 struct inference {
 	struct scratch *scratch;
-	struct version *version;
-	const struct model *model;
+	struct prediction p;
 	struct scan_value body; /* the JSON */
 	struct scan_value id, inputs, outputs, parameters;
 	struct tensor_bytes bytes;
@@ -74,11 +73,10 @@ struct inference {
 	struct oip_output *all;
 	struct oip_wish *wishes;
 	size_t all_count, wished;
-	struct usage_counts counts;
 };
 
 /* How much of the body is JSON. */
-static int split_body(struct request *rq, struct inference *in, size_t *json, struct err *e)
+static int json_bytes(const struct request *rq, size_t *out, struct err *e)
 {
 	const char *said = rq->headers[HEADER_INFERENCE_LENGTH];
 	size_t digits = said ? strspn(said, "0123456789") : 0;
@@ -88,8 +86,7 @@ static int split_body(struct request *rq, struct inference *in, size_t *json, st
 		return err_set(e, ERR_BAD_REQUEST,
 				HEADER_LENGTH " must be how many bytes of the body are JSON, at most %zu",
 				rq->body.size);
-	*json = (size_t)length;
-	in->bytes = (struct tensor_bytes){ (unsigned char *)rq->body.data + length, rq->body.size - length };
+	*out = (size_t)length;
 	return 0;
 }
 
@@ -133,7 +130,7 @@ static bool reserve_tensors(struct scratch *s, size_t count)
 static int read_tensors(struct inference *in, struct err *e)
 {
 	struct scratch *s = in->scratch;
-	size_t most = encoder_columns(in->model->inputs), bytes = in->bytes.left;
+	size_t most = encoder_columns(in->p.model->inputs), bytes = in->bytes.left;
 	char at[FAULT_POINTER_BYTES];
 
 	for (struct scan_iter i = scan_begin(in->inputs); scan_next(&i); in->count++) {
@@ -151,7 +148,7 @@ static int read_tensors(struct inference *in, struct err *e)
 		faults_add(&s->faults, ERR_INVALID, "", "%zu bytes behind the JSON belong to no tensor",
 				in->bytes.left);
 	if (s->faults.count) return faults_result(&s->faults, e);
-	in->rows = s->tensors[0].dims == 1 && rows_take_whole(in->model->inputs) &&
+	in->rows = s->tensors[0].dims == 1 && rows_take_whole(in->p.model->inputs) &&
 						   scan_equals(s->tensors[0].name, ROWS_WHOLE)
 				   ? 1
 				   : s->tensors[0].shape[0];
@@ -163,7 +160,7 @@ static int read_tensors(struct inference *in, struct err *e)
 
 static int read_wishes(struct inference *in, struct err *e)
 {
-	int rc = oip_outputs(in->model->targets, &in->all, &in->all_count, e);
+	int rc = oip_outputs(in->p.model->targets, &in->all, &in->all_count, e);
 
 	if (rc) return rc;
 	if (!(in->wishes = calloc(in->all_count + 1, sizeof *in->wishes))) return err_nomem(e);
@@ -179,7 +176,7 @@ static int reserve_values(struct inference *in, struct err *e)
 	struct scratch *s = in->scratch;
 	size_t count;
 
-	if (__builtin_mul_overflow((size_t)in->rows, encoder_width(in->model->targets), &count) ||
+	if (__builtin_mul_overflow((size_t)in->rows, encoder_width(in->p.model->targets), &count) ||
 			count > SIZE_MAX / sizeof *s->values)
 		return err_set(e, ERR_RANGE, "%llu rows are more than can be answered at once",
 				(unsigned long long)in->rows);
@@ -197,7 +194,8 @@ static int say_rows(struct inference *in, struct err *e)
 			(unsigned long long)rows_count(in->scratch->rows), (unsigned long long)in->rows);
 }
 
-static int run(struct inference *in, struct err *e)
+/* tally: what is asked is counted. */
+static int run(struct inference *in, bool tally, struct err *e)
 {
 	struct scratch *s = in->scratch;
 	const struct version_work *work;
@@ -206,27 +204,27 @@ static int run(struct inference *in, struct err *e)
 	size_t n;
 	int rc;
 
-	if ((rc = version_work(in->version, &work, e)) || (rc = reserve_values(in, e))) return rc;
-	if ((rc = rows_begin_tensors(s->rows, in->model->inputs, s->tensors, in->count, in->body, "/inputs",
+	if ((rc = version_work(in->p.version, &work, e)) || (rc = reserve_values(in, e))) return rc;
+	if ((rc = rows_begin_tensors(s->rows, in->p.model->inputs, s->tensors, in->count, in->body, "/inputs",
 			     &s->faults, e)))
 		return rc;
-	rows_tally(s->rows, version_drift(in->version), work->asked);
+	if (tally) rows_tally(s->rows, version_drift(in->p.version), work->asked);
 	for (;;) {
 		if ((rc = rows_next(s->rows, work->rows, work->x, &n, e))) return rc;
 		if (!n) break;
 		if (done + n > in->rows) return say_rows(in, e);
 		read = predict_clock();
-		in->counts.read_ns += read - begun;
+		in->p.counts.read_ns += read - begun;
 		if (!s->faults.count) {
-			net_forward(in->model->net, work->net, work->x, n, &scores);
-			answers_values(in->model->targets, scores, n,
-					s->values + done * encoder_width(in->model->targets));
+			net_forward(in->p.model->net, work->net, work->x, n, &scores);
+			answers_values(in->p.model->targets, scores, n,
+					s->values + done * encoder_width(in->p.model->targets));
 		}
 		begun = predict_clock();
-		in->counts.compute_ns += begun - read;
+		in->p.counts.compute_ns += begun - read;
 		done += n;
 	}
-	in->counts.rows = done;
+	in->p.counts.rows = done;
 	if ((rc = faults_result(&s->faults, e))) return rc;
 	return done == in->rows ? 0 : say_rows(in, e);
 }
@@ -234,9 +232,9 @@ static int run(struct inference *in, struct err *e)
 static int answer(struct inference *in, const char *model, struct reply *rp, struct err *e)
 {
 	struct oip_answer answer = { .model = model,
-		.version = version_number(in->version),
+		.version = version_number(in->p.version),
 		.id = in->id,
-		.targets = in->model->targets,
+		.targets = in->p.model->targets,
 		.wishes = in->wishes,
 		.count = in->wished,
 		.values = in->scratch->values,
@@ -245,7 +243,7 @@ static int answer(struct inference *in, const char *model, struct reply *rp, str
 	size_t json;
 
 	oip_write(&answer, &rp->body, &json);
-	in->counts.write_ns = predict_clock() - begun;
+	in->p.counts.write_ns = predict_clock() - begun;
 	if (!buffer_ok(&rp->body)) return err_nomem(e);
 	if (!json) return 0;
 	rp->content_type = "application/octet-stream";
@@ -253,37 +251,62 @@ static int answer(struct inference *in, const char *model, struct reply *rp, str
 	return 0;
 }
 
-static int infer(struct request *rq, struct reply *rp, struct inference *in, struct err *e)
+/* The first `json` bytes of the body, and the tensors that it names. */
+static int read_body(struct request *rq, struct inference *in, size_t json, struct err *e)
 {
 	struct faults *faults = &in->scratch->faults;
+	int rc;
+
+	in->bytes = (struct tensor_bytes){ (unsigned char *)rq->body.data + json, rq->body.size - json };
+	find_members(in, faults);
+	if ((rc = faults_result(faults, e))) return rc;
+	return read_tensors(in, e);
+}
+
+/* A scorer; how is the length of the JSON. */
+static int score(struct request *rq, struct version *version, uintptr_t how, struct buffer *values,
+		struct err *e)
+{
+	struct inference in = { .p = { .version = version, .model = version_model(version) } };
+	int rc;
+
+	if ((rc = own_scratch(&in.scratch, e)) || (rc = scan_check(rq->body.data, how, &in.body, e)))
+		return rc;
+	in.scratch->faults.count = in.scratch->faults.more = 0;
+	if ((rc = read_body(rq, &in, how, e)) || (rc = run(&in, false, e))) return rc;
+	buffer_add(values, in.scratch->values,
+			in.rows * encoder_width(in.p.model->targets) * sizeof *in.scratch->values);
+	return 0;
+}
+
+static int infer(struct request *rq, struct reply *rp, struct inference *in, struct err *e)
+{
 	size_t json = 0;
 	int rc;
 
-	if ((rc = split_body(rq, in, &json, e)) || (rc = scan_check(rq->body.data, json, &in->body, e)))
+	if ((rc = json_bytes(rq, &json, e)) || (rc = scan_check(rq->body.data, json, &in->body, e)))
 		return rc;
-	if ((rc = predict_version(rq, &in->version, e))) return rc;
-	in->model = version_model(in->version);
-	find_members(in, faults);
-	if ((rc = faults_result(faults, e)) || (rc = read_tensors(in, e)) || (rc = read_wishes(in, e)))
-		return rc;
-	if (!rq->may_wait && (double)in->rows * (double)net_parameters(in->model->net) > PREDICT_INLINE_WORK)
+	if ((rc = prediction_begin(rq, &in->p, e))) return rc;
+	if ((rc = read_body(rq, in, json, e)) || (rc = read_wishes(in, e))) return rc;
+	if (!rq->may_wait &&
+			(double)in->rows * (double)net_parameters(in->p.model->net) > PREDICT_INLINE_WORK)
 		return ERR_WOULD_BLOCK;
-	if ((rc = run(in, e))) return rc;
-	return answer(in, request_param(rq, "model"), rp, e);
+	if ((rc = run(in, true, e))) return rc;
+	if ((rc = answer(in, request_param(rq, "model"), rp, e))) return rc;
+	shadow_ask(rq, &in->p, score, json);
+	return 0;
 }
 
 int oip_infer(struct request *rq, struct reply *rp, struct err *e)
 {
-	struct inference in = { 0 };
-	uint64_t begun = predict_clock();
+	struct inference in = { .p = { .begun = predict_clock() } };
 	int rc = own_scratch(&in.scratch, e);
 
 	if (rc) return rc;
 	in.scratch->faults.count = in.scratch->faults.more = 0;
 	rc = infer(rq, rp, &in, e);
-	predict_count(in.version, rc, begun, &in.counts);
+	prediction_end(&in.p, rc);
 	free(in.all);
 	free(in.wishes);
-	version_put(in.version);
 	return rc;
 }

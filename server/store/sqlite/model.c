@@ -93,14 +93,14 @@ static int model_create(struct store *s, const char *name, const char *sent, con
 
 /* ---- read ---- */
 
-static int load_labels(struct db *db, struct store_model *model, struct err *e)
+static int load_parts(struct db *db, struct store_model *model, struct err *e)
 {
 	void *items;
 	int rc = db_list(db, &label_kind, SQL_LABEL_LIST, DB_VALUES(V_TEXT(model->name)), &items,
 			&model->labels_count, e);
 
 	model->labels = items;
-	return rc;
+	return rc ? rc : traffic_load(db, model, e);
 }
 
 struct find {
@@ -117,7 +117,7 @@ static int get_tx(struct db *db, void *arg, struct err *e)
 	int rc = db_one(db, &model_kind, SQL_MODEL_GET, DB_VALUES(V_TEXT(find->name)), find->out, &found, e);
 
 	if (rc) return rc;
-	return found ? load_labels(db, find->out, e) : no_model(find->name, e);
+	return found ? load_parts(db, find->out, e) : no_model(find->name, e);
 }
 
 static int model_get(struct store *s, const char *name, struct store_model *out, struct err *e)
@@ -138,7 +138,7 @@ static int list_tx(struct db *db, void *arg, struct err *e)
 			&items, &find->count, e);
 
 	for (size_t i = 0; i < find->count && !rc; i++)
-		rc = load_labels(db, (struct store_model *)items + i, e);
+		rc = load_parts(db, (struct store_model *)items + i, e);
 	if (rc) db_list_clear(&model_kind, &items, &find->count);
 	find->out = items;
 	return rc;
@@ -220,6 +220,7 @@ static int delete_tx(struct db *db, void *arg, struct err *e)
 				"job %lld runs on model \"%s\"; cancel it, or delete with ?force=true",
 				(long long)job, name);
 	if ((rc = db_run(db, SQL_LABEL_DELETE_ALL, DB_VALUES(V_TEXT(name)), NULL, e))) return rc;
+	if ((rc = db_run(db, SQL_SHARE_DELETE_ALL, DB_VALUES(V_TEXT(name)), NULL, e))) return rc;
 	if ((rc = drop_versions(db, name, e))) return rc;
 	if ((rc = db_run(db, SQL_JOB_UNSERVED, DB_VALUES(V_TEXT(name)), NULL, e))) return rc;
 	if ((rc = db_run(db, SQL_MODEL_DELETE, DB_VALUES(V_TEXT(name)), NULL, e))) return rc;

@@ -186,6 +186,10 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_LABEL_DELETE] = "DELETE FROM label WHERE model = ?1 AND label = ?2",
 	[SQL_LABEL_DELETE_ALL] = "DELETE FROM label WHERE model = ?1",
 	[SQL_LABEL_OF_VERSION] = "SELECT label, version FROM label WHERE model = ?1 AND version = ?2 LIMIT 1",
+	[SQL_SHARE_LIST] = "SELECT version, weight, shadow FROM traffic WHERE model = ?1 ORDER BY version",
+	[SQL_SHARE_ADD] = "INSERT INTO traffic (model, version, weight, shadow) VALUES (?1, ?2, ?3, ?4)",
+	[SQL_SHARE_DELETE_ALL] = "DELETE FROM traffic WHERE model = ?1",
+	[SQL_SHARE_OF_VERSION] = "SELECT 1 FROM traffic WHERE model = ?1 AND version = ?2",
 	[SQL_VERSION_NEW] =
 		"INSERT INTO version (" VERSION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[SQL_VERSION_GET] = "SELECT " VERSION_COLUMNS " FROM version WHERE model = ?1 AND number = ?2",
@@ -329,7 +333,8 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_VERSION_PRUNE] =
 		"SELECT v.number, v.blob, m.name FROM model m JOIN version v ON v.model = m.name AND v.number <"
 		" (SELECT w.number FROM version w WHERE w.model = m.name ORDER BY w.number DESC LIMIT 1 OFFSET ?1 - 1)"
-		" WHERE NOT EXISTS (SELECT 1 FROM label l WHERE l.model = v.model AND l.version = v.number) LIMIT 1",
+		" WHERE NOT EXISTS (SELECT 1 FROM label l WHERE l.model = v.model AND l.version = v.number)"
+		" AND NOT EXISTS (SELECT 1 FROM traffic t WHERE t.model = v.model AND t.version = v.number) LIMIT 1",
 	[SQL_ANSWER_GET] = "SELECT request, status, job, location, body, created_ms FROM answer WHERE key = ?1",
 	[SQL_ANSWER_PUT] =
 		"INSERT OR REPLACE INTO answer (key, request, status, job, location, body, created_ms)"

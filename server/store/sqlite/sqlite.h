@@ -60,6 +60,7 @@ void dataset_fill(struct store *s);
 void blob_fill(struct store *s);
 void model_fill(struct store *s);
 void version_fill(struct store *s);
+void traffic_fill(struct store *s);
 void drift_fill(struct store *s);
 void job_fill(struct store *s);
 void claim_fill(struct store *s);
@@ -97,6 +98,11 @@ int version_publish(struct db *db, const char *model, int64_t job, const struct 
 int model_must_exist(struct db *db, const char *model, struct err *e);
 /* *blob is its blob. ERR_NOT_FOUND names what is not there. */
 int version_must_exist(struct db *db, const char *model, uint64_t number, int64_t *blob, struct err *e);
+
+/* The shares of a model that has its name. */
+int traffic_load(struct db *db, struct store_model *model, struct err *e);
+/* ERR_CONFLICT: the version has a part of the traffic. */
+int traffic_free_of(struct db *db, const char *model, uint64_t number, struct err *e);
 
 /* Drops a version of the model, whose blob is this one. */
 int version_drop(struct db *db, const char *model, uint64_t number, int64_t blob, struct err *e);

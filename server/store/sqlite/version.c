@@ -230,6 +230,7 @@ static int delete_tx(struct db *db, void *arg, struct err *e)
 		return err_set(e, ERR_CONFLICT,
 				"label \"%s\" points to version %llu; delete the label or move it first",
 				label, (unsigned long long)v->version);
+	if ((rc = traffic_free_of(db, v->model, v->version, e))) return rc;
 	return version_drop(db, v->model, v->version, blob, e);
 }
 

@@ -1,0 +1,63 @@
+/* version.h - a version in memory, and what one asks for it by. Shared inside server/registry. */
+#ifndef SERVER_REGISTRY_VERSION_H
+#define SERVER_REGISTRY_VERSION_H
+
+#include <stdatomic.h>
+
+#include "server/registry/asked.h"
+#include "server/registry/registry.h"
+#include "server/registry/traffic.h"
+
+#define SLOTS_MAX  ASKED_SLOTS_MAX
+#define TEXT_BYTES 72 /* a name or a version's digits, with the NUL */
+
+struct version {
+	atomic_size_t references;
+	char name[TEXT_BYTES];
+	uint64_t number;
+	struct model *model;
+	const struct gemm_engine *engine;
+	size_t bytes;
+	struct drift *drift;
+	struct asked *all_asked;
+	struct asked_record *asked; /* NULL: nothing is counted */
+	struct usage_record *usage;
+	_Atomic uint64_t used; /* the registry's clock when it was last asked for */
+	size_t entries;        /* of the registry's table, under its lock */
+	struct version_work works[SLOTS_MAX];
+};
+
+struct key {
+	char model[TEXT_BYTES], text[TEXT_BYTES];
+	enum version_pick pick;
+	uint64_t hash; /* of all that */
+};
+
+/* What is found under a key; both hold a reference. */
+struct found {
+	struct version *version;
+	struct traffic *traffic; /* of PICK_DEFAULT; NULL: none */
+};
+
+/* ERR_NOT_FOUND: no name is so long. */
+int key_make(struct key *out, const char *model, enum version_pick pick, const char *text, struct err *e);
+bool key_equal(const struct key *a, const struct key *b);
+
+static inline void found_put(struct found found)
+{
+	version_put(found.version);
+	traffic_put(found.traffic);
+}
+static inline struct found found_share(struct found found)
+{
+	return (struct found){ version_share(found.version), traffic_share(found.traffic) };
+}
+
+/* From the store. asked NULL: nothing is counted. *out is new. Errors as of registry_get. */
+int version_load(const struct registry_config *config, struct usage *usage, struct asked *asked,
+		const struct key *key, struct found *out, struct err *e);
+
+/* A small number that is the thread's own for ever, from 0. */
+size_t thread_slot(void);
+
+#endif
