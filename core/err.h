@@ -22,6 +22,7 @@ enum err_code {
 	ERR_FORBIDDEN,      /* a token without the role, an origin that is not ours */
 	ERR_BUSY,           /* at a limit for the moment, or stopping: try again */
 	ERR_WOULD_BLOCK,    /* the answer needs the store, and this thread must not wait for it */
+	ERR_LATER,          /* the answer comes later: others share its work (server/http/request.h) */
 	ERR_STOPPED,        /* asked to stop, and stopped */
 	ERR_DIVERGED,       /* training left the finite numbers */
 	ERR_CRASHED,        /* the program ended again and again while it did this */

@@ -32,6 +32,7 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	uint64_t model_memory_bytes; /* 0: a share of memory_budget_bytes */
 	unsigned workers, threads, loops, max_connections;
 	unsigned keep_jobs, keep_versions; /* UINT32_MAX: all */
+	bool no_batching;
 	unsigned metrics_models;
 	unsigned log_format; /* enum log_format */
 	unsigned log_level;  /* enum log_level */

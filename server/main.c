@@ -146,7 +146,8 @@ static int start_work(struct daemon *d, struct err *e)
 	struct registry_config registry = {
 		.budget_bytes = config->model_memory_bytes ? config->model_memory_bytes
 							   : app->memory_bytes / REGISTRY_SHARE,
-		.counts = !config->no_drift
+		.counts = !config->no_drift,
+		.batch_leads = config->no_batching ? 0 : config->loops,
 	};
 	int rc;
 
@@ -189,6 +190,7 @@ static int start_http(struct daemon *d, struct err *e)
 	if (!(http.routes = app->routes = d->routes = api_routes(app))) return err_nomem(e);
 	app->routes_count = api_routes_count();
 	app->metrics_models = d->config->metrics_models;
+	app->batching = !d->config->no_batching;
 	if ((rc = metrics_new(&app->metrics, app->routes_count, e))) return rc;
 	if ((rc = http_start(&d->http, &http, e))) return rc;
 	d->fd = -1; /* the server's now */

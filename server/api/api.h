@@ -34,6 +34,7 @@ struct app { /* borrows everything; request.app */
 	struct metrics *metrics;
 	const struct route *routes; /* (routes_count), as the server has them */
 	size_t routes_count;
+	bool batching;           /* requests may share products */
 	unsigned metrics_models; /* that have a label of their own */
 	const struct gemm_engine *engine;
 	unsigned loops, threads, connections_max;

@@ -353,6 +353,27 @@ static void put_registry(const struct app *app, struct buffer *out)
 			"Versions that were dropped for want of room.", (double)state.evictions);
 }
 
+static void put_batches(const struct app *app, struct buffer *out)
+{
+	static const char name[] = "descentd_batch_rows";
+	struct batch_counts counts;
+	uint64_t below = 0;
+
+	registry_batches(app->registry, &counts);
+	metrics_head(out, name, "histogram", "Rows of different requests that shared a matrix product.");
+	for (size_t i = 0; i < BATCH_SIZES; i++) {
+		below += counts.sizes[i];
+		if (i < BATCH_SIZES - 1)
+			buffer_printf(out, "%s_bucket{le=\"%u\"} %llu\n", name, 1u << i,
+					(unsigned long long)below);
+	}
+	buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %llu\n%s_count %llu\n", name,
+			(unsigned long long)below, name, (unsigned long long)counts.rows, name,
+			(unsigned long long)below);
+	put_one(out, "descentd_batch_waiting_requests", "gauge", "Requests that wait for such a product.",
+			(double)counts.waiting);
+}
+
 /* As the client libraries of Prometheus name them. */
 static void put_process(const struct app *app, struct buffer *out)
 {
@@ -402,6 +423,7 @@ int metrics_get(struct request *rq, struct reply *rp, struct err *e)
 	put_jobs(app, &info, out);
 	put_store(&info, out);
 	put_registry(app, out);
+	put_batches(app, out);
 	put_process(app, out);
 	store_info_clear(&info);
 	return buffer_ok(out) ? 0 : err_nomem(e);

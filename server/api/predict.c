@@ -250,6 +250,47 @@ static int answer(struct scratch *scratch, struct prediction *p, const struct as
 	return buffer_ok(out) ? 0 : err_nomem(e);
 }
 
+/* Of rows that have joined others. rows: whose warnings are told; NULL: there are none. */
+static int answer_share(struct scratch *scratch, struct prediction *p, const struct asked *asked,
+		const struct share *share, const struct rows *rows, struct buffer *out, struct err *e)
+{
+	const float *scores;
+	size_t n;
+	int rc = batch_scores(share, &scores, &n, e);
+
+	if (rc) return rc;
+	answers_begin(scratch->answers, asked->form, p->model->targets, out);
+	answers_add(scratch->answers, scores, n);
+	answers_end(scratch->answers, version_number(p->version), rows);
+	p->counts.rows = n;
+	return buffer_ok(out) ? 0 : err_nomem(e);
+}
+
+/* ERR_LATER: they wait for others. 0: with a share, they are scored. */
+static int join(struct request *rq, struct scratch *scratch, struct prediction *p, const struct asked *asked,
+		size_t rows, struct share **share, struct err *e)
+{
+	const struct version_work *work;
+	int rc = version_work(p->version, &work, e);
+
+	if (rc || (rc = rows_begin(scratch->rows, p->model->inputs, asked->rows, asked->pointer,
+				   &scratch->faults, e)))
+		return rc;
+	rows_tally(scratch->rows, version_drift(p->version), work->asked);
+	return batch_read(rq, p, scratch->rows, &scratch->faults, rows, share, e);
+}
+
+/* Of an array of rows, but no more than can join others, and one. 0: it is no such array. */
+static size_t count_rows(const struct asked *asked)
+{
+	struct scan_iter i = scan_begin(asked->rows);
+	size_t n = 0;
+
+	while (scan_kind(asked->rows) == '[' && n <= BATCH_ROWS_MAX && scan_next(&i))
+		n++;
+	return n;
+}
+
 struct valuing {
 	const struct encoder *targets;
 	struct buffer *values;
@@ -294,21 +335,41 @@ static bool worth_a_thread(const struct model *model, const struct asked *asked)
 	return rows * (double)net_parameters(model->net) > PREDICT_INLINE_WORK;
 }
 
+/* With p's version found, and the body's rows. */
+static int respond_with(struct request *rq, struct reply *rp, struct scratch *scratch, struct prediction *p,
+		const struct asked *asked, struct share *joined, struct err *e)
+{
+	struct share *share = NULL;
+	size_t rows;
+	int rc;
+
+	if (joined) return answer_share(scratch, p, asked, joined, NULL, &rp->body, e);
+	if (version_batch(p->version) && (rows = count_rows(asked)) && batch_wanted(rq, p, rows)) {
+		if ((rc = join(rq, scratch, p, asked, rows, &share, e))) return rc;
+		if (share) rc = answer_share(scratch, p, asked, share, scratch->rows, &rp->body, e);
+		batch_end(share);
+		return share ? rc : ERR_WOULD_BLOCK;
+	}
+	if (!rq->may_wait && worth_a_thread(p->model, asked)) return ERR_WOULD_BLOCK;
+	return answer(scratch, p, asked, &rp->body, e);
+}
+
 static int respond(struct request *rq, struct reply *rp, const struct verb *verb, struct scratch *scratch,
 		struct err *e)
 {
 	struct prediction p = { .begun = predict_clock() };
+	struct share *joined;
 	struct asked asked;
-	struct scan_value body;
 	int rc;
 
-	if ((rc = scan_check(rq->body.data, rq->body.size, &body, e))) return rc;
-	if ((rc = prediction_begin(rq, &p, e))) return rc;
-	find_rows(verb, body, &asked, &scratch->faults);
+	if (!batch_joined(rq, &p, &joined) && ((rc = scan_check(rq->body.data, rq->body.size, &p.body, e)) ||
+							      (rc = prediction_begin(rq, &p, e))))
+		return rc;
+	find_rows(verb, p.body, &asked, &scratch->faults);
 	if (!(rc = faults_result(&scratch->faults, e))) rc = check_verb(verb, p.model, e);
-	if (!rc && !rq->may_wait && worth_a_thread(p.model, &asked)) rc = ERR_WOULD_BLOCK;
-	if (!rc) rc = answer(scratch, &p, &asked, &rp->body, e);
+	if (!rc) rc = respond_with(rq, rp, scratch, &p, &asked, joined, e);
 	if (!rc) shadow_ask(rq, &p, score, (uintptr_t)verb);
+	batch_end(joined);
 	prediction_end(&p, rc);
 	return rc;
 }

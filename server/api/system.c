@@ -8,6 +8,8 @@
 #include "server/codec/json.h"
 #include "server/codec/train_request.h"
 
+#define BATCHES_SHOWN 100
+
 static int reply_ok(struct reply *rp)
 {
 	buffer_text(&rp->body, "{\"status\":\"ok\"}");
@@ -95,6 +97,24 @@ static json_t *limits_document(const struct app *app)
 	return out;
 }
 
+static void add_batch(void *self, const struct version *version, struct batch_costs costs)
+{
+	json_t *list = self;
+
+	if (json_array_size(list) == BATCHES_SHOWN) return;
+	json_array_append_new(list, json_pack("{s:s,s:o,s:f,s:f}", "model", version_name(version), "version",
+						    json_id((int64_t)version_number(version)), "row_seconds",
+						    costs.alone, "batched_row_seconds", costs.together));
+}
+
+static json_t *batching_document(const struct app *app)
+{
+	json_t *list = json_array();
+
+	registry_each_batch(app->registry, add_batch, list);
+	return json_pack("{s:b,s:o}", "enabled", app->batching, "versions", list);
+}
+
 int system_get(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
@@ -119,6 +139,7 @@ int system_get(struct request *rq, struct reply *rp, struct err *e)
 	json_put(out, "jobs", states_document(&info));
 	json_put(out, "keep", kept_document(app));
 	json_put(out, "limits", limits_document(app));
+	json_put(out, "batching", batching_document(app));
 	store_info_clear(&info);
 	return reply_document(rp, out, e);
 }

@@ -204,6 +204,35 @@ static enum MHD_Result hand_over(struct exchange *x, enum phase phase, void (*ru
 	return MHD_YES;
 }
 
+static void run_given(struct pool_task *task)
+{
+	struct exchange *x = exchange_of(task);
+
+	x->run(&x->rq);
+}
+
+bool http_compute(struct request *rq, void (*run)(struct request *rq))
+{
+	struct exchange *x = (struct exchange *)rq;
+
+	x->run = run;
+	x->task.run = run_given;
+	return pool_add(x->server->computing, &x->task);
+}
+
+void http_again(struct request *rq)
+{
+	exchange_give_back((struct exchange *)rq, PHASE_AGAIN);
+}
+
+static enum MHD_Result wait_for_others(struct exchange *x)
+{
+	x->phase = PHASE_WORKING;
+	MHD_suspend_connection(x->connection);
+	x->rq.later(&x->rq);
+	return MHD_YES;
+}
+
 static int run_handler(struct exchange *x, struct err *e)
 {
 	const struct route *route = x->rq.match.route;
@@ -465,11 +494,12 @@ static enum MHD_Result on_complete(struct exchange *x)
 
 	if (x->phase == PHASE_STREAM && !stream_done(x)) return MHD_YES;
 	if (x->phase == PHASE_STREAM) return hand_over(x, PHASE_WORKING, run_work);
-	if (x->phase != PHASE_BODY) return send_reply(x);
+	if (x->phase != PHASE_BODY && x->phase != PHASE_AGAIN) return send_reply(x);
 	if (!(x->rq.match.route->flags & ROUTE_INLINE) || x->rq.body.size > inline_bytes(&x->rq))
 		return hand_over(x, PHASE_WORKING, run_work);
 	rc = run_handler(x, &e);
 	if (rc == ERR_WOULD_BLOCK) return hand_over(x, PHASE_WORKING, run_work);
+	if (rc == ERR_LATER) return wait_for_others(x);
 	if (rc) reply_problem(x, rc, &e);
 	return send_reply(x);
 }

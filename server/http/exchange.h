@@ -15,6 +15,7 @@ struct http_server {
 	struct http_config config;
 	struct MHD_Daemon *daemon;
 	struct pool *pool;
+	struct pool *computing;      /* of http_compute */
 	pthread_mutex_t change_lock; /* a conditional change is checked and made under it */
 	pthread_mutex_t resume_lock; /* an exchange comes back from the pool */
 	atomic_bool draining;
@@ -35,6 +36,7 @@ enum phase {
 	PHASE_OPENED,  /* it has: libmicrohttpd shows the headers once more after a suspension */
 	PHASE_STREAM,  /* the body is handed on, piece by piece */
 	PHASE_WORKING, /* the pool runs the handler */
+	PHASE_AGAIN,   /* the handler is to run again, on the loop */
 	PHASE_READY,   /* the reply is ready */
 };
 
@@ -44,6 +46,7 @@ struct exchange {
 	struct http_server *server;
 	struct MHD_Connection *connection;
 	struct pool_task task;
+	void (*run)(struct request *rq); /* of http_compute */
 	_Atomic enum phase phase;
 	bool streaming; /* stream->begin succeeded and neither handler nor abandon was called since */
 	/* Of a stream, under resume_lock: the pool has a piece, rq.body; the connection waits until it is done; the

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define OFFERED_PART 16
@@ -13,6 +14,7 @@ struct pool {
 	struct pool_task *first, **last;
 	unsigned queued, queue_max, running;
 	bool stopping;
+	int niceness;
 	unsigned threads_count;
 	pthread_t threads[];
 };
@@ -21,6 +23,7 @@ static void *pool_thread(void *argument)
 {
 	struct pool *pool = argument;
 
+	if (pool->niceness) setpriority(PRIO_PROCESS, 0, pool->niceness); /* of this thread alone, on Linux */
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		struct pool_task *task;
@@ -42,7 +45,7 @@ static void *pool_thread(void *argument)
 	return NULL;
 }
 
-int pool_start(struct pool **out, unsigned threads, unsigned queue_max, struct err *e)
+int pool_start(struct pool **out, unsigned threads, unsigned queue_max, int niceness, struct err *e)
 {
 	struct pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->threads);
 	pthread_condattr_t monotonic;
@@ -57,6 +60,7 @@ int pool_start(struct pool **out, unsigned threads, unsigned queue_max, struct e
 	pthread_condattr_destroy(&monotonic);
 	pool->last = &pool->first;
 	pool->queue_max = queue_max;
+	pool->niceness = niceness;
 	for (; pool->threads_count < threads; pool->threads_count++)
 		if (pthread_create(&pool->threads[pool->threads_count], NULL, pool_thread, pool)) break;
 	if (!pool->threads_count) {

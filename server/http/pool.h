@@ -13,8 +13,9 @@ struct pool_task { /* lives in what it works on; on the queue once at a time */
 	struct pool_task *next;
 };
 
-int pool_start(struct pool **out, unsigned threads, unsigned queue_max,
-		struct err *e); /* new: pool_stop, pool_free */
+/* *out is new (pool_stop, pool_free). niceness, 0 to 19, of its threads: how far they step back before others of the
+ * process. ERR_NOMEM, ERR_IO. */
+int pool_start(struct pool **out, unsigned threads, unsigned queue_max, int niceness, struct err *e);
 /* False when the queue is full or the pool is stopping: the task was not taken. */
 bool pool_add(struct pool *pool, struct pool_task *task);
 /* The same for what may be left out: false also when a good part of the queue is full. */

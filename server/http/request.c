@@ -19,6 +19,7 @@ void request_reset(struct request *rq)
 	rq->may_hold = rq->may_wait = rq->settled = false;
 	rq->state = rq->notes = NULL;
 	rq->state_free = NULL;
+	rq->later = NULL;
 	rq->after = NULL;
 	rq->query_count = 0;
 	rq->query_memory = NULL;

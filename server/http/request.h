@@ -58,6 +58,9 @@ struct request {
 	void *state;   /* a stream's; of a reply with a source or a hold, what it waits with */
 	void (*state_free)(
 			void *state); /* called once, at the end of the request, if set; until it returns http_wake may be called */
+	/* Set by a handler that returns ERR_LATER, on a loop's thread: called once the connection waits. Whoever it hands the
+	 * request to calls http_again, and the handler runs once more, with rq->state as it was left. */
+	void (*later)(struct request *rq);
 	/* Set by a handler that has more to do once its answer has left: called then on the pool, without headers, or with
 	 * `skipped` on a loop's thread where the pool has enough to do. Not of a stream's route. */
 	void (*after)(struct request *rq, bool skipped);
@@ -131,6 +134,12 @@ int request_guard(const struct request *rq, const struct reply *now, struct err 
 
 /* There is news for a reply that has a source or is held back. On any thread, cheap; many calls may come to one. */
 void http_wake(struct request *rq);
+
+/* See request.later. */
+void http_again(struct request *rq);
+/* Calls run, once, on a thread that may be busy for long and steps back before the loops; the request may be gone before it
+ * returns. False: too many wait. */
+bool http_compute(struct request *rq, void (*run)(struct request *rq));
 
 void reply_header(struct reply *rp, const char *name, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));

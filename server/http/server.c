@@ -15,8 +15,10 @@
 
 #define LISTEN_BACKLOG 1024
 #define POOL_QUEUE_MAX 4096
-#define REPLY_PAUSE_MS 2
-#define REPLY_PAUSES   500
+/* The loops go first: while all cores are busy more requests gather before each product, and it is larger. */
+#define COMPUTING_NICENESS 5
+#define REPLY_PAUSE_MS     2
+#define REPLY_PAUSES       500
 
 /* "HOST:PORT" or "[HOST]:PORT" into its two halves. */
 static bool split_address(const char *address, char host[256], char port[8])
@@ -109,7 +111,10 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 		err_set(e, rc, "no thread could be started");
 		goto free;
 	}
-	if ((rc = pool_start(&server->pool, config->pool_threads, POOL_QUEUE_MAX, e))) goto fail;
+	if ((rc = pool_start(&server->pool, config->pool_threads, POOL_QUEUE_MAX, 0, e)) ||
+			(rc = pool_start(&server->computing, config->loops, POOL_QUEUE_MAX,
+					 COMPUTING_NICENESS, e)))
+		goto fail;
 	/* The first option must be the logger: it is needed while the others are read. */
 	server->daemon = MHD_start_daemon(
 			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
@@ -127,7 +132,9 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 	return 0;
 fail:
 	if (server->pool) pool_stop(server->pool);
+	if (server->computing) pool_stop(server->computing);
 	pool_free(server->pool);
+	pool_free(server->computing);
 	sleep_stop(server);
 free:
 	pthread_mutex_destroy(&server->change_lock);
@@ -160,12 +167,15 @@ void http_stop(struct http_server *server, double seconds)
 	if (!server) return;
 	http_drain(server);
 	pool_drain(server->pool, seconds);
+	pool_drain(server->computing, seconds);
 	await_replies(server);
 	/* No connection may be suspended when the daemon stops: every task resumes its own. */
 	pool_stop(server->pool);
+	pool_stop(server->computing);
 	MHD_stop_daemon(server->daemon);
 	sleep_stop(server);
 	pool_free(server->pool);
+	pool_free(server->computing);
 	pthread_mutex_destroy(&server->change_lock);
 	pthread_mutex_destroy(&server->resume_lock);
 	free(server);

@@ -22,9 +22,7 @@ struct entry {
 };
 
 struct registry {
-	struct registry_config config;
-	struct asked *asked; /* NULL: nothing is counted */
-	struct usage *usage;
+	struct commons commons;
 	struct recall *recall;
 	_Atomic uint64_t generation;
 	_Atomic uint64_t clock; /* counts what the table is asked */
@@ -36,7 +34,7 @@ struct registry {
 
 struct usage *registry_usage(const struct registry *r)
 {
-	return r->usage;
+	return r->commons.usage;
 }
 
 /* ---- the table ---- */
@@ -67,6 +65,28 @@ void registry_state(struct registry *r, struct registry_state *out)
 {
 	pthread_mutex_lock(&r->lock);
 	*out = (struct registry_state){ r->versions, r->bytes, r->loads, r->evictions };
+	pthread_mutex_unlock(&r->lock);
+}
+
+void registry_batches(struct registry *r, struct batch_counts *out)
+{
+	*out = (struct batch_counts){ 0 };
+	if (r->commons.batches) batches_count(r->commons.batches, out);
+}
+
+void registry_each_batch(struct registry *r,
+		void (*each)(void *self, const struct version *version, struct batch_costs costs), void *self)
+{
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct entry *entry = r->buckets[i]; entry; entry = entry->next) {
+			const struct version *version = entry->found.version;
+			bool seen = false; /* under another key */
+
+			for (struct entry *other = r->buckets[i]; other != entry; other = other->next)
+				seen |= other->found.version == version;
+			if (version->batch && !seen) each(self, version, batch_costs(version->batch));
+		}
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -113,7 +133,7 @@ static void enter(struct registry *r, const struct key *key, struct found *found
 		r->versions++;
 		r->bytes += version->bytes;
 	}
-	while (r->versions > 1 && r->bytes > r->config.budget_bytes) {
+	while (r->versions > 1 && r->bytes > r->commons.config.budget_bytes) {
 		drop_oldest(r);
 		r->evictions++;
 	}
@@ -157,7 +177,7 @@ static int find_or_load(struct registry *r, const struct key *key, uint64_t gene
 
 	if ((*out = find(r, key)).version) return 0;
 	if (!may_wait) return ERR_WOULD_BLOCK;
-	if ((rc = version_load(&r->config, r->usage, r->asked, key, out, e))) return rc;
+	if ((rc = version_load(&r->commons, key, out, e))) return rc;
 	pthread_mutex_lock(&r->lock);
 	r->loads++;
 	if (atomic_load(&r->generation) == generation) enter(r, key, out);
@@ -236,12 +256,15 @@ int registry_new(struct registry **out, const struct registry_config *config, st
 
 	*out = NULL;
 	if (!r) return err_nomem(e);
-	r->config = *config;
-	rc = (r->usage = usage_new()) && (r->recall = recall_new()) ? 0 : err_nomem(e);
-	if (!rc && config->counts) rc = asked_start(&r->asked, config->store, e);
+	r->commons.config = *config;
+	rc = (r->commons.usage = usage_new()) && (r->recall = recall_new()) ? 0 : err_nomem(e);
+	if (!rc && config->batch_leads && !(r->commons.batches = batches_new(config->batch_leads)))
+		rc = err_nomem(e);
+	if (!rc && config->counts) rc = asked_start(&r->commons.asked, config->store, e);
 	if (rc) {
 		recall_free(r->recall);
-		usage_free(r->usage);
+		batches_free(r->commons.batches);
+		usage_free(r->commons.usage);
 		free(r);
 		return rc;
 	}
@@ -257,8 +280,9 @@ void registry_free(struct registry *r)
 		while (r->buckets[i])
 			drop(r, &r->buckets[i]);
 	recall_free(r->recall);
-	asked_stop(r->asked);
-	usage_free(r->usage);
+	asked_stop(r->commons.asked);
+	batches_free(r->commons.batches);
+	usage_free(r->commons.usage);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }

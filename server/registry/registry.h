@@ -15,6 +15,7 @@
 #include "core/err.h"
 #include "core/gemm.h"
 #include "core/model.h"
+#include "server/registry/batch.h"
 #include "server/registry/usage.h"
 #include "server/store/store.h"
 
@@ -25,7 +26,8 @@ struct registry_config { /* borrowed for the registry's life */
 	struct store *store;
 	const struct gemm_engine *engine;
 	size_t budget_bytes;
-	bool counts; /* what versions are asked, for drift */
+	bool counts;          /* what versions are asked, for drift */
+	unsigned batch_leads; /* products of requests that share one, of a version at a time; 0: none share */
 };
 /* *out is new (registry_free). Versions above budget_bytes in all are dropped from
  * memory, the longest unused first. ERR_NOMEM. */
@@ -61,6 +63,9 @@ void registry_forget(struct registry *registry, const char *model);
 
 const struct model *version_model(const struct version *version);
 uint64_t version_number(const struct version *version);
+const char *version_name(const struct version *version); /* the model's */
+/* Where its requests meet; NULL: sharing does not pay. */
+struct batch *version_batch(const struct version *version);
 
 /* What a thread needs to predict with a version; borrowed for as long as the thread holds the version. */
 struct version_work {
@@ -77,6 +82,13 @@ struct registry_state {
 	uint64_t versions, bytes, loads, evictions;
 };
 void registry_state(struct registry *registry, struct registry_state *out);
+
+/* How large the products were. */
+void registry_batches(struct registry *registry, struct batch_counts *out);
+/* Calls each for every version in memory whose requests share products. The registry waits, so it must be quick. */
+void registry_each_batch(struct registry *registry,
+		void (*each)(void *self, const struct version *version, struct batch_costs costs),
+		void *self);
 
 /* Loads what a model answers with by default, for no thread in particular. Errors as of registry_get. */
 int registry_warm(struct registry *registry, const char *model, struct err *e);

@@ -11,7 +11,9 @@
 
 #define WORK_BYTES_WANTED (1u << 20)
 #define WORK_ROWS_MAX     64
-#define STABLE            "stable"
+/* A row through fewer weights takes less than handing it to another thread, on any machine. */
+#define SHARED_WEIGHTS_MIN 50000
+#define STABLE             "stable"
 
 /* ---- threads ---- */
 
@@ -36,6 +38,11 @@ uint64_t version_number(const struct version *version)
 	return version->number;
 }
 
+const char *version_name(const struct version *version)
+{
+	return version->name;
+}
+
 struct version *version_share(struct version *version)
 {
 	atomic_fetch_add_explicit(&version->references, 1, memory_order_relaxed);
@@ -50,6 +57,7 @@ void version_put(struct version *version)
 		free(version->works[i].x);
 	}
 	asked_put(version->asked);
+	batch_free(version->batch);
 	drift_free(version->drift);
 	model_free(version->model);
 	free(version);
@@ -85,6 +93,11 @@ int version_work(struct version *version, const struct version_work **work, stru
 	}
 	*work = &version->works[slot];
 	return rc;
+}
+
+struct batch *version_batch(const struct version *version)
+{
+	return version->batch;
 }
 
 const struct drift *version_drift(const struct version *version)
@@ -163,10 +176,21 @@ static int begin_counting(struct asked *asked, struct version *version, struct e
 			e);
 }
 
-int version_load(const struct registry_config *config, struct usage *usage, struct asked *asked,
-		const struct key *key, struct found *out, struct err *e)
+/* Its requests share products where that pays. */
+static int begin_sharing(struct batches *batches, struct version *version, struct err *e)
 {
-	struct store *store = config->store;
+	const struct net *net = version->model->net;
+	struct batch_costs costs;
+	int rc;
+
+	if (!batches || net_parameters(net) < SHARED_WEIGHTS_MIN) return 0;
+	if ((rc = batch_measure(net, version->engine, &costs, e)) || !batch_pays(costs)) return rc;
+	return (version->batch = batch_new(batches, costs)) ? 0 : err_nomem(e);
+}
+
+int version_load(const struct commons *commons, const struct key *key, struct found *out, struct err *e)
+{
+	struct store *store = commons->config.store;
 	struct store_model model = { 0 };
 	struct store_version stored = { 0 };
 	struct store_bytes blob = { 0 };
@@ -186,12 +210,13 @@ int version_load(const struct registry_config *config, struct usage *usage, stru
 	atomic_init(&version->references, 1);
 	snprintf(version->name, sizeof version->name, "%s", key->model);
 	version->number = number;
-	version->engine = config->engine;
-	version->usage = usage_record(usage, key->model, number);
+	version->engine = commons->config.engine;
+	version->usage = usage_record(commons->usage, key->model, number);
 	version->bytes = sizeof *version + 2 * blob.size;
 	if ((rc = model_read(&version->model, blob.data, blob.size, e)) ||
-			(rc = begin_counting(asked, version, e)))
+			(rc = begin_counting(commons->asked, version, e)))
 		goto out;
+	if ((rc = begin_sharing(commons->batches, version, e))) goto out;
 	if (key->pick == PICK_DEFAULT) rc = traffic_new(&out->traffic, model.shares, model.shares_count, e);
 out:
 	if (rc)

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/registry/asked.h"
+#include "server/registry/batch.h"
 #include "server/registry/registry.h"
 #include "server/registry/traffic.h"
 
@@ -22,6 +23,7 @@ struct version {
 	struct asked *all_asked;
 	struct asked_record *asked; /* NULL: nothing is counted */
 	struct usage_record *usage;
+	struct batch *batch;   /* NULL: each request computes its own rows */
 	_Atomic uint64_t used; /* the registry's clock when it was last asked for */
 	size_t entries;        /* of the registry's table, under its lock */
 	struct version_work works[SLOTS_MAX];
@@ -53,9 +55,15 @@ static inline struct found found_share(struct found found)
 	return (struct found){ version_share(found.version), traffic_share(found.traffic) };
 }
 
-/* From the store. asked NULL: nothing is counted. *out is new. Errors as of registry_get. */
-int version_load(const struct registry_config *config, struct usage *usage, struct asked *asked,
-		const struct key *key, struct found *out, struct err *e);
+/* What the versions of a registry share. */
+struct commons {
+	struct registry_config config;
+	struct asked *asked; /* NULL: nothing is counted */
+	struct usage *usage;
+	struct batches *batches; /* NULL: no requests share a product */
+};
+/* From the store. *out is new. Errors as of registry_get. */
+int version_load(const struct commons *commons, const struct key *key, struct found *out, struct err *e);
 
 /* A small number that is the thread's own for ever, from 0. */
 size_t thread_slot(void);

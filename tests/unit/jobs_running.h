@@ -46,7 +46,7 @@ static inline void begin(void)
 	char *text = NULL;
 
 	store = fresh_store();
-	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), 1 << 24, false }, &e));
+	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), 1 << 24, false, 0 }, &e));
 	add_text(&text, "x,y\n");
 	for (int i = 0; i < 40; i++)
 		add_text(&text, "%d,%d\n", i, 2 * i + 1);

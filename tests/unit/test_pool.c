@@ -27,7 +27,7 @@ static struct pool *start(unsigned threads, unsigned queue_max)
 {
 	struct pool *pool;
 
-	ck_assert_int_eq(pool_start(&pool, threads, queue_max, &e), 0);
+	ck_assert_int_eq(pool_start(&pool, threads, queue_max, 0, &e), 0);
 	return pool;
 }
 

@@ -65,7 +65,6 @@ static int own_scratch(struct scratch **out, struct err *e)
 struct inference {
 	struct scratch *scratch;
 	struct prediction p;
-	struct scan_value body; /* the JSON */
 	struct scan_value id, inputs, outputs, parameters;
 	struct tensor_bytes bytes;
 	size_t count; /* tensors */
@@ -99,11 +98,11 @@ static void find_members(struct inference *in, struct faults *faults)
 	} known[] = { { "id", &in->id }, { "inputs", &in->inputs }, { "outputs", &in->outputs },
 		{ "parameters", &in->parameters } };
 
-	if (scan_kind(in->body) != '{') {
+	if (scan_kind(in->p.body) != '{') {
 		faults_add(faults, ERR_INVALID, "", "must be an object with \"inputs\"");
 		return;
 	}
-	for (struct scan_iter i = scan_begin(in->body); scan_next(&i);)
+	for (struct scan_iter i = scan_begin(in->p.body); scan_next(&i);)
 		for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
 			if (!scan_equals(i.key, known[k].name)) continue;
 			if (known[k].to->at)
@@ -152,7 +151,7 @@ static int read_tensors(struct inference *in, struct err *e)
 						   scan_equals(s->tensors[0].name, ROWS_WHOLE)
 				   ? 1
 				   : s->tensors[0].shape[0];
-	if (in->rows <= (uint64_t)(in->body.end - in->body.at) + bytes)
+	if (in->rows <= (uint64_t)(in->p.body.end - in->p.body.at) + bytes)
 		return 0; /* what is reserved goes by the shape */
 	return err_set(e, ERR_INVALID, "inputs: the shape says %llu rows, more than the body has bytes",
 			(unsigned long long)in->rows);
@@ -205,8 +204,8 @@ static int run(struct inference *in, bool tally, struct err *e)
 	int rc;
 
 	if ((rc = version_work(in->p.version, &work, e)) || (rc = reserve_values(in, e))) return rc;
-	if ((rc = rows_begin_tensors(s->rows, in->p.model->inputs, s->tensors, in->count, in->body, "/inputs",
-			     &s->faults, e)))
+	if ((rc = rows_begin_tensors(s->rows, in->p.model->inputs, s->tensors, in->count, in->p.body,
+			     "/inputs", &s->faults, e)))
 		return rc;
 	if (tally) rows_tally(s->rows, version_drift(in->p.version), work->asked);
 	for (;;) {
@@ -227,6 +226,38 @@ static int run(struct inference *in, bool tally, struct err *e)
 	in->p.counts.rows = done;
 	if ((rc = faults_result(&s->faults, e))) return rc;
 	return done == in->rows ? 0 : say_rows(in, e);
+}
+
+/* Of rows that have joined others. */
+static int take_scores(struct inference *in, const struct share *share, struct err *e)
+{
+	const float *scores;
+	size_t n;
+	int rc;
+
+	if ((rc = batch_scores(share, &scores, &n, e)) || (rc = reserve_values(in, e))) return rc;
+	answers_values(in->p.model->targets, scores, n, in->scratch->values);
+	in->p.counts.rows = n;
+	return 0;
+}
+
+/* ERR_LATER: they wait for others. */
+static int join(struct request *rq, struct inference *in, struct err *e)
+{
+	struct scratch *s = in->scratch;
+	const struct version_work *work;
+	struct share *share;
+	int rc;
+
+	if ((rc = version_work(in->p.version, &work, e)) ||
+			(rc = rows_begin_tensors(s->rows, in->p.model->inputs, s->tensors, in->count,
+					 in->p.body, "/inputs", &s->faults, e)))
+		return rc;
+	rows_tally(s->rows, version_drift(in->p.version), work->asked);
+	if ((rc = batch_read(rq, &in->p, s->rows, &s->faults, in->rows, &share, e))) return rc;
+	rc = share ? take_scores(in, share, e) : say_rows(in, e);
+	batch_end(share);
+	return rc;
 }
 
 static int answer(struct inference *in, const char *model, struct reply *rp, struct err *e)
@@ -270,7 +301,7 @@ static int score(struct request *rq, struct version *version, uintptr_t how, str
 	struct inference in = { .p = { .version = version, .model = version_model(version) } };
 	int rc;
 
-	if ((rc = own_scratch(&in.scratch, e)) || (rc = scan_check(rq->body.data, how, &in.body, e)))
+	if ((rc = own_scratch(&in.scratch, e)) || (rc = scan_check(rq->body.data, how, &in.p.body, e)))
 		return rc;
 	in.scratch->faults.count = in.scratch->faults.more = 0;
 	if ((rc = read_body(rq, &in, how, e)) || (rc = run(&in, false, e))) return rc;
@@ -279,20 +310,31 @@ static int score(struct request *rq, struct version *version, uintptr_t how, str
 	return 0;
 }
 
-static int infer(struct request *rq, struct reply *rp, struct inference *in, struct err *e)
+/* With the version found, tensors and wishes read: the values. */
+static int score_rows(struct request *rq, struct inference *in, const struct share *joined, struct err *e)
 {
-	size_t json = 0;
-	int rc;
-
-	if ((rc = json_bytes(rq, &json, e)) || (rc = scan_check(rq->body.data, json, &in->body, e)))
-		return rc;
-	if ((rc = prediction_begin(rq, &in->p, e))) return rc;
-	if ((rc = read_body(rq, in, json, e)) || (rc = read_wishes(in, e))) return rc;
+	if (joined) return take_scores(in, joined, e);
+	if (batch_wanted(rq, &in->p, in->rows)) return join(rq, in, e);
 	if (!rq->may_wait &&
 			(double)in->rows * (double)net_parameters(in->p.model->net) > PREDICT_INLINE_WORK)
 		return ERR_WOULD_BLOCK;
-	if ((rc = run(in, true, e))) return rc;
-	if ((rc = answer(in, request_param(rq, "model"), rp, e))) return rc;
+	return run(in, true, e);
+}
+
+static int infer(struct request *rq, struct reply *rp, struct inference *in, struct err *e)
+{
+	struct share *joined;
+	size_t json = 0;
+	int rc = json_bytes(rq, &json, e);
+
+	if (rc) return rc;
+	if (!batch_joined(rq, &in->p, &joined) && ((rc = scan_check(rq->body.data, json, &in->p.body, e)) ||
+								  (rc = prediction_begin(rq, &in->p, e))))
+		return rc;
+	if (!(rc = read_body(rq, in, json, e)) && !(rc = read_wishes(in, e)))
+		rc = score_rows(rq, in, joined, e);
+	batch_end(joined);
+	if (rc || (rc = answer(in, request_param(rq, "model"), rp, e))) return rc;
 	shadow_ask(rq, &in->p, score, json);
 	return 0;
 }
