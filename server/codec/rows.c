@@ -75,7 +75,10 @@ static inline const char *take_cell(struct rows *rows, size_t column, size_t row
 	if (rows->kinds[column] == COLUMN_NUMBER && *p >= '-' && *p <= '9' && !rows->keeping) {
 		const char *end = number_scan_double(p, rows->end, number);
 
-		if (end && isfinite(*number)) return end;
+		if (end && isfinite(*number)) {
+			if (rows_between_floats(*number)) rows_round_once(rows, column, p, end, number);
+			return end;
+		}
 	}
 	return rows_cell(rows, column, row, p);
 }

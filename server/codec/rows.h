@@ -8,6 +8,9 @@
  * words for a missing cell of CSV are missing in every column (table_says_missing), but for a value of that name which
  * the encoder knows.
  *
+ * A number is the nearest double, which the encoder then normalizes; where it does not, what comes out is the float32
+ * nearest to the decimal as it is written: it is not rounded twice.
+ *
  * In a record an absent key is missing, an unknown or a second one a fault; likewise in an object of columns, which
  * must be of one length. A missing cell is a fault when the encoder takes none (MISSING_ERROR, and every target).
  * All faults come at once, with pointers ("/instances/3/petal_width").

@@ -46,6 +46,15 @@ static void put_number(struct rows *rows, size_t column, size_t row, struct tabl
 	keep(rows, column, cell);
 }
 
+void rows_round_once(struct rows *rows, size_t column, const char *text, const char *end, double *number)
+{
+	const struct encoder_column *shown = encoder_column(rows->encoder, column);
+	float nearest;
+
+	if (shown->shift != 0 || shown->scale != 1 || !number_scan_float(text, end, &nearest)) return;
+	if ((float)*number != nearest) *number = nextafter(*number, (double)nearest);
+}
+
 static void put_text(
 		struct rows *rows, size_t column, size_t row, uint32_t slot, const char *text, size_t size)
 {
@@ -128,6 +137,8 @@ static void number_cell(struct rows *rows, size_t column, size_t row, struct sca
 		rows_leave_out(rows, column, row);
 		rows_fault_cell(rows, column, row, ERR_RANGE, "is too large for a number");
 	} else {
+		if (rows_between_floats(cell.number) && !rows->keeping)
+			rows_round_once(rows, column, cell.text, cell.text + cell.size, &cell.number);
 		put_number(rows, column, row, cell);
 	}
 }

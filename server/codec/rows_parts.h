@@ -10,6 +10,8 @@
 #ifndef SERVER_CODEC_ROWS_PARTS_H
 #define SERVER_CODEC_ROWS_PARTS_H
 
+#include <string.h>
+
 #include "server/codec/rows.h"
 #include "server/codec/tensor.h"
 
@@ -87,10 +89,25 @@ static inline uint32_t *rows_slots(const struct rows *rows, size_t column)
 	return (uint32_t *)(rows->cells + column * rows->room);
 }
 
+/* Does x lie in the middle between two float32 (below FLT_MIN: perhaps)? Then its decimal may lie to one side. */
+#define DOUBLE_BEHIND ((uint64_t)0x1FFFFFFF)         /* the bits of the mantissa that float32 has not */
+#define DOUBLE_MIDDLE ((uint64_t)0x10000000)         /* what they are in the middle */
+#define DOUBLE_NORMAL ((uint64_t)(1023 - 126) << 53) /* FLT_MIN, its sign shifted out */
+static inline bool rows_between_floats(double x)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &x, sizeof bits);
+	return (bits & DOUBLE_BEHIND) == DOUBLE_MIDDLE || (bits << 1) - 1 < DOUBLE_NORMAL - 1; /* not 0 */
+}
+
 /* ---- rows_cell.c ---- */
 
 /* Reads the cell at p, whatever it is, into its place; returns where it ends. */
 const char *rows_cell(struct rows *rows, size_t column, size_t row, const char *p);
+/* *number, the double nearest to the JSON number at text, is between floats. Where the column is not normalized, moves it to
+ * the side where the decimal lies, so that it becomes the float32 which is nearest to that. */
+void rows_round_once(struct rows *rows, size_t column, const char *text, const char *end, double *number);
 /* The cell has no value, which may be a fault. */
 void rows_missing(struct rows *rows, size_t column, size_t row);
 /* The cell has no value, or a wrong one, and the fault of it, if it is one, is told already. */

@@ -265,10 +265,47 @@ START_TEST(one_row_by_itself)
 }
 END_TEST
 
+/* A decimal just beside the middle of two float32 became a double that is the middle, and with that the even one. */
+START_TEST(rounded_once)
+{
+	static const struct {
+		const char *text;
+		float wanted;
+	} cases[] = { { "1.00000005960464477539062500001", 0x1.000002p0f },
+		{ "[1.00000005960464477539062500001]", 0x1.000002p0f },
+		{ "-16777216.99999999999999999999", -16777216.0f }, { "16777217", 16777216.0f },
+		{ "16777219", 16777220.0f }, { "16777218.999999999999999999", 16777218.0f },
+		{ "7.00649232162408535461864791644958e-46", 0x0p0f },
+		{ "7.006492321624085354618647916449581e-46", 0x1p-149f },
+		{ "340282356779733661637539395458142568447.99", 0x1.fffffep127f } };
+	static struct faults faults;
+	struct encoder *encoder = make_encoder(ONE);
+	const struct table_cell *kept;
+	struct rows *rows;
+
+	ck_assert_int_eq(rows_new(&rows, NULL), 0);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct scan_value value = checked(cases[i].text, strlen(cases[i].text));
+		size_t n;
+		float x;
+
+		rows_begin_one(rows, encoder, value, "", &faults, NULL);
+		ck_assert_int_eq(rows_next(rows, 1, &x, &n, NULL), 0);
+		ck_assert_msg(!faults.count && x == cases[i].wanted, "%s: %a", cases[i].text, (double)x);
+		/* what is kept stays the nearest double */
+		rows_begin_one(rows, encoder, value, "", &faults, NULL);
+		ck_assert(rows_next_cells(rows, &kept));
+		ck_assert(kept->number == strtod(cases[i].text + (cases[i].text[0] == '['), NULL));
+	}
+	rows_free(rows);
+	encoder_free(encoder);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { forms, cells_of_numbers, cells_of_categories, kept_cells, kept_texts,
-		many_rows, warnings_bounded, one_row_by_itself, NULL };
+		many_rows, warnings_bounded, one_row_by_itself, rounded_once, NULL };
 
 	return suite_main("rows", tests, 60);
 }
