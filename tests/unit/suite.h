@@ -25,4 +25,12 @@ static inline int suite_main(const char *name, const TTest *const *tests, double
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* How many rounds a test of random cases takes: as many as the environment's variable says, else the usual ones. */
+static inline long suite_count(const char *variable, long usual)
+{
+	const char *said = getenv(variable);
+
+	return said ? strtol(said, NULL, 10) : usual;
+}
+
 #endif
