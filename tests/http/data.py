@@ -38,6 +38,17 @@ def iris_model(**more):
     return {"dataset": "iris", "target": "species", "layers": [8], **more}
 
 
+EXAMPLES = {"iris": ("species", ""), "people": ("weight", "?types=born:date,smoker:boolean")}  # target, query of the upload
+
+
+def trained(c, name):
+    """An example as a data set, and a model that a short training made of it: both under the example's name."""
+    target, query = EXAMPLES[name]
+    c.csv(name, example(name), query=query)
+    c.put(f"/v1/models/{name}", {"dataset": name, "target": target, "layers": [8], "seed": 1})
+    c.train(name, {"dataset": name, "epochs": 30, "seed": 1})
+
+
 def by_hand(weights, biases):
     """The body of POST versions for layers given as matrices and vectors."""
     return {"layers": [{"weights": w, "biases": b} for w, b in zip(weights, biases)]}

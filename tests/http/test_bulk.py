@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from data import example, iris_model, records, table
+from data import example, records, table, trained
 
 TYPES = {"<f4": "f", "<f8": "d", "<f2": "e", "|i1": "b", "|u1": "B", "<i2": "h", "<u4": "I", "<i8": "q", "|b1": "?"}
 
@@ -13,15 +13,11 @@ TYPES = {"<f4": "f", "<f8": "d", "<f2": "e", "|i1": "b", "|u1": "B", "<i2": "h",
 @pytest.fixture(scope="module", autouse=True)
 def models(daemon):
     c = daemon.client()
-    c.csv("iris", example("iris"))
-    c.csv("people", example("people"), query="?types=born:date,smoker:boolean")
-    c.put("/v1/models/iris", iris_model(seed=1))
-    c.put("/v1/models/people", {"dataset": "people", "target": "weight", "layers": [8], "seed": 1})
+    trained(c, "iris")
+    trained(c, "people")
     whole = [(row["height"], row["hair_color"], row["weight"]) for row in records(example("people")) if all(row.values())]
     c.csv("whole", table(["height", "hair_color", "weight"], whole))
     c.put("/v1/models/strict", {"dataset": "whole", "target": "weight", "layers": [8], "seed": 1, "missing": "error"})
-    c.train("iris", {"dataset": "iris", "epochs": 30, "seed": 1})
-    c.train("people", {"dataset": "people", "epochs": 30, "seed": 1})
     c.train("strict", {"dataset": "whole", "epochs": 3, "seed": 1})
 
 

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from data import example, iris_model
+from data import example, trained
 
 PACK = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -16,10 +16,7 @@ TENSOR = {"name": "inputs", "shape": [200, 4], "datatype": "FP32"}
 
 @pytest.fixture(scope="module", autouse=True)
 def models(daemon):
-    c = daemon.client()
-    c.csv("iris", example("iris"))
-    c.put("/v1/models/iris", iris_model(seed=1))
-    c.train("iris", {"dataset": "iris", "epochs": 30, "seed": 1})
+    trained(daemon.client(), "iris")
 
 
 def flat():

@@ -1,7 +1,7 @@
 """Pages of other origins: what a browser is told (the Fetch standard, section 3.2), and that nobody is let in who is not named."""
 import pytest
 
-from data import example, iris_model
+from data import trained
 from harness import Daemon
 from sse import Stream
 
@@ -15,10 +15,7 @@ def daemon(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cors")
     (folder / "token").write_text(TOKEN + "\n")
     daemon = Daemon(folder, "--token-file", folder / "token", "--cors-origin", f"{PAGE}, {OTHER}").run()
-    c = daemon.client(headers={"Authorization": f"Bearer {TOKEN}"})
-    c.csv("iris", example("iris"))
-    c.put("/v1/models/iris", iris_model(seed=1))
-    c.train("iris", {"dataset": "iris", "epochs": 30, "seed": 1})
+    trained(daemon.client(headers={"Authorization": f"Bearer {TOKEN}"}), "iris")
     yield daemon
     daemon.stop()
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from data import example, iris_model, records
+from data import example, records, trained
 from fields import covers
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
@@ -19,14 +19,12 @@ PERSON_TYPES = {"height": "FP32", "hair_color": "BYTES", "sex": "BYTES", "born":
 @pytest.fixture(scope="module", autouse=True)
 def models(daemon):
     c = daemon.client()
-    c.csv("iris", example("iris"))
-    c.csv("people", example("people"), query="?types=born:date,smoker:boolean")
-    c.put("/v1/models/iris", iris_model(seed=1))
-    c.put("/v1/models/people", {"dataset": "people", "target": "weight", "layers": [8], "seed": 1})
+    trained(c, "iris")
+    trained(c, "people")
+    c.train("iris", {"dataset": "iris", "epochs": 30, "seed": 1})
     c.put("/v1/models/both", {"dataset": "people", "target": ["weight", "sex"], "features": ["height", "sport_hours"], "layers": [8], "seed": 1})
     c.put("/v1/models/untrained", {"inputs": 1, "outputs": 1})
-    for model, data in (("iris", "iris"), ("iris", "iris"), ("people", "people"), ("both", "people")):
-        c.train(model, {"dataset": data, "epochs": 30, "seed": 1})
+    c.train("both", {"dataset": "people", "epochs": 30, "seed": 1})
 
 
 def pack(datatype, values):
