@@ -242,6 +242,7 @@ $(BENCH_C): bench-%: $(BUILD)/bench/%
 	@$<
 
 bench-predict: $(BUILD)/bench/support/bare_http
+bench-serve: $(BUILD)/bench/support/bare_http $(BUILD)/bench/forward
 bench-engine: $(BUILD)/bench/train $(BUILD)/bench/forward $(BUILD)/bench/support/products \
 	$(if $(shell pkg-config --exists fann && echo yes),$(BUILD)/bench/support/train_fann)
 

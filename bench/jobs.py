@@ -3,12 +3,10 @@
 usage: bench/jobs.py [NAME…]     (make sets DESCENTD)
 """
 import datetime
-import json
 import os
 import random
 import resource
 import selectors
-import socket
 import sqlite3
 import statistics
 import sys
@@ -16,6 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from connection import Connection, connect, post
 from daemon import Daemon
 
 SCHED_IDLE = 5
@@ -82,14 +81,6 @@ def curve(steps=1_000_000, asks=40):
 
 
 # ---- who looks on ----
-
-def connect(daemon, count):
-    """Sockets to the daemon; this process may have as many files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, count + 100)), hard))
-    port = int(daemon.url.rpartition(":")[2])
-    return [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
-
 
 def threads_seconds(pid):
     """CPU seconds of a process's threads: (those at idle priority, which train; the others)."""
@@ -201,33 +192,6 @@ def polling(asks=20_000):
         daemon.stop()
 
 
-class Connection:
-    """One that is kept, and costs as little as may be on this side."""
-
-    def __init__(self, daemon):
-        host, port = daemon.url.removeprefix("http://").split(":")
-        self.socket = socket.create_connection((host, int(port)))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def post(self, path, document):
-        """A request that can be sent again and again."""
-        body = json.dumps(document).encode()
-        return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-                "\r\n").encode() + body
-
-    def ask(self, request):
-        """The status of its answer, which was read to its end."""
-        self.socket.sendall(request)
-        answer = self.socket.recv(1 << 16)
-        while (end := answer.find(b"\r\n\r\n")) < 0:
-            answer += self.socket.recv(1 << 16)
-        at = answer.index(b"Content-Length: ") + 16
-        left = end + 4 + int(answer[at:answer.index(b"\r", at)]) - len(answer)
-        while left > 0:
-            left -= len(self.socket.recv(left))
-        return int(answer[9:12])
-
-
 def unfinished(daemon):
     return any(daemon.ask("GET", f"/v1/jobs?state={state}&limit=1")["jobs"] for state in ("queued", "running"))
 
@@ -240,7 +204,7 @@ def queue(jobs=1000, rounds=5):
         try:
             small_network(daemon)
             connection = Connection(daemon)
-            request = connection.post("/v1/models/m:train", {"dataset": "iris", "epochs": 50, "seed": 1})
+            request = post("/v1/models/m:train", {"dataset": "iris", "epochs": 50, "seed": 1})
             begun = time.monotonic()
             assert {connection.ask(request) for _ in range(jobs)} == {202}
             submitted.append(time.monotonic() - begun)
@@ -269,7 +233,7 @@ def latency(asks=4000, rounds=7):
         daemon.train("m", {"dataset": "iris", "epochs": 50, "seed": 1})
         daemon.ask("PUT", "/v1/models/large", {"dataset": "iris", "target": "species", "layers": [256, 256], "seed": 1})
         connection = Connection(daemon)
-        request = connection.post("/v1/models/m:predict", {"instances": [[5.1, 3.5, 1.4, 0.2]]})
+        request = post("/v1/models/m:predict", {"instances": [[5.1, 3.5, 1.4, 0.2]]})
 
         def ask(taken):
             for _ in range(asks):
@@ -304,8 +268,8 @@ def startup(jobs=10_000, points=1000, rounds=7):
     daemon = Daemon(os.environ.get("DESCENTD"), db=db)
     small_network(daemon)
     connection = Connection(daemon)
-    request = connection.post("/v1/models/m:train", {"dataset": "iris", "epochs": points, "seed": 1, "batch_size": "full",
-                                                     "record": "epoch"})
+    request = post("/v1/models/m:train", {"dataset": "iris", "epochs": points, "seed": 1, "batch_size": "full",
+                                          "record": "epoch"})
     assert {connection.ask(request) for _ in range(jobs)} == {202}
     while unfinished(daemon):
         time.sleep(0.1)

@@ -1,6 +1,6 @@
 /* bare_http.c - the floor under a prediction: libmicrohttpd with a constant answer, as many loops as cores.
  *
- * Prints its port and serves until it is ended. bench/predict.py holds the daemon's CPU time a request against it.
+ * Prints its port and serves until it is ended. bench/predict.py and bench/serve.py hold the daemon's CPU time a request against it.
  */
 #include <arpa/inet.h>
 #include <microhttpd.h>

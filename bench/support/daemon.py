@@ -1,11 +1,12 @@
 """descentd on a free port with a database of its own, for the benchmarks."""
 import json
 import os
-import signal
 import subprocess
 import tempfile
 import time
 import urllib.request
+
+from process import cpu_seconds, end
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
@@ -14,15 +15,18 @@ PROGRAM = os.path.join(ROOT, "descentd")
 
 
 class Daemon:
-    def __init__(self, program=None, db=None, flags=()):
+    def __init__(self, program=None, db=None, flags=(), log=os.devnull):
+        """log: the file that its log is added to."""
         self.folder = tempfile.TemporaryDirectory()
         port = os.path.join(self.folder.name, "port")
         self.db = db or os.path.join(self.folder.name, "bench.db")
         started = time.monotonic()
-        self.process = subprocess.Popen([program or PROGRAM, "serve", "--db", self.db, "--listen", "127.0.0.1:0", "--port-file",
-                                         port, *flags], stderr=subprocess.DEVNULL)
+        with open(log, "ab") as file:
+            self.process = subprocess.Popen([program or PROGRAM, "serve", "--db", self.db, "--listen", "127.0.0.1:0", "--port-file",
+                                             port, *flags], stderr=file)
         while not os.path.exists(port):
             if self.process.poll() is not None or time.monotonic() > started + 20:
+                end(self.process)
                 raise SystemExit("the daemon did not start")
             time.sleep(0.001)
         self.url = "http://127.0.0.1:" + open(port).read().strip()
@@ -51,10 +55,14 @@ class Daemon:
 
     def cpu_seconds(self):
         """That the daemon has used so far."""
-        fields = open(f"/proc/{self.process.pid}/stat").read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(15)
+        end(self.process)
         self.folder.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
