@@ -280,11 +280,11 @@ def answers(daemon, requests):
 def batching(rounds):
     """784-1024-1024-10, one row, 64 connections: with batching and without, and whether the bits are the same."""
     usage = subprocess.run([os.environ.get("DESCENTD") or "./descentd", "--help"], capture_output=True, text=True, check=True).stdout
-    if say(None if "--batching" in usage else "this descentd has no --batching"):
+    if say(None if "--no-batching" in usage else "this descentd has no --no-batching"):
         return
     script, rows, repeats = load.post_script(json.dumps({"instances": rows_of(1)})), rows_of(64, seed=2), 20
     with ExitStack() as stack:
-        daemons = {how: start(stack, ("--batching", how)) for how in ("on", "off")}
+        daemons = {how: start(stack, flags) for how, flags in (("on", ()), ("off", ("--no-batching",)))}
         for daemon in daemons.values():
             predict = by_hand(daemon, "m", "784-1024-1024-10")
         requests = [post(predict, {"instances": [row]}) for row in rows]
@@ -294,7 +294,7 @@ def batching(rounds):
         found = turn_about(rounds, {how: lambda daemon=daemon: load.wrk(daemon, predict, script, 64, SECONDS)
                                     for how, daemon in daemons.items()})
     show(found)
-    note("one row, 784-1024-1024-10, 64 connections: rate", ratios(found["on"], found["off"], "rate"), "times --batching off", least=3,
+    note("one row, 784-1024-1024-10, 64 connections: rate", ratios(found["on"], found["off"], "rate"), "times that with --no-batching", least=3,
          beside=f"; {number(middle(found['on'], 'rate'))} a second, {other} of {repeats * len(rows):,} answers with other bits")
 
 

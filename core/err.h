@@ -23,6 +23,7 @@ enum err_code {
 	ERR_BUSY,           /* at a limit for the moment, or stopping: try again */
 	ERR_WOULD_BLOCK,    /* the answer needs the store, and this thread must not wait for it */
 	ERR_LATER,          /* the answer comes later: others share its work (server/http/request.h) */
+	ERR_DEADLINE,       /* the time that the client gave is over */
 	ERR_STOPPED,        /* asked to stop, and stopped */
 	ERR_DIVERGED,       /* training left the finite numbers */
 	ERR_CRASHED,        /* the program ended again and again while it did this */

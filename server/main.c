@@ -29,6 +29,7 @@ extern char **environ;
 #define IDLE_SECONDS    75 /* a connection without traffic; above the usual 60 of proxies */
 #define POOL_THREADS    16 /* that may wait for the disk */
 #define REGISTRY_SHARE  4  /* one part in so many of the memory budget */
+#define REQUESTS_SHARE  4
 #define DOCUMENTS_SHARE 8
 #define JOBS_SHARE      2
 #define LARGE_BLOCK     (1 << 20)
@@ -177,6 +178,9 @@ static int start_http(struct daemon *d, struct err *e)
 		.loops = app->loops,
 		.pool_threads = POOL_THREADS,
 		.connections_max = app->connections_max,
+		.requests_max = d->config->max_requests,
+		.held_bytes_max = d->config->request_memory_bytes ? d->config->request_memory_bytes
+								  : app->memory_bytes / REQUESTS_SHARE,
 		.idle_seconds = IDLE_SECONDS,
 		.app = app,
 		.admit = api_admit,

@@ -14,7 +14,7 @@ const double metrics_edges[METRICS_BUCKETS] = { 0.0001, 0.00025, 0.0005, 0.001, 
 
 /* Those that the daemon answers with; 0: the client left. Others count as the last. */
 static const unsigned statuses[] = { 0, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 409, 412, 413,
-	414, 415, 417, 421, 422, 428, 429, 431, 501, 503, 507, 500 };
+	414, 415, 417, 421, 422, 428, 429, 431, 501, 503, 504, 507, 500 };
 #define STATUSES (sizeof statuses / sizeof *statuses)
 
 struct counts {

@@ -82,7 +82,6 @@ static int on_record(void *user, const struct csv_cell *cells, size_t count, uin
 	size_t before = b->faults->count;
 	bool full;
 
-	(void)e;
 	if (b->unknown) return 0;
 	for (size_t i = 0; i < count; i++)
 		if (b->columns[i] != SKIP)
@@ -91,7 +90,7 @@ static int on_record(void *user, const struct csv_cell *cells, size_t count, uin
 	for (size_t i = before; i < b->faults->count; i++)
 		b->faults->items[i].line = line;
 	if (full) answer_block(b, rows_take(b->rows, b->work->x), put_csv);
-	return 0;
+	return full ? request_in_time(b->rq, e) : 0;
 }
 
 /* What is wrong with the file itself. */
@@ -228,7 +227,9 @@ static int predict_npy(struct bulk *b, struct err *e)
 	if (!b->compared) rows_tally(b->rows, version_drift(b->p.version), b->work->asked);
 	if (!b->compared) put_npy_head(b, t.shape[0]);
 	do {
-		if ((rc = rows_next(b->rows, b->work->rows, b->work->x, &n, e))) return rc;
+		if ((rc = rows_next(b->rows, b->work->rows, b->work->x, &n, e)) ||
+				(rc = request_in_time(b->rq, e)))
+			return rc;
 		answer_block(b, n, put_npy);
 	} while (n);
 	return faults_result(b->faults, e);

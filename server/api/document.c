@@ -87,6 +87,14 @@ int request_document(struct request *rq, json_t **out, struct err *e)
 	return request_json(rq, rq->body.data, rq->body.size, out, e);
 }
 
+int request_goes_on(const struct request *rq, struct err *e)
+{
+	const struct app *app = rq->app;
+
+	if (atomic_load(&app->stopping)) return err_set(e, ERR_BUSY, "the daemon is stopping");
+	return request_in_time(rq, e);
+}
+
 int reply_document(struct reply *rp, json_t *document, struct err *e)
 {
 	if (!document) return err_nomem(e);

@@ -26,6 +26,9 @@ int request_json(struct request *rq, const char *text, size_t size, json_t **out
  * ERR_NOMEM as above. */
 int request_charge(struct request *rq, uint64_t bytes, const char *what, struct err *e);
 
+/* Between two pieces of long work: ERR_BUSY when the daemon stops, ERR_DEADLINE when the client waits no more. */
+int request_goes_on(const struct request *rq, struct err *e);
+
 /* Takes the document over. ERR_NOMEM also when it is NULL. */
 int reply_document(struct reply *rp, json_t *document, struct err *e);
 

@@ -37,7 +37,7 @@ static int evaluate_group(struct evaluation *v, const struct source *source, siz
 	return 0;
 }
 
-static int evaluate_groups(struct evaluation *v, struct app *app, struct source *source, struct err *e)
+static int evaluate_groups(struct evaluation *v, struct source *source, struct err *e)
 {
 	uint8_t *use = NULL; /* (room) */
 	size_t room = 0, rows;
@@ -45,8 +45,7 @@ static int evaluate_groups(struct evaluation *v, struct app *app, struct source 
 	int rc = 0;
 
 	for (uint64_t group = 0; group < source_groups(source) && !rc; group++) {
-		if (atomic_load(&app->stopping)) rc = err_set(e, ERR_BUSY, "the daemon is stopping");
-		if (rc || (rc = source_read(source, group, &first, &rows, e))) break;
+		if ((rc = source_read(source, group, &first, &rows, e))) break;
 		if (rows > room) {
 			free(use);
 			if (!(use = malloc(room = rows))) {
@@ -89,7 +88,7 @@ static int evaluate_dataset(struct evaluation *v, struct request *rq, const char
 	if ((rc = request_charge(rq, evaluation_bytes(v, revision.rows), "the evaluation", e))) goto out;
 	if ((rc = source_new(&source, app->store, &revision, v->model->inputs, v->model->targets, e)))
 		goto out;
-	rc = evaluate_groups(v, app, source, e);
+	rc = evaluate_groups(v, source, e);
 out:
 	source_free(source);
 	store_revision_clear(&revision);
@@ -234,8 +233,7 @@ int evaluate(struct request *rq, struct reply *rp, struct err *e)
 	read_body(body, said, faults);
 	wanted = read_wanted(said, version_model(version)->targets, faults);
 	if ((rc = faults_result(faults, e))) goto out;
-	if ((rc = evaluation_begin(&v, version, &wanted, app->documents_bytes_max / MEMORY_SHARE,
-			     &app->stopping, e)))
+	if ((rc = evaluation_begin(&v, version, &wanted, app->documents_bytes_max / MEMORY_SHARE, rq, e)))
 		goto out;
 	if ((rc = evaluate_rows(&v, rq, said, &reader, faults, e))) goto out;
 	rc = evaluation_reply(&v, version_number(version), reader, rp, e);

@@ -11,6 +11,7 @@
 
 #include "core/rng.h"
 #include "core/size.h"
+#include "server/api/document.h"
 #include "server/api/evaluate_parts.h"
 #include "server/codec/json.h"
 
@@ -138,8 +139,9 @@ static int run(const struct evaluation *v, const struct encoder_column *column, 
 
 	for (size_t from = 0, n; from < im->rows; from += n) {
 		const float *y = im->y + from * outputs;
+		int rc = request_goes_on(v->rq, e);
 
-		if (atomic_load(v->stopping)) return err_set(e, ERR_BUSY, "the daemon is stopping");
+		if (rc) return rc;
 		n = im->rows - from < v->work->rows ? im->rows - from : v->work->rows;
 		gather(v, column, from, n);
 		net_forward(model->net, v->work->net, im->batch, n, &scores);

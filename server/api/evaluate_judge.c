@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/size.h"
+#include "server/api/document.h"
 #include "server/api/evaluate_parts.h"
 
 #define EVALUATE_CLASSES_MAX 2000 /* of a confusion matrix in an answer */
@@ -74,17 +75,16 @@ static int judge_begin(struct judge *judge, const struct evaluation *v, size_t a
 }
 
 int evaluation_begin(struct evaluation *v, struct version *version, const struct evaluation_wanted *wanted,
-		uint64_t memory_bytes, const atomic_bool *stopping, struct err *e)
+		uint64_t memory_bytes, const struct request *rq, struct err *e)
 {
 	const struct model *model = version_model(version);
 	size_t outputs = encoder_width(model->targets),
 	       cut = encoder_columns(model->targets) > 1 ? outputs : 1;
 	int rc;
 
-	*v = (struct evaluation){ .model = model,
-		.wanted = *wanted,
-		.stopping = stopping,
-		.count = encoder_columns(model->targets) };
+	*v = (struct evaluation){
+		.model = model, .wanted = *wanted, .rq = rq, .count = encoder_columns(model->targets)
+	};
 	v->scores_max = scores_for(memory_bytes, v->count);
 	if ((rc = version_work(version, &v->work, e))) return rc;
 	v->y = calloc(v->work->rows, outputs * sizeof *v->y);
@@ -203,8 +203,9 @@ int evaluation_add(struct evaluation *v, size_t rows, struct err *e)
 	const struct model *model = v->model;
 	size_t outputs = encoder_width(model->targets);
 	const float *scores;
-	int rc = 0;
+	int rc = request_goes_on(v->rq, e);
 
+	if (rc) return rc;
 	net_forward(model->net, v->work->net, v->work->x, rows, &scores);
 	v->loss_sum += net_loss(model->net, v->work->net, v->y, NULL, rows, model->objectives);
 	for (size_t h = 0; net_heads(model->net) > 1 && h < net_heads(model->net); h++)

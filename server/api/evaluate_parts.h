@@ -34,7 +34,7 @@ struct importance; /* evaluate_importance.c */
 struct evaluation {
 	const struct model *model;
 	struct evaluation_wanted wanted;
-	const atomic_bool *stopping;   /* the daemon's */
+	const struct request *rq;      /* does its client still wait? */
 	struct importance *importance; /* NULL: not asked for */
 	const struct version_work *work;
 	float *y;                   /* (work->rows, outputs): the targets of a batch */
@@ -52,7 +52,7 @@ struct evaluation {
 /* memory_bytes: there is for keeping scores; little makes areas under curves less exact. As much again is there for rows
  * that are permuted. ERR_RANGE: more classes than an answer holds; ERR_NOMEM. evaluation_end after an error too. */
 int evaluation_begin(struct evaluation *v, struct version *version, const struct evaluation_wanted *wanted,
-		uint64_t memory_bytes, const atomic_bool *stopping, struct err *e);
+		uint64_t memory_bytes, const struct request *rq, struct err *e);
 void evaluation_end(struct evaluation *v);
 /* What evaluating `rows` rows may take, in bytes. */
 size_t evaluation_bytes(const struct evaluation *v, uint64_t rows);

@@ -214,7 +214,7 @@ static int explain_row(
 	return 0;
 }
 
-static int explain_rows(struct explaining *ex, const struct app *app, const struct asked *asked,
+static int explain_rows(const struct request *rq, struct explaining *ex, const struct asked *asked,
 		struct rows *reader, struct buffer *out, struct faults *faults, struct err *e)
 {
 	const float *scores;
@@ -225,8 +225,7 @@ static int explain_rows(struct explaining *ex, const struct app *app, const stru
 	while (!rc && !(rc = rows_next(reader, ex->work->rows, ex->work->x, &n, e)) && n) {
 		net_forward(ex->model->net, ex->work->net, ex->work->x, n, &scores);
 		for (size_t i = 0; i < n && !rc; i++) {
-			if (atomic_load(&app->stopping)) rc = err_set(e, ERR_BUSY, "the daemon is stopping");
-			if (!rc) rc = explain_row(ex, scores, i, out, e);
+			if (!(rc = request_goes_on(rq, e))) rc = explain_row(ex, scores, i, out, e);
 		}
 	}
 	return rc;
@@ -249,7 +248,7 @@ static int answer(struct explaining *ex, struct request *rq, const struct versio
 			(rc = find_baseline(ex, asked->said[MEMBER_BASELINE], reader, faults, e)) ||
 			(rc = look_ahead(ex, rq, asked, reader, faults, e)) ||
 			(rc = explainer_new(&ex->explainer, ex->model->net, app->engine, e)) ||
-			(rc = explain_rows(ex, app, asked, reader, out, faults, e)))
+			(rc = explain_rows(rq, ex, asked, reader, out, faults, e)))
 		return rc;
 	explain_put_end(ex, version_number(version), reader, out);
 	return buffer_ok(out) ? 0 : err_nomem(e);

@@ -406,6 +406,23 @@ static void put_build(const struct app *app, struct buffer *out)
 	buffer_free(&labels);
 }
 
+static void put_load(const struct request *rq, struct buffer *out)
+{
+	struct http_state state;
+
+	http_state(rq, &state);
+	put_one(out, "descentd_http_requests_in_flight", "gauge",
+			"Requests whose answer has not left wholly.", state.under_way);
+	put_one(out, "descentd_http_requests_at_work", "gauge",
+			"Of them those that --max-requests counts: not yet answered, not waiting for news.",
+			state.at_work);
+	put_one(out, "descentd_http_requests_queued", "gauge", "Of them those that wait for a thread.",
+			state.queued);
+	put_one(out, "descentd_http_held_bytes", "gauge",
+			"That bodies and answers hold, as --request-memory counts.",
+			(double)state.held_bytes);
+}
+
 int metrics_get(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
@@ -418,6 +435,7 @@ int metrics_get(struct request *rq, struct reply *rp, struct err *e)
 	put_build(app, out);
 	put_requests(app, out);
 	put_durations(app, out);
+	put_load(rq, out);
 	put_predictions(app, out);
 	put_traffic(app, out);
 	put_jobs(app, &info, out);

@@ -200,8 +200,8 @@ static int check_verb(const struct verb *verb, const struct model *model, struct
 typedef void sink(void *self, const float *scores, size_t n);
 
 /* Row after row through the network. tally: what is asked is counted. */
-static int each_block(struct scratch *scratch, struct version *version, const struct asked *asked, bool tally,
-		sink *take, void *self, struct err *e)
+static int each_block(const struct request *rq, struct scratch *scratch, struct version *version,
+		const struct asked *asked, bool tally, sink *take, void *self, struct err *e)
 {
 	const struct model *model = version_model(version);
 	const struct version_work *work;
@@ -217,6 +217,7 @@ static int each_block(struct scratch *scratch, struct version *version, const st
 		if ((rc = rows_next(scratch->rows, work->rows, work->x, &n, e))) return rc;
 		if (!n) break;
 		if (scratch->faults.count) continue;
+		if ((rc = request_in_time(rq, e))) return rc;
 		net_forward(model->net, work->net, work->x, n, &scores);
 		take(self, scores, n);
 	}
@@ -236,14 +237,14 @@ static void add_answers(void *self, const float *scores, size_t n)
 	to->rows += n;
 }
 
-static int answer(struct scratch *scratch, struct prediction *p, const struct asked *asked,
-		struct buffer *out, struct err *e)
+static int answer(const struct request *rq, struct scratch *scratch, struct prediction *p,
+		const struct asked *asked, struct buffer *out, struct err *e)
 {
 	struct answering to = { scratch->answers, 0 };
 	int rc;
 
 	answers_begin(scratch->answers, asked->form, p->model->targets, out);
-	rc = each_block(scratch, p->version, asked, true, add_answers, &to, e);
+	rc = each_block(rq, scratch, p->version, asked, true, add_answers, &to, e);
 	p->counts.rows = to.rows;
 	if (rc) return rc;
 	answers_end(scratch->answers, version_number(p->version), scratch->rows);
@@ -321,7 +322,7 @@ static int score(struct request *rq, struct version *version, uintptr_t how, str
 		return rc;
 	scratch->faults.count = scratch->faults.more = 0;
 	find_rows((const struct verb *)how, body, &asked, &scratch->faults);
-	return each_block(scratch, version, &asked, false, add_values, &to, e);
+	return each_block(rq, scratch, version, &asked, false, add_values, &to, e);
 }
 
 /* A number takes two bytes at least, so the body's size bounds its rows; a record may leave all of them out. */
@@ -351,7 +352,7 @@ static int respond_with(struct request *rq, struct reply *rp, struct scratch *sc
 		return share ? rc : ERR_WOULD_BLOCK;
 	}
 	if (!rq->may_wait && worth_a_thread(p->model, asked)) return ERR_WOULD_BLOCK;
-	return answer(scratch, p, asked, &rp->body, e);
+	return answer(rq, scratch, p, asked, &rp->body, e);
 }
 
 static int respond(struct request *rq, struct reply *rp, const struct verb *verb, struct scratch *scratch,

@@ -19,7 +19,7 @@ enum { BODY_DOCUMENT = 1, BODY_UPLOAD = 2 };
 #define PREDICTION (ROUTE_INLINE | EVALUATION)
 #define EVALUATION (ROUTE_ANY_TYPE | ROUTE_DIALECT | ROUTE_CODED)
 #define UPLOAD     (ROUTE_CHANGE | ROUTE_CODED)
-#define PROBE      (ROUTE_INLINE | ROUTE_ANY_HOST)
+#define PROBE      (ROUTE_INLINE | ROUTE_ANY_HOST | ROUTE_VITAL)
 #define PAGE       "limit cursor"
 #define EVENTS     "text/event-stream application/x-ndjson"
 #define CSV        "application/json text/csv"
@@ -110,7 +110,7 @@ static const struct route routes[] = {
 	{ "GET",    "/v2",                                                      ROLE_READ,  0,             OIP,          .handler = oip_server },
 	{ "GET",    "/v2/",                                                     ROLE_READ,  0,             OIP,          .handler = oip_server },
 	{ "GET",    "/v2/health/live",                                          ROLE_NONE,  0,             OIP | PROBE,  .handler = oip_live },
-	{ "GET",    "/v2/health/ready",                                         ROLE_NONE,  0,             OIP | ROUTE_ANY_HOST, .handler = oip_ready },
+	{ "GET",    "/v2/health/ready",                                         ROLE_NONE,  0,             OIP | ROUTE_ANY_HOST | ROUTE_VITAL, .handler = oip_ready },
 	{ "GET",    "/v2/models/stats",                                         ROLE_READ,  0,             OIP,          .handler = oip_stats },
 	{ "GET",    "/v2/models/{model}",                                       ROLE_READ,  0,             OIP,          .handler = oip_model },
 	{ "GET",    "/v2/models/{model}/versions/{version}",                    ROLE_READ,  0,             OIP,          .handler = oip_model },
@@ -125,8 +125,8 @@ static const struct route routes[] = {
 	{ "POST",   "/v2/repository/index",                                     ROLE_READ,  BODY_DOCUMENT, OIP | ROUTE_ANY_TYPE, .handler = oip_index },
 
 	{ "GET",    "/livez",                                                   ROLE_NONE,  0,             PROBE,        .handler = livez },
-	{ "GET",    "/readyz",                                                  ROLE_NONE,  0,             ROUTE_ANY_HOST, .handler = readyz, .query = "verbose" },
-	{ "GET",    "/metrics",                                                 ROLE_READ,  0,             0,            .handler = metrics_get, .produces = "text/plain" },
+	{ "GET",    "/readyz",                                                  ROLE_NONE,  0,             ROUTE_ANY_HOST | ROUTE_VITAL, .handler = readyz, .query = "verbose" },
+	{ "GET",    "/metrics",                                                 ROLE_READ,  0,             ROUTE_VITAL,  .handler = metrics_get, .produces = "text/plain" },
 	{ "GET",    "/v1/system",                                               ROLE_READ,  0,             0,            .handler = system_get },
 	{ "GET",    "/v1/catalog",                                              ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_get },
 	{ "GET",    "/v1/catalog/{kind}/{name}",                                ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_entry },

@@ -33,6 +33,7 @@ static const struct problem problems[ERR_CODES] = {
 	[ERR_DIVERGED] = { 422, "diverged", "Training diverged" },
 	[ERR_CRASHED] = { 500, "crashed", "Training ended the daemon" },
 	[ERR_BUSY] = { 503, "busy", "Busy" },
+	[ERR_DEADLINE] = { 504, "deadline-over", "Deadline over" },
 	[ERR_STOPPED] = { 503, "stopped", "Stopped" },
 	[ERR_NOMEM] = { 503, "out-of-memory", "Out of memory" },
 	[ERR_DISK_FULL] = { 507, "disk-full", "Disk full" },

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "server/http/coding.h"
+#include "server/http/pressure.h"
 #include "server/http/sleep.h"
 
 #define SWALLOW_BYTES \
@@ -105,6 +106,7 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 	if (!x) return;
 	*state = NULL;
 	atomic_fetch_sub_explicit(&x->server->under_way, 1, memory_order_relaxed);
+	pressure_leave(x);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	access = (struct http_access){
 		.method = x->rq.method ? x->rq.method : "-",
@@ -154,6 +156,8 @@ static enum MHD_Result send_reply(struct exchange *x)
 		reply_problem(x, err_nomem(&e), &e);
 	}
 	conditional_finish(&x->rq, rp);
+	pressure_leave(x);
+	pressure_keep(x, rp->body.size);
 	x->sent_bytes = strcmp(x->rq.method, "HEAD") && rp->status != 304 ? rp->body.size : 0;
 	/* The body stays in the exchange, which outlives the sending. */
 	response = rp->source.next ? stream_response(x)
@@ -193,12 +197,13 @@ void exchange_give_back(struct exchange *x, enum phase phase)
 /* Suspends first: the pool may be done, and resume, before this returns. */
 static enum MHD_Result hand_over(struct exchange *x, enum phase phase, void (*run)(struct pool_task *))
 {
+	bool vital = x->rq.match.route->flags & ROUTE_VITAL;
 	struct err e;
 
 	x->phase = phase;
 	x->task.run = run;
 	MHD_suspend_connection(x->connection);
-	if (pool_add(x->server->pool, &x->task)) return MHD_YES;
+	if (pool_add(vital ? x->server->computing : x->server->pool, &x->task)) return MHD_YES;
 	reply_problem(x, err_set(&e, ERR_BUSY, "too many requests are waiting"), &e);
 	exchange_give_back(x, phase == PHASE_WORKING ? PHASE_READY : PHASE_REFUSED);
 	return MHD_YES;
@@ -218,6 +223,18 @@ bool http_compute(struct request *rq, void (*run)(struct request *rq))
 	x->run = run;
 	x->task.run = run_given;
 	return pool_add(x->server->computing, &x->task);
+}
+
+void http_state(const struct request *rq, struct http_state *out)
+{
+	struct http_server *server = ((const struct exchange *)rq)->server;
+
+	*out = (struct http_state){
+		.under_way = atomic_load_explicit(&server->under_way, memory_order_relaxed),
+		.at_work = atomic_load_explicit(&server->at_work, memory_order_relaxed),
+		.held_bytes = atomic_load_explicit(&server->held_bytes, memory_order_relaxed),
+		.queued = pool_queued(server->pool),
+	};
 }
 
 void http_again(struct request *rq)
@@ -246,7 +263,9 @@ static int run_handler(struct exchange *x, struct err *e)
 	if (rc && x->streaming)
 		route->stream->abandon(&x->rq); /* before the answer: who has it may come again */
 	x->streaming = false;
-	if (!rc && x->rq.coding && !route->stream) rc = coding_unpack(&x->rq, e);
+	if (!rc && x->rq.coding && !route->stream && !(rc = coding_unpack(&x->rq, e)))
+		rc = pressure_hold(x, x->rq.body.size, e);
+	if (!rc && !x->held_until_ms) rc = request_in_time(&x->rq, e); /* who was held has an answer */
 	if (!rc) rc = route->handler(&x->rq, &x->rp, e);
 	if (change) pthread_mutex_unlock(&x->server->change_lock);
 	if (!rc) coding_pack(&x->rq, &x->rp);
@@ -464,6 +483,7 @@ static bool stream_done(struct exchange *x)
 static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *size)
 {
 	struct err e;
+	int rc;
 
 	if (x->phase == PHASE_STREAM) return on_stream(x, data, size);
 	if (!within_limit(x, *size)) {
@@ -474,9 +494,12 @@ static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *siz
 		return MHD_YES;
 	}
 	/* A copy: libmicrohttpd moves its buffer as soon as this returns, suspended or not. */
-	if (x->phase == PHASE_BODY) buffer_add(&x->rq.body, data, *size);
+	if (x->phase == PHASE_BODY) {
+		if (!(rc = pressure_hold(x, *size, &e))) buffer_add(&x->rq.body, data, *size);
+		if (!rc && !buffer_ok(&x->rq.body)) rc = err_nomem(&e);
+		if (rc) refuse_rest(x, rc, &e);
+	}
 	*size = 0;
-	if (!buffer_ok(&x->rq.body)) refuse_rest(x, err_nomem(&e), &e);
 	return MHD_YES;
 }
 

@@ -26,6 +26,8 @@ struct http_server {
 	pthread_cond_t clock_wake;
 	pthread_t clock;
 	atomic_uint under_way; /* requests whose reply has not left yet */
+	atomic_uint at_work;   /* those of pressure.h, and what they hold */
+	_Atomic uint64_t held_bytes;
 };
 
 enum phase {
@@ -60,6 +62,8 @@ struct exchange {
 	uint64_t beat_ms;       /* when a stream's next beat is due */
 	uint64_t held_until_ms; /* 0: not held */
 	uint64_t received;
+	bool entered;        /* it counts as at work (pressure.h) */
+	uint64_t held_bytes; /* likewise */
 	unsigned sent_status;
 	uint64_t sent_bytes;
 	struct timespec started;

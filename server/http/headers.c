@@ -10,6 +10,10 @@
 #include "server/http/coding.h"
 #include "server/http/exchange.h"
 #include "server/http/media.h"
+#include "server/http/pressure.h"
+
+#define TIMEOUT_SECONDS_MAX 1e8          /* more is no limit */
+#define STREAM_BYTES        (512u << 10) /* that the body of a stream holds at a time, at most */
 
 uint64_t headers_length(const struct request *rq)
 {
@@ -115,6 +119,23 @@ static int read_query(struct exchange *x, const struct route *route, struct err 
 	return 0;
 }
 
+/* Seconds, as in "30" or "0.5", from the request's first byte on. */
+static int read_timeout(struct exchange *x, struct err *e)
+{
+	const char *text = x->rq.headers[HEADER_REQUEST_TIMEOUT];
+	size_t n = text ? strspn(text, "0123456789.") : 0;
+	double seconds = text ? strtod(text, NULL) : 0;
+
+	if (!text) return 0;
+	if (!n || text[n] || strchr(text, '.') != strrchr(text, '.') || !(seconds > 0))
+		return err_set(e, ERR_BAD_REQUEST,
+				"Request-Timeout must be seconds above 0, as in 30 or 0.5");
+	if (seconds > TIMEOUT_SECONDS_MAX) return 0;
+	x->rq.deadline_ns = (uint64_t)x->started.tv_sec * 1000000000 + (uint64_t)x->started.tv_nsec +
+			    (uint64_t)(seconds * 1e9);
+	return 0;
+}
+
 int headers_check(struct exchange *x, struct err *e)
 {
 	struct request *rq = &x->rq;
@@ -137,11 +158,12 @@ int headers_check(struct exchange *x, struct err *e)
 		return routed;
 	}
 	if ((rc = check_media(rq, route, e)) || (rc = check_size(rq, route, e)) ||
-			(rc = read_query(x, route, e)))
+			(rc = read_query(x, route, e)) || (rc = read_timeout(x, e)))
 		return rc;
 	if (atomic_load_explicit(&x->server->draining, memory_order_relaxed)) {
 		x->rp.close = true;
 		return err_set(e, ERR_BUSY, "the daemon is stopping");
 	}
-	return 0;
+	if ((rc = pressure_enter(x, e))) return rc;
+	return route->stream ? pressure_hold(x, STREAM_BYTES, e) : pressure_room(x, headers_length(rq), e);
 }

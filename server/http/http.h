@@ -28,6 +28,8 @@ struct http_access {
 struct http_config {
 	int listen_fd; /* from http_listen; the server closes it */
 	unsigned loops, pool_threads, connections_max;
+	unsigned requests_max;      /* at work at a time; one more gets 503 */
+	uint64_t held_bytes_max;    /* that bodies and answers may hold together */
 	unsigned idle_seconds;      /* a connection without traffic for this long is closed */
 	const struct route *routes; /* ended by a row without a method */
 	void *app;                  /* request.app */
@@ -41,6 +43,16 @@ struct http_config {
 };
 
 struct http_server;
+
+/* What it has taken on, now. */
+struct http_state {
+	unsigned under_way;  /* requests, from their first byte to their answer's last */
+	unsigned at_work;    /* of them, without those whose answer is on its way or that wait for news */
+	uint64_t held_bytes; /* by their bodies and answers */
+	unsigned queued;     /* those that wait for a thread */
+};
+/* Of the server that has this request. */
+void http_state(const struct request *rq, struct http_state *out);
 
 /* A listening socket on HOST:PORT ("127.0.0.1:8420", "[::1]:0", "localhost:8420"). ERR_INVALID: not an address;
  * ERR_IO: it cannot be bound (the sentence says why). *port is the one bound. *public tells whether others than

@@ -98,6 +98,16 @@ bool pool_offer(struct pool *pool, struct pool_task *task)
 	return add_below(pool, task, pool->queue_max / OFFERED_PART);
 }
 
+unsigned pool_queued(struct pool *pool)
+{
+	unsigned queued;
+
+	pthread_mutex_lock(&pool->lock);
+	queued = pool->queued;
+	pthread_mutex_unlock(&pool->lock);
+	return queued;
+}
+
 bool pool_drain(struct pool *pool, double seconds)
 {
 	struct timespec until;

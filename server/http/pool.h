@@ -24,6 +24,7 @@ bool pool_offer(struct pool *pool, struct pool_task *task);
 bool pool_drain(struct pool *pool, double seconds);
 /* Finishes what is queued and ends the threads; from now on pool_add takes nothing. */
 void pool_stop(struct pool *pool);
-void pool_free(struct pool *pool); /* after pool_stop; NULL is fine */
+unsigned pool_queued(struct pool *pool); /* tasks that wait for a thread */
+void pool_free(struct pool *pool);       /* after pool_stop; NULL is fine */
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "server/http/media.h"
 
@@ -23,6 +24,7 @@ void request_reset(struct request *rq)
 	rq->after = NULL;
 	rq->query_count = 0;
 	rq->query_memory = NULL;
+	rq->deadline_ns = 0;
 	memset(rq->headers, 0, sizeof rq->headers);
 	rq->reader = NULL;
 	rq->connection = NULL;
@@ -107,6 +109,17 @@ bool request_accepts(const struct request *rq, const char *media_type)
 	if (!accept || !route->produces) return false;
 	best = media_choose(accept, route->produces, &n);
 	return best && n == strlen(media_type) && !memcmp(best, media_type, n);
+}
+
+int request_in_time(const struct request *rq, struct err *e)
+{
+	struct timespec now;
+
+	if (!rq->deadline_ns) return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec < rq->deadline_ns) return 0;
+	return err_set(e, ERR_DEADLINE,
+			"the time that the header Request-Timeout gives was over before the answer");
 }
 
 bool request_is(const struct request *rq, const char *media_type)

@@ -73,8 +73,10 @@ struct request {
 	size_t query_count;
 	char *query_memory;
 
-	const char *headers
-			[HEADERS]; /* NULL: absent; the first where one is given twice; borrowed for the request */
+	/* When its client wants no answer any more, on the monotonic clock; 0: it did not say. */
+	uint64_t deadline_ns;
+	/* NULL: absent; the first where one is given twice; borrowed for the request. */
+	const char *headers[HEADERS];
 	const char *reader; /* set by admit: the origin of a page that may read the answer; NULL: none (CORS) */
 	void *connection;   /* http's own */
 };
@@ -122,6 +124,8 @@ const char *request_query(const struct request *rq, const char *name);
 enum header request_header(struct request *rq, const char *name, size_t name_length, const char *value);
 /* Does the Accept header prefer this media type to the route's default? */
 bool request_accepts(const struct request *rq, const char *media_type);
+/* ERR_DEADLINE: its client waits no more (Request-Timeout). Cheap; for work in pieces to ask between two of them. */
+int request_in_time(const struct request *rq, struct err *e);
 /* Is this the body's media type (parameters left out)? */
 bool request_is(const struct request *rq, const char *media_type);
 

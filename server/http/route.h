@@ -30,6 +30,7 @@ enum route_flags {
 	/* Bodies of Content-Encoding gzip and deflate are read too. A stream's functions get them as they come (request.coding);
 	 * other handlers get them plain, and what they answer is packed as Accept-Encoding likes it. */
 	ROUTE_CODED = 32,
+	ROUTE_VITAL = 128,       /* answered whatever else there is to do: health, metrics */
 	ROUTE_PLAIN_ERRORS = 64, /* {"error": …} as application/json (the Open Inference Protocol) */
 };
 

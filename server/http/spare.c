@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/http/exchange.h"
+#include "server/http/pressure.h"
 
 #define SPARES_MAX 64          /* of a thread */
 #define KEEP_BYTES (64u << 10) /* a buffer above this is given back after a request */
@@ -85,6 +85,7 @@ void exchange_free(struct exchange *x)
 {
 	struct spares *spares = own_spares();
 
+	pressure_end(x);
 	if (x->rq.state_free) x->rq.state_free(x->rq.state);
 	if (x->rq.notes) x->rq.notes_free(x->rq.notes);
 	free(x->rq.query_memory);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/http/exchange.h"
+#include "server/http/pressure.h"
 #include "server/http/sleep.h"
 
 #define PIECE_BYTES 4096 /* that a reply to HTTP/1.0, which knows no chunks, is sent in */
@@ -103,13 +104,22 @@ struct MHD_Response *stream_response(struct exchange *x)
 
 /* ---- held back ---- */
 
+/* No longer than its client waits. */
+static uint64_t hold_until(const struct exchange *x, uint64_t now_ms)
+{
+	uint64_t until = now_ms + (uint64_t)x->rp.hold_seconds * 1000, deadline = x->rq.deadline_ns / 1000000;
+
+	return deadline && deadline < until ? deadline : until;
+}
+
 enum stream_held stream_hold(struct exchange *x)
 {
 	uint64_t now_ms = sleep_now_ms();
 
 	if (!x->rp.hold_seconds || is_draining(x) || !conditional_same(&x->rq, &x->rp)) return HELD_NOT;
-	if (!x->held_until_ms) x->held_until_ms = now_ms + (uint64_t)x->rp.hold_seconds * 1000;
+	if (!x->held_until_ms) x->held_until_ms = hold_until(x, now_ms);
 	if (now_ms >= x->held_until_ms) return HELD_NOT;
+	pressure_leave(x); /* while it waits, and from then on: who wakes it does not refuse it */
 	if (sleep_held(x, x->held_until_ms)) return HELD;
 	return is_draining(x) ? HELD_NOT : HELD_AGAIN;
 }

@@ -4,7 +4,7 @@
 #include "server/codec/problem.h"
 #include "tests/unit/suite.h"
 
-/* Every code that may reach a client. ERR_WOULD_BLOCK never does: it sends the request to a thread that may wait. */
+/* Every code that may reach a client. ERR_WOULD_BLOCK and ERR_LATER never do: the request is answered elsewhere, or later. */
 static const struct {
 	int code;
 	unsigned status;
@@ -38,6 +38,7 @@ static const struct {
 	{ ERR_DIVERGED, 422, "diverged" },
 	{ ERR_CRASHED, 500, "crashed" },
 	{ ERR_BUSY, 503, "busy" },
+	{ ERR_DEADLINE, 504, "deadline-over" },
 	{ ERR_STOPPED, 503, "stopped" },
 	{ ERR_NOMEM, 503, "out-of-memory" },
 	{ ERR_IO, 500, "storage-failed" },
@@ -68,14 +69,15 @@ START_TEST(no_code_is_forgotten)
 
 		while (i < ROWS && rows[i].code != code)
 			i++;
-		ck_assert_msg(i < ROWS || code == ERR_WOULD_BLOCK, "code %d has no row", code);
+		ck_assert_msg(i < ROWS || code == ERR_WOULD_BLOCK || code == ERR_LATER, "code %d has no row",
+				code);
 	}
 }
 END_TEST
 
 START_TEST(a_code_of_nobody_is_our_bug)
 {
-	static const int codes[] = { ERR_OK, ERR_WOULD_BLOCK, ERR_CODES, -1, 1000 };
+	static const int codes[] = { ERR_OK, ERR_WOULD_BLOCK, ERR_LATER, ERR_CODES, -1, 1000 };
 
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
 		ck_assert_uint_eq(problem_of(codes[i], false).status, 500);

@@ -194,7 +194,7 @@ static int say_rows(struct inference *in, struct err *e)
 }
 
 /* tally: what is asked is counted. */
-static int run(struct inference *in, bool tally, struct err *e)
+static int run(const struct request *rq, struct inference *in, bool tally, struct err *e)
 {
 	struct scratch *s = in->scratch;
 	const struct version_work *work;
@@ -212,6 +212,7 @@ static int run(struct inference *in, bool tally, struct err *e)
 		if ((rc = rows_next(s->rows, work->rows, work->x, &n, e))) return rc;
 		if (!n) break;
 		if (done + n > in->rows) return say_rows(in, e);
+		if ((rc = request_in_time(rq, e))) return rc;
 		read = predict_clock();
 		in->p.counts.read_ns += read - begun;
 		if (!s->faults.count) {
@@ -304,7 +305,7 @@ static int score(struct request *rq, struct version *version, uintptr_t how, str
 	if ((rc = own_scratch(&in.scratch, e)) || (rc = scan_check(rq->body.data, how, &in.p.body, e)))
 		return rc;
 	in.scratch->faults.count = in.scratch->faults.more = 0;
-	if ((rc = read_body(rq, &in, how, e)) || (rc = run(&in, false, e))) return rc;
+	if ((rc = read_body(rq, &in, how, e)) || (rc = run(rq, &in, false, e))) return rc;
 	buffer_add(values, in.scratch->values,
 			in.rows * encoder_width(in.p.model->targets) * sizeof *in.scratch->values);
 	return 0;
@@ -318,7 +319,7 @@ static int score_rows(struct request *rq, struct inference *in, const struct sha
 	if (!rq->may_wait &&
 			(double)in->rows * (double)net_parameters(in->p.model->net) > PREDICT_INLINE_WORK)
 		return ERR_WOULD_BLOCK;
-	return run(in, true, e);
+	return run(rq, in, true, e);
 }
 
 static int infer(struct request *rq, struct reply *rp, struct inference *in, struct err *e)
