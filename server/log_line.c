@@ -19,6 +19,8 @@
 #define LONGEST_SECONDS    1e9 /* a duration beyond that is a clock gone wrong */
 #define NANOSECONDS_OF_MS  1000000
 #define UTF8_CHARACTER_MAX 4
+#define DIGITS_MAX         24
+#define SECOND_BYTES       32 /* "2026-11-26T05:51:05." */
 
 static_assert(LOG_TEXT_BYTES * ESCAPE_BYTES + FRAME_BYTES <= LOG_LINE_BYTES,
 		"the longest record fits a line");
@@ -45,6 +47,24 @@ static void put_format(struct line *line, const char *format, ...)
 	va_start(args, format);
 	line->size += (size_t)vsnprintf(line->out + line->size, LOG_LINE_BYTES - line->size, format, args);
 	va_end(args);
+}
+
+static void put_string(struct line *line, const char *text)
+{
+	put(line, text, strlen(text));
+}
+
+/* In decimal, with zeros before it up to so many digits. */
+static void put_number(struct line *line, uint64_t number, unsigned digits)
+{
+	char text[DIGITS_MAX];
+	size_t at = sizeof text;
+
+	for (; number || digits || at == sizeof text; number /= 10) {
+		text[--at] = (char)('0' + number % 10);
+		digits -= digits > 0;
+	}
+	put(line, text + at, sizeof text - at);
 }
 
 /* One byte that is not UTF-8. */
@@ -88,7 +108,7 @@ static void put_text(struct line *line, const char *text, size_t n)
 		} else if (needs_escape(line, s[i])) {
 			put_escaped(line, s[i]);
 		} else {
-			put(line, text + i, 1);
+			line->out[line->size++] = text[i];
 		}
 	}
 }
@@ -114,13 +134,22 @@ static void put_rest(struct line *line, const struct log_record *record)
 	if (record->cut) put(line, "...", 3);
 }
 
+/* Of one second there are many lines: its text is kept. */
 static void put_time(struct line *line, const struct timespec *time)
 {
-	struct tm utc;
+	static _Thread_local char text[SECOND_BYTES];
+	static _Thread_local time_t second;
 
-	gmtime_r(&time->tv_sec, &utc);
-	put_format(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
-			utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, time->tv_nsec / NANOSECONDS_OF_MS);
+	if (!*text || second != time->tv_sec) {
+		struct tm utc;
+
+		second = time->tv_sec;
+		gmtime_r(&second, &utc);
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &utc);
+	}
+	put_string(line, text);
+	put_number(line, (uint64_t)(time->tv_nsec / NANOSECONDS_OF_MS), 3);
+	put(line, "Z", 1);
 }
 
 static void put_request_text(struct line *line, const struct log_record *record, unsigned long long us)
@@ -129,12 +158,18 @@ static void put_request_text(struct line *line, const struct log_record *record,
 	put_text(line, record->text, record->method_length);
 	put(line, " ", 1);
 	put_rest(line, record);
+	put(line, " ", 1);
 	if (record->status)
-		put_format(line, " %u", record->status);
+		put_number(line, record->status, 0);
 	else
-		put(line, " -", 2);
-	put_format(line, " %llu.%02llu ms %llu bytes", us / 1000, us % 1000 / 10,
-			(unsigned long long)record->bytes);
+		put(line, "-", 1);
+	put(line, " ", 1);
+	put_number(line, us / 1000, 0);
+	put(line, ".", 1);
+	put_number(line, us % 1000 / 10, 2);
+	put_string(line, " ms ");
+	put_number(line, record->bytes, 0);
+	put_string(line, " bytes");
 	if (record->traced)
 		put_format(line, " trace %.32s span %.16s of %.16s", record->trace_id, record->span_id,
 				record->parent_id);
@@ -142,16 +177,21 @@ static void put_request_text(struct line *line, const struct log_record *record,
 
 static void put_request_json(struct line *line, const struct log_record *record, unsigned long long us)
 {
-	put_format(line, "\"event\":\"request\",\"method\":\"");
+	put_string(line, "\"event\":\"request\",\"method\":\"");
 	put_text(line, record->text, record->method_length);
-	put_format(line, "\",\"path\":\"");
+	put_string(line, "\",\"path\":\"");
 	put_rest(line, record);
+	put_string(line, "\",\"status\":");
 	if (record->status)
-		put_format(line, "\",\"status\":%u", record->status);
+		put_number(line, record->status, 0);
 	else
-		put_format(line, "\",\"status\":null");
-	put_format(line, ",\"duration_seconds\":%llu.%06llu,\"bytes\":%llu", us / 1000000, us % 1000000,
-			(unsigned long long)record->bytes);
+		put_string(line, "null");
+	put_string(line, ",\"duration_seconds\":");
+	put_number(line, us / 1000000, 0);
+	put(line, ".", 1);
+	put_number(line, us % 1000000, 6);
+	put_string(line, ",\"bytes\":");
+	put_number(line, record->bytes, 0);
 	if (record->traced)
 		put_format(line, ",\"trace_id\":\"%.32s\",\"span_id\":\"%.16s\",\"parent_id\":\"%.16s\"",
 				record->trace_id, record->span_id, record->parent_id);
@@ -175,13 +215,15 @@ size_t log_line(const struct log_record *record, enum log_format format, char *o
 	struct line line = { .out = out, .format = format };
 	bool json = format == LOG_FORMAT_JSON;
 
-	if (json) put_format(&line, "{\"time\":\"");
+	if (json) put_string(&line, "{\"time\":\"");
 	put_time(&line, &record->time);
-	put_format(&line, json ? "\",\"level\":\"%s\"," : " %s ", levels[record->level]);
+	put_string(&line, json ? "\",\"level\":\"" : " ");
+	put_string(&line, levels[record->level]);
+	put_string(&line, json ? "\"," : " ");
 	if (record->method_length) {
 		(json ? put_request_json : put_request_text)(&line, record, microseconds(record->seconds));
 	} else {
-		if (json) put_format(&line, "\"message\":\"");
+		if (json) put_string(&line, "\"message\":\"");
 		put_rest(&line, record);
 		if (json) put(&line, "\"", 1);
 	}

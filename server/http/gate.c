@@ -18,16 +18,30 @@ struct header_count {
 	const char *fault; /* the first thing wrong */
 };
 
+/* RFC 9110, section 5.6.2: tchar. */
 static bool is_token(const char *text, size_t n)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
+	static const bool allowed[256] = { ['0' ... '9'] = true,
+		['A' ... 'Z'] = true,
+		['a' ... 'z'] = true,
+		['!'] = true,
+		['#'] = true,
+		['$'] = true,
+		['%'] = true,
+		['&'] = true,
+		['\''] = true,
+		['*'] = true,
+		['+'] = true,
+		['-'] = true,
+		['.'] = true,
+		['^'] = true,
+		['_'] = true,
+		['`'] = true,
+		['|'] = true,
+		['~'] = true };
 
-	for (size_t i = 0; i < n; i++) {
-		char c = text[i];
-
-		if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) continue;
-		if (!c || !strchr(others, c)) return false;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!allowed[(unsigned char)text[i]]) return false;
 	return n > 0;
 }
 
