@@ -128,6 +128,11 @@ void encoder_restore(struct encoder *encoder, size_t i, const struct encoder_col
  * unknown target class, or a number that float32 cannot hold; *row is the first such row. */
 int encoder_put_numbers(const struct encoder *encoder, size_t i, const double *x, size_t n, real *out,
 		size_t stride, size_t *row, struct err *e);
+/* Rows of numbers alone, as encoder_put_numbers encodes each of their columns: x, float32 (n, count) at any address, -> out
+ * (n, count); shifts and scales (count) are the columns'. False: a number is missing or cannot be held, and what is in
+ * out means nothing. */
+bool encoder_put_rows(
+		const double *shifts, const double *scales, size_t count, const void *x, size_t n, real *out);
 int encoder_put_slots(const struct encoder *encoder, size_t i, const uint32_t *slots, size_t n, real *out,
 		size_t stride, size_t *row, struct err *e);
 

@@ -4,15 +4,19 @@
  * cannot hold is refused here, where the column and the row are still known.
  */
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "core/date.h"
 #include "core/encoder.h"
+#include "core/wide.h"
 
 #define FULL_TURN 6.28318530717958647693
 #define MONTHS    12
 #define WEEKDAYS  7
 #define HOURS     24
+
+#define EXPONENT_BITS 0x7F800000u
 
 /* Must a row have a value in every column? */
 static bool refuses_missing(const struct encoder *encoder)
@@ -94,6 +98,36 @@ static int place_of(const struct encoder *encoder, const struct encoder_column *
 	if (*place < column->width) return 0;
 	return err_set(e, ERR_RANGE, "the target \"%s\" has a value that is none of its %zu classes",
 			column->name, column->values_count);
+}
+
+/* Exponents of all ones are what is not finite. */
+WIDE static uint32_t put_row(
+		const double *shifts, const double *scales, size_t count, const char *x, real *out)
+{
+	uint32_t worst = 0;
+
+	for (size_t c = 0; c < count; c++) {
+		real cell, encoded;
+		uint32_t bits;
+
+		memcpy(&cell, x + c * sizeof cell, sizeof cell);
+		encoded = (real)(((double)cell - shifts[c]) / scales[c]);
+		memcpy(&bits, &encoded, sizeof bits);
+		bits &= EXPONENT_BITS;
+		worst = bits > worst ? bits : worst;
+		out[c] = encoded;
+	}
+	return worst;
+}
+
+bool encoder_put_rows(
+		const double *shifts, const double *scales, size_t count, const void *x, size_t n, real *out)
+{
+	const char *row = x;
+
+	for (size_t r = 0; r < n; r++, row += count * sizeof *out)
+		if (put_row(shifts, scales, count, row, out + r * count) == EXPONENT_BITS) return false;
+	return true;
 }
 
 int encoder_put_slots(const struct encoder *encoder, size_t i, const uint32_t *slots, size_t n, real *out,

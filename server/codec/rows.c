@@ -25,11 +25,15 @@ static void free_columns(struct rows *rows)
 {
 	free(rows->cells);
 	free(rows->kinds);
+	free(rows->shifts);
+	free(rows->scales);
 	free(rows->marks);
 	free(rows->starts);
 	free(rows->cursors);
 	rows->cells = NULL;
 	rows->kinds = NULL;
+	rows->shifts = NULL;
+	rows->scales = NULL;
 	rows->marks = NULL;
 	rows->starts = NULL;
 	rows->cursors = NULL;
@@ -55,10 +59,13 @@ static int reserve_columns(struct rows *rows, size_t columns, struct err *e)
 	free_columns(rows); /* columns is at most NET_UNITS_MAX: no product below overflows */
 	rows->cells = malloc(cells * sizeof *rows->cells);
 	rows->kinds = malloc(columns * sizeof *rows->kinds);
+	rows->shifts = malloc(columns * sizeof *rows->shifts);
+	rows->scales = malloc(columns * sizeof *rows->scales);
 	rows->marks = calloc(columns, sizeof *rows->marks);
 	rows->starts = calloc(columns, sizeof *rows->starts);
 	rows->cursors = calloc(columns, sizeof *rows->cursors);
-	if (!rows->cells || !rows->kinds || !rows->marks || !rows->starts || !rows->cursors) {
+	if (!rows->cells || !rows->kinds || !rows->shifts || !rows->scales || !rows->marks || !rows->starts ||
+			!rows->cursors) {
 		free_columns(rows);
 		return err_nomem(e);
 	}
@@ -336,6 +343,7 @@ int rows_prepare(struct rows *rows, const struct encoder *encoder, struct scan_v
 	rows->refuse_missing =
 			encoder_role(encoder) == ENCODER_TARGETS || encoder_missing(encoder) == MISSING_ERROR;
 	rows->no_memory = false;
+	rows->floats = NULL;
 	rows->drift = NULL;
 	rows->columns = columns;
 	rows->room = room < 1 ? 1 : room > ROWS_BLOCK_ROWS ? ROWS_BLOCK_ROWS : room;
@@ -414,14 +422,30 @@ void rows_tally(struct rows *rows, const struct drift *drift, uint64_t *counts)
 	rows->counts = counts;
 }
 
+bool rows_is_tallied(const struct rows *rows, uint64_t row)
+{
+	return row * rows->columns < TALLY_CELLS || row % TALLY_STEP == 0;
+}
+
+static void tally_cells(struct rows *rows, size_t column, size_t row, size_t n)
+{
+	if (encoder_is_numeric(rows->kinds[column]))
+		drift_numbers(rows->drift, column, rows_numbers(rows, column) + row, n, rows->counts);
+	else
+		drift_slots(rows->drift, column, rows_slots(rows, column) + row, n, rows->counts);
+}
+
 /* A block of n rows without a fault so far. */
 static void tally(struct rows *rows, size_t n)
 {
-	for (size_t column = 0; column < rows->columns; column++)
-		if (encoder_is_numeric(rows->kinds[column]))
-			drift_numbers(rows->drift, column, rows_numbers(rows, column), n, rows->counts);
-		else
-			drift_slots(rows->drift, column, rows_slots(rows, column), n, rows->counts);
+	bool all = rows_is_tallied(rows, rows->count) && rows_is_tallied(rows, rows->count + 1) &&
+		   rows_is_tallied(rows, rows->count + n - 1);
+
+	for (size_t column = 0; column < rows->columns; column++) {
+		if (all) tally_cells(rows, column, 0, n);
+		for (size_t row = 0; row < n && !all; row++)
+			if (rows_is_tallied(rows, rows->count + row)) tally_cells(rows, column, row, 1);
+	}
 }
 
 int rows_begin_cells(struct rows *rows, const struct encoder *encoder, size_t max, const char *pointer,
@@ -470,8 +494,14 @@ int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e)
 	size_t width = encoder_width(rows->encoder);
 
 	for (*n = 0; *n < max;) {
-		size_t want = max - *n < rows->room ? max - *n : rows->room, got = read_block(rows, want);
+		size_t want = max - *n < rows->room ? max - *n : rows->room;
+		size_t got = rows->floats ? rows_put_floats(rows, max - *n, x + *n * width) : 0;
 
+		rows->count += got;
+		*n += got;
+		if (got) continue;
+		if (rows->floats) return 0; /* that were all */
+		got = read_block(rows, want);
 		if (rows->no_memory) return err_nomem(e);
 		if (!got) return 0;
 		for (size_t column = 0; column < rows->columns; column++)

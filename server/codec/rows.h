@@ -62,7 +62,8 @@ int rows_next(struct rows *rows, size_t max, float *x, size_t *n, struct err *e)
  * of a number column is TABLE_NUMBER, one of a category TABLE_TEXT with the value as the encoder writes it where it
  * knows it, else TABLE_MISSING. Numbers that float32 cannot hold pass here. No memory is a fault (ERR_NOMEM). */
 bool rows_next_cells(struct rows *rows, const struct table_cell **cells);
-/* After rows_begin: the cells of every row go into counts too, which are drift's; NULL: no more. */
+/* After rows_begin: the cells of the rows go into counts too, which are drift's; NULL: no more. Of a request of very many
+ * cells a part of the rows does. */
 void rows_tally(struct rows *rows, const struct drift *drift, uint64_t *counts);
 uint64_t rows_count(const struct rows *rows); /* so far */
 

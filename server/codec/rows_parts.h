@@ -19,6 +19,10 @@
 #define ROWS_BLOCK_ROWS     256
 #define ROWS_SENTENCE_BYTES 256
 
+/* Of a request all rows are counted for drift until they have so many cells, then one row in so many. */
+#define TALLY_CELLS 16384
+#define TALLY_STEP  64
+
 /* How a row is written, and with that where its cells are. */
 enum row_shape { ROW_ARRAY, ROW_RECORD, ROW_BARE, ROW_OF_COLUMNS };
 
@@ -47,7 +51,10 @@ struct rows {
 	bool by_columns;
 	bool flat;    /* one array of all cells, row after row */
 	bool tensors; /* raws counts */
-	bool single;  /* the value is one row */
+	/* Not NULL: the rows are float32 in a row, (floats_rows, columns), from floats_next on not read yet. */
+	const unsigned char *floats;
+	uint64_t floats_next, floats_rows;
+	bool single; /* the value is one row */
 	bool refuse_missing;
 	bool no_memory; /* a string could not be decoded: the reading ends */
 	uint64_t count; /* rows before this block */
@@ -57,13 +64,14 @@ struct rows {
 	uint8_t shapes[ROWS_BLOCK_ROWS];
 
 	/* kept between readings */
-	size_t capacity;      /* columns */
-	double *cells;        /* (columns, room) */
-	uint8_t *kinds;       /* (columns): enum column_kind */
-	uint64_t *marks;      /* (columns): the mark of the last object that had this key */
-	uint64_t mark;        /* of the present object; never used twice */
-	const char **starts;  /* (columns): the first cell of each, NULL for a column that is not there */
-	const char **cursors; /* (columns): the next cell of each that is */
+	size_t capacity;         /* columns */
+	double *cells;           /* (columns, room) */
+	double *shifts, *scales; /* (columns), of floats */
+	uint8_t *kinds;          /* (columns): enum column_kind */
+	uint64_t *marks;         /* (columns): the mark of the last object that had this key */
+	uint64_t mark;           /* of the present object; never used twice */
+	const char **starts;     /* (columns): the first cell of each, NULL for a column that is not there */
+	const char **cursors;    /* (columns): the next cell of each that is */
 	struct rows_raw *
 			raws; /* (columns), of columns whose cells are a tensor's raw bytes; tensor NULL: they are text */
 	size_t raws_capacity;
@@ -100,6 +108,16 @@ static inline bool rows_between_floats(double x)
 	memcpy(&bits, &x, sizeof bits);
 	return (bits & DOUBLE_BEHIND) == DOUBLE_MIDDLE || (bits << 1) - 1 < DOUBLE_NORMAL - 1; /* not 0 */
 }
+
+/* ---- rows.c ---- */
+
+bool rows_is_tallied(const struct rows *rows, uint64_t row);
+
+/* ---- rows_tensor.c ---- */
+
+/* The next rows of floats into x, at most max; returns how many. 0: none are left, or one has a cell that is to be read by
+ * itself: rows_read_raw does. */
+size_t rows_put_floats(struct rows *rows, size_t max, float *x);
 
 /* ---- rows_cell.c ---- */
 

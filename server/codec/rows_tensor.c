@@ -63,6 +63,62 @@ static bool type_suits(enum column_kind kind, enum tensor_type type)
 	return kind == COLUMN_CATEGORY || type != TENSOR_BOOL;
 }
 
+static void begin_floats(struct rows *rows, const struct tensor *t)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	rows->floats = t->raw;
+	rows->floats_next = 0;
+	rows->floats_rows = t->elements / rows->columns;
+	for (size_t c = 0; c < rows->columns; c++) {
+		rows->shifts[c] = encoder_column(rows->encoder, c)->shift;
+		rows->scales[c] = encoder_column(rows->encoder, c)->scale;
+	}
+#else
+	(void)rows;
+	(void)t;
+#endif
+}
+
+/* From now on cell by cell. */
+static void end_floats(struct rows *rows)
+{
+	for (size_t c = 0; c < rows->columns; c++)
+		rows->raws[c].next = rows->floats_next * rows->columns + c;
+	rows->floats = NULL;
+}
+
+static void tally_floats(struct rows *rows, size_t n)
+{
+	for (uint64_t row = rows->floats_next; row < rows->floats_next + n; row++) {
+		const unsigned char *cell = rows->floats + row * rows->columns * sizeof(float);
+
+		if (!rows_is_tallied(rows, row)) continue;
+		for (size_t c = 0; c < rows->columns; c++, cell += sizeof(float)) {
+			float x;
+
+			memcpy(&x, cell, sizeof x);
+			drift_numbers(rows->drift, c, &(double){ x }, 1, rows->counts);
+		}
+	}
+}
+
+size_t rows_put_floats(struct rows *rows, size_t max, float *x)
+{
+	size_t columns = rows->columns, n = max;
+	uint64_t left = rows->floats_rows - rows->floats_next;
+
+	if (left < n) n = (size_t)left;
+	if (!n) return 0;
+	if (!encoder_put_rows(rows->shifts, rows->scales, columns,
+			    rows->floats + rows->floats_next * columns * sizeof *x, n, x)) {
+		end_floats(rows);
+		return 0;
+	}
+	if (rows->drift && !rows->faults->count) tally_floats(rows, n);
+	rows->floats_next += n;
+	return n;
+}
+
 /* All numbers in one tensor of [rows, columns], or of [columns] for one row. */
 static int begin_whole(struct rows *rows, const struct tensor *t, struct err *e)
 {
@@ -74,6 +130,7 @@ static int begin_whole(struct rows *rows, const struct tensor *t, struct err *e)
 		rows_fault_whole(rows, "has numbers as inputs, and its datatype is BYTES");
 	if (rows->faults->count) return faults_result(rows->faults, e);
 	rows->tensors = rows->by_columns = t->raw != NULL;
+	if (t->raw && t->type == TENSOR_FP32 && !t->by_columns) begin_floats(rows, t);
 	if (t->raw) {
 		rows->at = (const char *)t->raw;
 		for (size_t c = 0; c < rows->columns; c++) {

@@ -9,8 +9,12 @@
 
 #define SPARES_MAX 64          /* of a thread */
 #define KEEP_BYTES (64u << 10) /* a buffer above this is given back after a request */
+/* But for bodies of so many bytes in all: who sends large ones sends them one after the other, and fresh memory for each costs
+ * more than reading it. */
+#define KEEP_LARGE_BYTES (16u << 20)
 
 struct spares {
+	size_t large_bytes; /* of the bodies of items, those above KEEP_BYTES */
 	struct exchange *items[SPARES_MAX];
 	size_t count;
 };
@@ -69,11 +73,35 @@ static void reset(struct exchange *x)
 	*x->trace.span_id = 0;
 }
 
+static size_t large_bytes(const struct exchange *x)
+{
+	return x->rq.body.capacity > KEEP_BYTES ? x->rq.body.capacity : 0;
+}
+
+static struct exchange *pop(struct spares *spares)
+{
+	struct exchange *x;
+
+	if (!spares || !spares->count) return NULL;
+	x = spares->items[--spares->count];
+	spares->large_bytes -= large_bytes(x);
+	return x;
+}
+
+static bool push(struct spares *spares, struct exchange *x)
+{
+	if (!spares || spares->count == SPARES_MAX) return false;
+	if (spares->large_bytes + large_bytes(x) > KEEP_LARGE_BYTES) buffer_free(&x->rq.body);
+	spares->large_bytes += large_bytes(x);
+	spares->items[spares->count++] = x;
+	return true;
+}
+
 struct exchange *exchange_new(const char *url)
 {
-	struct spares *spares = own_spares();
-	struct exchange *x = spares && spares->count ? spares->items[--spares->count] : calloc(1, sizeof *x);
+	struct exchange *x = pop(own_spares());
 
+	if (!x) x = calloc(1, sizeof *x);
 	if (!x) return NULL;
 	buffer_add(&x->url, url, strlen(url) + 1);
 	if (buffer_ok(&x->url)) return x;
@@ -83,19 +111,14 @@ struct exchange *exchange_new(const char *url)
 
 void exchange_free(struct exchange *x)
 {
-	struct spares *spares = own_spares();
-
 	pressure_end(x);
 	if (x->rq.state_free) x->rq.state_free(x->rq.state);
 	if (x->rq.notes) x->rq.notes_free(x->rq.notes);
 	free(x->rq.query_memory);
 	buffer_reset(&x->url, KEEP_BYTES);
-	buffer_reset(&x->rq.body, KEEP_BYTES);
+	buffer_reset(&x->rq.body, KEEP_LARGE_BYTES);
 	buffer_reset(&x->rp.body, KEEP_BYTES);
 	buffer_free(&x->ahead);
 	reset(x);
-	if (spares && spares->count < SPARES_MAX)
-		spares->items[spares->count++] = x;
-	else
-		destroy(x);
+	if (!push(own_spares(), x)) destroy(x);
 }
