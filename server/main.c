@@ -181,6 +181,7 @@ static int start_http(struct daemon *d, struct err *e)
 		.requests_max = d->config->max_requests,
 		.held_bytes_max = d->config->request_memory_bytes ? d->config->request_memory_bytes
 								  : app->memory_bytes / REQUESTS_SHARE,
+		.connection_bytes = d->config->connection_bytes,
 		.idle_seconds = IDLE_SECONDS,
 		.app = app,
 		.admit = api_admit,

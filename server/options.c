@@ -110,6 +110,8 @@ const struct option options[] = {
 	{ "max-connections", "N", COUNT(max_connections), .places = OPTION_ANYWHERE, .fallback = "12000",
 	  .min = THREADS_MAX, .max = 1000000,
 	  .meaning = "connections open at the same time" },
+	{ "connection-memory", "SIZE", SIZE(connection_bytes), .places = OPTION_ANYWHERE, .fallback = "8K", .min = 4 * KIB, .max = MIB,
+	  .meaning = "of each connection; URL and headers must fit in it" },
 	{ "max-requests", "N", COUNT(max_requests), .places = OPTION_ANYWHERE, .fallback = "4096", .min = 1, .max = 1000000,
 	  .meaning = "requests at work at the same time; one more gets 503" },
 	{ "request-memory", "SIZE", SIZE(request_memory_bytes), .places = OPTION_ANYWHERE,

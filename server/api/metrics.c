@@ -347,6 +347,8 @@ static void put_registry(const struct app *app, struct buffer *out)
 	registry_state(app->registry, &state);
 	put_one(out, "descentd_registry_versions", "gauge", "Versions in memory.", (double)state.versions);
 	put_one(out, "descentd_registry_bytes", "gauge", "That they take, about.", (double)state.bytes);
+	put_one(out, "descentd_registry_hits_total", "counter", "Requests whose version was in memory.",
+			(double)state.hits);
 	put_one(out, "descentd_registry_loads_total", "counter", "Versions that were read from the store.",
 			(double)state.loads);
 	put_one(out, "descentd_registry_evictions_total", "counter",

@@ -28,8 +28,9 @@ struct http_access {
 struct http_config {
 	int listen_fd; /* from http_listen; the server closes it */
 	unsigned loops, pool_threads, connections_max;
-	unsigned requests_max;      /* at work at a time; one more gets 503 */
-	uint64_t held_bytes_max;    /* that bodies and answers may hold together */
+	unsigned requests_max;   /* at work at a time; one more gets 503 */
+	uint64_t held_bytes_max; /* that bodies and answers may hold together */
+	size_t connection_bytes; /* of each connection, open or idle: a request's headers must find room in it */
 	unsigned idle_seconds;      /* a connection without traffic for this long is closed */
 	const struct route *routes; /* ended by a row without a method */
 	void *app;                  /* request.app */

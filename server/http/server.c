@@ -121,9 +121,10 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 			NULL, exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_sentence, server,
 			MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
 			config->loops, MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
-			MHD_OPTION_CONNECTION_TIMEOUT, config->idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
-			exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
-			MHD_OPTION_END);
+			MHD_OPTION_CONNECTION_TIMEOUT, config->idle_seconds,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_bytes,
+			MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
+			exchange_end, server, MHD_OPTION_END);
 	if (!server->daemon) {
 		rc = err_set(e, ERR_IO, "the HTTP server could not be started: %s", strerror(errno));
 		goto fail;

@@ -13,6 +13,7 @@ struct item {
 
 struct memory { /* of a thread */
 	uint64_t generation;
+	_Atomic uint64_t hits;      /* written by the thread alone */
 	size_t count;               /* items that hold something */
 	uint16_t used[SETS * WAYS]; /* (count): which */
 	unsigned char next[SETS];   /* the place that is given up next */
@@ -20,7 +21,7 @@ struct memory { /* of a thread */
 };
 
 struct recall {
-	struct memory *memories[SLOTS_MAX]; /* each written by the thread whose slot it is */
+	struct memory *_Atomic memories[SLOTS_MAX]; /* each written by the thread whose slot it is */
 };
 
 struct recall *recall_new(void)
@@ -62,6 +63,18 @@ static struct memory *own_memory(struct recall *r, uint64_t generation)
 	return m;
 }
 
+uint64_t recall_hits(const struct recall *r)
+{
+	uint64_t hits = 0;
+
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
+		const struct memory *m = atomic_load_explicit(&r->memories[i], memory_order_acquire);
+
+		if (m) hits += atomic_load_explicit(&m->hits, memory_order_relaxed);
+	}
+	return hits;
+}
+
 static struct item *set_of(struct memory *m, const struct key *key)
 {
 	return &m->items[key->hash % SETS * WAYS];
@@ -75,6 +88,9 @@ bool recall_find(struct recall *r, uint64_t generation, const struct key *key, s
 	for (size_t i = 0; m && i < WAYS; i++)
 		if (set[i].found.version && key_equal(&set[i].key, key)) {
 			*out = found_share(set[i].found);
+			atomic_store_explicit(&m->hits,
+					atomic_load_explicit(&m->hits, memory_order_relaxed) + 1,
+					memory_order_relaxed);
 			return true;
 		}
 	return false;

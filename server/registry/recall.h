@@ -14,6 +14,7 @@ struct recall; /* of all threads */
 struct recall *recall_new(void);         /* NULL: no memory */
 void recall_free(struct recall *recall); /* while no thread uses it; NULL is fine */
 
+uint64_t recall_hits(const struct recall *recall); /* how often something was found */
 /* *out is shared (found_put). */
 bool recall_find(struct recall *recall, uint64_t generation, const struct key *key, struct found *out);
 /* Holds a reference of its own; in the place of another where there is no room. */

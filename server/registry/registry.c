@@ -29,7 +29,7 @@ struct registry {
 	pthread_mutex_t lock;   /* everything below */
 	struct entry *buckets[BUCKETS];
 	size_t versions, bytes; /* in the table */
-	uint64_t loads, evictions;
+	uint64_t hits, loads, evictions;
 };
 
 struct usage *registry_usage(const struct registry *r)
@@ -64,7 +64,8 @@ static void drop(struct registry *r, struct entry **at)
 void registry_state(struct registry *r, struct registry_state *out)
 {
 	pthread_mutex_lock(&r->lock);
-	*out = (struct registry_state){ r->versions, r->bytes, r->loads, r->evictions };
+	*out = (struct registry_state){ r->versions, r->bytes, r->hits + recall_hits(r->recall), r->loads,
+		r->evictions };
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -149,6 +150,7 @@ static struct found find(struct registry *r, const struct key *key)
 		if (key_equal(&entry->key, key)) {
 			entry->found.version->used = ++r->clock;
 			found = found_share(entry->found);
+			r->hits++;
 		}
 	pthread_mutex_unlock(&r->lock);
 	return found;

@@ -79,7 +79,7 @@ int version_work(struct version *version, const struct version_work **work, stru
 
 /* What is in memory, and how it came there since the start. */
 struct registry_state {
-	uint64_t versions, bytes, loads, evictions;
+	uint64_t versions, bytes, hits, loads, evictions;
 };
 void registry_state(struct registry *registry, struct registry_state *out);
 

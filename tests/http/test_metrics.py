@@ -62,6 +62,7 @@ def test_what_happens_is_counted(start):
     assert value(after, "descentd_models") == value(after, "descentd_versions") == value(after, "descentd_datasets") == 1
     assert value(after, "descentd_store_commits_total") > value(before, "descentd_store_commits_total")
     assert value(after, "descentd_store_size_bytes") == c.get("/v1/system")["store"]["file_bytes"] > 0
+    assert value(after, "descentd_registry_hits_total") - value(before, "descentd_registry_hits_total") >= 5
     assert value(after, "descentd_registry_loads_total") == 1 == value(after, "descentd_workers")
     assert 1e6 < value(after, "process_resident_memory_bytes") < 1e9 and value(after, "process_start_time_seconds") > 1.6e9
     for key, old in before.items():
