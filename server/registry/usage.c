@@ -15,8 +15,8 @@ _Static_assert(sizeof(struct usage_counts) == (COUNTS + 1) * sizeof(uint64_t),
 		"numbers of 64 bits, last_ms the last");
 
 struct shard {
-	_Alignas(64) _Atomic uint64_t counts[COUNTS];
-	_Atomic uint64_t last_ms;
+	_Alignas(64) _Atomic uint64_t last_ms; /* on the line of the counts that each request changes */
+	_Atomic uint64_t counts[COUNTS];
 };
 
 struct usage_record {
