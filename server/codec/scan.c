@@ -101,6 +101,14 @@ static inline const char *check_digits(const struct check *check, const char *p)
 	return p;
 }
 
+/* As Python and JavaScript print them. */
+static const char no_infinity[] = "JSON has no NaN and no Infinity; write null for what is missing";
+
+static inline bool is_infinity(const struct check *check, const char *p)
+{
+	return p < check->end && (*p == 'N' || *p == 'I');
+}
+
 static inline const char *check_number(struct check *check, const char *p)
 {
 	const char *end = check->end, *first;
@@ -108,7 +116,9 @@ static inline const char *check_number(struct check *check, const char *p)
 	if (*p == '-') p++;
 	first = p;
 	p = check_digits(check, p);
-	if (p == first) return fail(check, p, "a minus sign needs digits behind it");
+	if (p == first)
+		return fail(check, p,
+				is_infinity(check, p) ? no_infinity : "a minus sign needs digits behind it");
 	if (*first == '0' && p - first > 1) return fail(check, first, "a number must not begin with a zero");
 	if (p < end && *p == '.') {
 		first = ++p;
@@ -209,9 +219,7 @@ static const char *check_word(struct check *check, const char *p)
 
 		if ((size_t)(check->end - p) >= n && !memcmp(p, words[i], n)) return p + n;
 	}
-	/* As Python and JavaScript print them. */
-	if (p < check->end && (*p == 'N' || *p == 'I'))
-		return fail(check, p, "JSON has no NaN and no Infinity; write null for what is missing");
+	if (is_infinity(check, p)) return fail(check, p, no_infinity);
 	return fail(check, p,
 			"a value is needed here: a number, a string, an array, an object, true, false or null");
 }
