@@ -65,6 +65,15 @@ def test_others_are_not_told_anything(c, browser, origin):
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
+def test_white_space_behind_a_value_is_none_of_it(daemon):
+    """RFC 9110, section 5.5. An origin that may call was refused, and so was a token."""
+    tag = daemon.client(headers={"Authorization": f"Bearer {TOKEN}"}).get("/v1/models/iris").etag
+    c = daemon.client(headers={"Authorization": f"Bearer {TOKEN} ", "Origin": f"{PAGE}\t ", "Host": "localhost "})
+    answer = c.get("/v1/models/iris", headers={"If-None-Match": f"{tag} ", "Accept": "application/json\t"}, status=304)
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+    c.request("PATCH", "/v1/models/iris", body='{"description":"x"}', status=412, headers={"Content-Type": "application/json ", "If-Match": '"x" '})
+
+
 def test_the_rest_of_the_gate_stands(c, browser):
     """A page that may call needs the token all the same, and reads the sentence that says so."""
     answer = browser.get("/v1/models", headers={"Origin": PAGE}, status=401)

@@ -140,7 +140,6 @@ def test_cells_that_are_no_numbers(kept, way, cell, says):
         assert any(pointer.startswith(("/instances/0", "/inputs/", "/examples/0")) for pointer in answer.pointers())
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence speaks of digits behind a minus sign, and not of Infinity")
 @pytest.mark.parametrize("way", WAYS)
 def test_minus_infinity_is_called_by_its_name(kept, way):
     path, body, _ = WAYS[way]
@@ -454,7 +453,6 @@ def test_every_bit_of_a_packed_body(kept):
     right(kept)
 
 
-@pytest.mark.xfail(strict=True, reason="white space behind a header's value is taken for a part of it (RFC 9110, section 5.5)")
 @pytest.mark.parametrize("space", [" ", "\t", " \t "], ids=repr)
 @pytest.mark.parametrize("name", ["Content-Encoding", "Inference-Header-Content-Length"])
 def test_white_space_behind_a_header(kept, name, space):

@@ -79,6 +79,7 @@ AMBIGUOUS = {
     "signed-length": POST + "Content-Length: +2\r\n\r\n{}" + SMUGGLED,
     "hex-length": POST + "Content-Length: 0x2\r\n\r\n{}" + SMUGGLED,
     "length-of-words": POST + "Content-Length: two\r\n\r\n{}" + SMUGGLED,
+    "space-behind-coding": POST + "Transfer-Encoding: chunked \r\n\r\n0\r\n\r\n" + SMUGGLED,
     "endless-length": POST + "Content-Length: 99999999999999999999999\r\n\r\n{}" + SMUGGLED,
     "empty-length": POST + "Content-Length:\r\n\r\n" + SMUGGLED,
     "broken-chunk": POST + "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n" + SMUGGLED,
