@@ -1,6 +1,8 @@
 /* bulk.c - :predict of a whole table at once: CSV by column names, or an array of NumPy, answered in kind. The version that
  * answered is in the header Model-Version.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@
 #include "server/codec/rows.h"
 #include "server/codec/tensor.h"
 
-#define SKIP        SIZE_MAX /* a column of the table that is none of the model's */
+#define SKIP        SIZE_MAX /* a column of the table that is none of the model's: what encoder_find says then */
 #define NPY_ALIGNED 64       /* bytes, of all that stands before the numbers */
 
 struct bulk {
@@ -26,9 +28,8 @@ struct bulk {
 	float *values; /* (work->rows, outputs) */
 	bool compared; /* it is asked for a shadow: values go to out as they are, and nothing is counted */
 	/* of CSV */
-	size_t *columns; /* (columns_count): which of the model's it is */
-	size_t columns_count;
-	bool unknown; /* there was a column that the model does not know: of the rows nothing is said */
+	size_t *columns; /* (of the table): which of the model's it is */
+	bool unfit;      /* the columns are not the model's: of the rows nothing is said */
 };
 
 /* Through the network, and into the answer as `put` writes it. */
@@ -55,40 +56,63 @@ static void put_csv(struct bulk *b, size_t n)
 				b->values + r * encoder_width(b->p.model->targets), false);
 }
 
+__attribute__((format(printf, 4, 5))) static void fault_header(
+		struct bulk *b, size_t column, enum err_code code, const char *format, ...)
+{
+	char text[FAULT_DETAIL_BYTES];
+	struct fault *fault;
+	va_list args;
+
+	b->unfit = true;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (!(fault = faults_add(b->faults, code, "", "%s", text))) return;
+	fault->line = 1;
+	fault->column = column;
+}
+
+/* Where no value may be missing, said once rather than of every row. */
+static void fault_absent(struct bulk *b)
+{
+	const struct encoder *inputs = b->p.model->inputs;
+
+	for (size_t c = 0; c < encoder_columns(inputs) && encoder_missing(inputs) == MISSING_ERROR; c++)
+		if (!rows_placed(b->rows, c))
+			fault_header(b, 0, ERR_MISSING_FIELD,
+					"there is no column \"%.64s\", and this model needs a value in every one",
+					encoder_column(inputs, c)->name);
+}
+
 /* A column that the model does not know is a fault, but for its targets: a table that was trained on has them. */
 static int on_header(void *user, const struct csv_cell *names, size_t count, struct err *e)
 {
 	struct bulk *b = user;
 
 	if (!(b->columns = calloc(count, sizeof *b->columns))) return err_nomem(e);
-	b->columns_count = count;
 	for (size_t i = 0; i < count; i++) {
 		b->columns[i] = encoder_find(b->p.model->inputs, names[i].text, names[i].size);
-		if (b->columns[i] == SIZE_MAX) b->columns[i] = SKIP;
-		if (b->columns[i] != SKIP ||
-				encoder_find(b->p.model->targets, names[i].text, names[i].size) != SIZE_MAX)
-			continue;
-		faults_add(b->faults, ERR_UNKNOWN_FIELD, "", "the model has no input \"%.*s\"",
-				names[i].size > 64 ? 64 : (int)names[i].size, names[i].text)
-				->line = 1;
-		b->unknown = true;
+		if (b->columns[i] != SKIP)
+			rows_place(b->rows, b->columns[i], i + 1);
+		else if (encoder_find(b->p.model->targets, names[i].text, names[i].size) == SIZE_MAX)
+			fault_header(b, i + 1, ERR_UNKNOWN_FIELD, "the model has no input \"%.*s\"",
+					names[i].size > 64 ? 64 : (int)names[i].size, names[i].text);
 	}
+	fault_absent(b);
 	return 0;
 }
 
 static int on_record(void *user, const struct csv_cell *cells, size_t count, uint64_t line, struct err *e)
 {
 	struct bulk *b = user;
-	size_t before = b->faults->count;
 	bool full;
 
-	if (b->unknown) return 0;
+	if (b->unfit) return 0;
+	rows_begin_line(b->rows, line);
 	for (size_t i = 0; i < count; i++)
 		if (b->columns[i] != SKIP)
 			rows_put_text(b->rows, b->columns[i], cells[i].text, cells[i].size);
 	full = rows_end_row(b->rows);
-	for (size_t i = before; i < b->faults->count; i++)
-		b->faults->items[i].line = line;
 	if (full) answer_block(b, rows_take(b->rows, b->work->x), put_csv);
 	return full ? request_in_time(b->rq, e) : 0;
 }
@@ -102,6 +126,7 @@ static void take_faults(const struct csv *csv, struct faults *faults)
 	for (size_t i = 0; i < count; i++) {
 		struct fault *fault = faults_add(faults, ERR_CSV, "", "%s", found[i].text);
 
+		if (!fault) continue; /* counted */
 		fault->line = found[i].line;
 		fault->column = found[i].column;
 	}
@@ -121,12 +146,12 @@ static int read_csv(struct bulk *b, struct err *e)
 	csv_free(csv);
 	free(b->columns);
 	if (!rc) answer_block(b, rows_take(b->rows, b->work->x), put_csv);
-	return rc ? rc : faults_result(b->faults, e);
+	return rc && rc != ERR_CSV ? rc : faults_result(b->faults, e);
 }
 
 static int predict_csv(struct bulk *b, struct err *e)
 {
-	int rc = rows_begin_cells(b->rows, b->p.model->inputs, b->work->rows, "", b->faults, e);
+	int rc = rows_begin_cells(b->rows, b->p.model->inputs, b->work->rows, b->faults, e);
 
 	if (rc) return rc;
 	if (!b->compared) rows_tally(b->rows, version_drift(b->p.version), b->work->asked);

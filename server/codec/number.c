@@ -338,3 +338,12 @@ enum cell_kind number_read_cell(const char *s, size_t n, double *value)
 	*value = to_double(&d);
 	return CELL_NUMBER;
 }
+
+enum cell_kind number_read_cell_float(const char *s, size_t n, float *value)
+{
+	struct decimal d;
+
+	if (!n || read_decimal(s, s + n, GRAMMAR_CSV, &d) != s + n) return CELL_WORD;
+	*value = to_float(&d);
+	return CELL_NUMBER;
+}

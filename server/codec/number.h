@@ -36,6 +36,7 @@ enum cell_kind {
 
 /* What the whole of s[0..n) is. Of a number, *value is the nearest double; it is untouched for a word. */
 enum cell_kind number_read_cell(const char *s, size_t n, double *value);
+enum cell_kind number_read_cell_float(const char *s, size_t n, float *value); /* likewise the nearest float */
 
 /* The fewest digits that read back to the same x, the nearest to x among those. Plain ("0.00012", "150000")
  * while the first digit stands for 1e-5 to 1e15, else as in "1.5e-7"; always a JSON number: whole numbers

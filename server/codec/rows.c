@@ -28,6 +28,7 @@ static void free_columns(struct rows *rows)
 	free(rows->shifts);
 	free(rows->scales);
 	free(rows->marks);
+	free(rows->places);
 	free(rows->starts);
 	free(rows->cursors);
 	rows->cells = NULL;
@@ -35,6 +36,7 @@ static void free_columns(struct rows *rows)
 	rows->shifts = NULL;
 	rows->scales = NULL;
 	rows->marks = NULL;
+	rows->places = NULL;
 	rows->starts = NULL;
 	rows->cursors = NULL;
 	rows->capacity = 0;
@@ -62,9 +64,11 @@ static int reserve_columns(struct rows *rows, size_t columns, struct err *e)
 	rows->shifts = malloc(columns * sizeof *rows->shifts);
 	rows->scales = malloc(columns * sizeof *rows->scales);
 	rows->marks = calloc(columns, sizeof *rows->marks);
+	rows->places = calloc(columns, sizeof *rows->places);
 	rows->starts = calloc(columns, sizeof *rows->starts);
 	rows->cursors = calloc(columns, sizeof *rows->cursors);
-	if (!rows->cells || !rows->kinds || !rows->shifts || !rows->scales || !rows->marks || !rows->starts ||
+	if (!rows->cells || !rows->kinds || !rows->shifts || !rows->scales || !rows->marks || !rows->places ||
+			!rows->starts ||
 			!rows->cursors) {
 		free_columns(rows);
 		return err_nomem(e);
@@ -448,32 +452,47 @@ static void tally(struct rows *rows, size_t n)
 	}
 }
 
-int rows_begin_cells(struct rows *rows, const struct encoder *encoder, size_t max, const char *pointer,
-		struct faults *faults, struct err *e)
+int rows_begin_cells(struct rows *rows, const struct encoder *encoder, size_t max, struct faults *faults,
+		struct err *e)
 {
 	static const char nothing[] = "";
-	int rc = rows_prepare(rows, encoder, (struct scan_value){ nothing, nothing }, pointer, faults, e);
+	int rc = rows_prepare(rows, encoder, (struct scan_value){ nothing, nothing }, "", faults, e);
 
 	if (rc) return rc;
 	if (max < rows->room) rows->room = max;
 	rows->put = 0;
-	rows->mark++;
+	for (size_t column = 0; column < rows->columns; column++)
+		rows->places[column] = 0;
 	return 0;
+}
+
+void rows_place(struct rows *rows, size_t column, size_t place)
+{
+	rows->places[column] = place;
+}
+
+bool rows_placed(const struct rows *rows, size_t column)
+{
+	return rows->places[column] != 0;
+}
+
+void rows_begin_line(struct rows *rows, uint64_t line)
+{
+	rows->shapes[rows->put] = ROW_LINE;
+	rows->lines[rows->put] = line;
+	rows->mark++;
 }
 
 void rows_put_text(struct rows *rows, size_t column, const char *text, size_t size)
 {
-	rows->shapes[rows->put] = ROW_ARRAY;
 	rows->marks[column] = rows->mark;
 	rows_cell_text(rows, column, rows->put, text, size);
 }
 
 bool rows_end_row(struct rows *rows)
 {
-	rows->shapes[rows->put] = ROW_ARRAY;
 	for (size_t column = 0; column < rows->columns; column++)
 		if (rows->marks[column] != rows->mark) rows_missing(rows, column, rows->put);
-	rows->mark++;
 	return ++rows->put == rows->room;
 }
 

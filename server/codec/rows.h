@@ -67,10 +67,14 @@ bool rows_next_cells(struct rows *rows, const struct table_cell **cells);
 void rows_tally(struct rows *rows, const struct drift *drift, uint64_t *counts);
 uint64_t rows_count(const struct rows *rows); /* so far */
 
-/* Cell by cell, for a reader that pushes: rows_begin_cells; for each row rows_put_text of the columns that are there, then
- * rows_end_row; once that says so, and at the end, rows_take. A column that was not put is missing. */
-int rows_begin_cells(struct rows *rows, const struct encoder *encoder, size_t max, const char *pointer,
-		struct faults *faults, struct err *e);
+/* Cell by cell, for a reader that pushes the lines of a table: rows_begin_cells; rows_place for each column that is there; for each
+ * line rows_begin_line, rows_put_text of those columns, then rows_end_row; once that says so, and at the end, rows_take. A column
+ * that was not put is missing. Faults have the line, and where the cell is in it (from 1), in place of a pointer. */
+int rows_begin_cells(struct rows *rows, const struct encoder *encoder, size_t max, struct faults *faults,
+		struct err *e);
+void rows_place(struct rows *rows, size_t column, size_t place);
+bool rows_placed(const struct rows *rows, size_t column);
+void rows_begin_line(struct rows *rows, uint64_t line);
 void rows_put_text(struct rows *rows, size_t column, const char *text, size_t size);
 bool rows_end_row(struct rows *rows); /* true: so many were put as rows_take gives at most (max) */
 /* As rows_next, of what was put. */

@@ -11,6 +11,8 @@
 #include "server/codec/number.h"
 #include "server/codec/rows_parts.h"
 
+#define TOO_LARGE "is too large for a number"
+
 /* ---- places ---- */
 
 /* A decoded text that is kept is not written over by the next. */
@@ -51,7 +53,8 @@ void rows_round_once(struct rows *rows, size_t column, const char *text, const c
 	const struct encoder_column *shown = encoder_column(rows->encoder, column);
 	float nearest;
 
-	if (shown->shift != 0 || shown->scale != 1 || !number_scan_float(text, end, &nearest)) return;
+	if (shown->shift != 0 || shown->scale != 1) return;
+	if (number_read_cell_float(text, (size_t)(end - text), &nearest) != CELL_NUMBER) return;
 	if ((float)*number != nearest) *number = nextafter(*number, (double)nearest);
 }
 
@@ -135,7 +138,7 @@ static void number_cell(struct rows *rows, size_t column, size_t row, struct sca
 		rows_fault_value(rows, column, row, value, cell.text, cell.size);
 	} else if (!isfinite(cell.number)) {
 		rows_leave_out(rows, column, row);
-		rows_fault_cell(rows, column, row, ERR_RANGE, "is too large for a number");
+		rows_fault_cell(rows, column, row, ERR_RANGE, TOO_LARGE);
 	} else {
 		if (rows_between_floats(cell.number) && !rows->keeping)
 			rows_round_once(rows, column, cell.text, cell.text + cell.size, &cell.number);
@@ -203,6 +206,12 @@ static void date_cell(struct rows *rows, size_t column, size_t row, struct scan_
 	}
 }
 
+static bool read_text(const struct rows *rows, size_t column, const char *text, size_t size, double *number)
+{
+	if (rows->kinds[column] == COLUMN_DATE) return date_read(text, size, number);
+	return number_read_cell(text, size, number) == CELL_NUMBER;
+}
+
 void rows_cell_text(struct rows *rows, size_t column, size_t row, const char *text, size_t size)
 {
 	double number;
@@ -215,15 +224,15 @@ void rows_cell_text(struct rows *rows, size_t column, size_t row, const char *te
 					size);
 	} else if (table_says_missing(text, size)) {
 		rows_missing(rows, column, row);
-	} else if (rows->kinds[column] == COLUMN_DATE
-					? date_read(text, size, &number)
-					: number_read_cell(text, size, &number) == CELL_NUMBER &&
-							  isfinite(number)) {
-		rows_numbers(rows, column)[row] = number;
-	} else {
+	} else if (!read_text(rows, column, text, size, &number)) {
 		rows_leave_out(rows, column, row);
-		rows_fault_cell(rows, column, row, ERR_INVALID, "cannot be read: \"%.*s\"",
-				size > 40 ? 40 : (int)size, text);
+		rows_fault_text(rows, column, row, text, size);
+	} else if (!isfinite(number)) {
+		rows_leave_out(rows, column, row);
+		rows_fault_cell(rows, column, row, ERR_RANGE, TOO_LARGE);
+	} else {
+		if (rows_between_floats(number)) rows_round_once(rows, column, text, text + size, &number);
+		rows_numbers(rows, column)[row] = number;
 	}
 }
 

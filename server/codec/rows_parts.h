@@ -24,7 +24,7 @@
 #define TALLY_STEP  64
 
 /* How a row is written, and with that where its cells are. */
-enum row_shape { ROW_ARRAY, ROW_RECORD, ROW_BARE, ROW_OF_COLUMNS };
+enum row_shape { ROW_ARRAY, ROW_RECORD, ROW_BARE, ROW_OF_COLUMNS, ROW_LINE };
 
 struct rows_unknown {
 	size_t column;
@@ -62,6 +62,7 @@ struct rows {
 	size_t room; /* rows of a block */
 	size_t put;  /* rows of the block that were put cell by cell */
 	uint8_t shapes[ROWS_BLOCK_ROWS];
+	uint64_t lines[ROWS_BLOCK_ROWS]; /* of rows that are lines */
 
 	/* kept between readings */
 	size_t capacity;         /* columns */
@@ -70,6 +71,7 @@ struct rows {
 	uint8_t *kinds;          /* (columns): enum column_kind */
 	uint64_t *marks;         /* (columns): the mark of the last object that had this key */
 	uint64_t mark;           /* of the present object; never used twice */
+	size_t *places;          /* (columns): of lines, where the cell is, from 1; 0: it is not there */
 	const char **starts;     /* (columns): the first cell of each, NULL for a column that is not there */
 	const char **cursors;    /* (columns): the next cell of each that is */
 	struct rows_raw *
@@ -123,7 +125,7 @@ size_t rows_put_floats(struct rows *rows, size_t max, float *x);
 
 /* Reads the cell at p, whatever it is, into its place; returns where it ends. */
 const char *rows_cell(struct rows *rows, size_t column, size_t row, const char *p);
-/* *number, the double nearest to the JSON number at text, is between floats. Where the column is not normalized, moves it to
+/* *number, the double nearest to the number in text, is between floats. Where the column is not normalized, moves it to
  * the side where the decimal lies, so that it becomes the float32 which is nearest to that. */
 void rows_round_once(struct rows *rows, size_t column, const char *text, const char *end, double *number);
 /* The cell has no value, which may be a fault. */
@@ -153,7 +155,8 @@ size_t rows_read_raw(struct rows *rows, size_t column, size_t max);
 
 void rows_fault_cell(struct rows *rows, size_t column, size_t row, enum err_code code, const char *format,
 		...) __attribute__((format(printf, 5, 6)));
-/* The value cannot be read as a cell of this column; text is that of a string. */
+/* The text cannot be read as a cell of this column; and a value, where text is that of a string. */
+void rows_fault_text(struct rows *rows, size_t column, size_t row, const char *text, size_t size);
 void rows_fault_value(struct rows *rows, size_t column, size_t row, struct scan_value value, const char *text,
 		size_t size);
 /* The text is none of a target's classes. */

@@ -116,24 +116,30 @@ static bool enough(struct rows *rows)
 	return true;
 }
 
-static void add(struct rows *rows, enum err_code code, const char *pointer, const char *format, va_list args)
+static struct fault *add(
+		struct rows *rows, enum err_code code, const char *pointer, const char *format, va_list args)
 {
 	char detail[FAULT_DETAIL_BYTES];
 
 	vsnprintf(detail, sizeof detail, format, args);
-	faults_add(rows->faults, code, pointer, "%s", detail);
+	return faults_add(rows->faults, code, pointer, "%s", detail);
 }
 
 void rows_fault_cell(
 		struct rows *rows, size_t column, size_t row, enum err_code code, const char *format, ...)
 {
+	bool line = rows->shapes[row] == ROW_LINE;
 	char pointer[FAULT_POINTER_BYTES];
+	struct fault *fault;
 	va_list args;
 
 	if (enough(rows)) return;
 	va_start(args, format);
-	add(rows, code, cell_pointer(rows, column, row, pointer), format, args);
+	fault = add(rows, code, line ? "" : cell_pointer(rows, column, row, pointer), format, args);
 	va_end(args);
+	if (!line || !fault) return;
+	fault->line = rows->lines[row];
+	fault->column = rows->places[column];
 }
 
 void rows_fault_column(struct rows *rows, size_t column, const char *format, ...)
@@ -170,24 +176,29 @@ void rows_fault_whole(struct rows *rows, const char *format, ...)
 	va_end(args);
 }
 
-void rows_fault_value(struct rows *rows, size_t column, size_t row, struct scan_value value, const char *text,
-		size_t size)
+static const char *const wanted[COLUMN_KINDS] = {
+	[COLUMN_NUMBER] = "a number",
+	[COLUMN_CATEGORY] = "a string or a number",
+	[COLUMN_DATE] = "a date, as \"2024-02-29\" or \"2024-02-29T13:05:00Z\"",
+};
+
+void rows_fault_text(struct rows *rows, size_t column, size_t row, const char *text, size_t size)
 {
-	static const char *const kinds[COLUMN_KINDS] = {
-		[COLUMN_NUMBER] = "a number",
-		[COLUMN_CATEGORY] = "a string or a number",
-		[COLUMN_DATE] = "a date, as \"2024-02-29\" or \"2024-02-29T13:05:00Z\"",
-	};
-	const char *wanted = kinds[rows->kinds[column]];
 	char quoted[QUOTE_BYTES];
 
 	if (enough(rows)) return;
+	rows_fault_cell(rows, column, row, ERR_INVALID, "must be %s, not \"%s\"", wanted[rows->kinds[column]],
+			cut(quoted, text, size));
+}
+
+void rows_fault_value(struct rows *rows, size_t column, size_t row, struct scan_value value, const char *text,
+		size_t size)
+{
 	if (scan_kind(value) == '"')
-		rows_fault_cell(rows, column, row, ERR_INVALID, "must be %s, not \"%s\"", wanted,
-				cut(quoted, text, size));
+		rows_fault_text(rows, column, row, text, size);
 	else
-		rows_fault_cell(rows, column, row, ERR_INVALID, "must be %s, not %s", wanted,
-				rows_kind(value));
+		rows_fault_cell(rows, column, row, ERR_INVALID, "must be %s, not %s",
+				wanted[rows->kinds[column]], rows_kind(value));
 }
 
 void rows_fault_class(struct rows *rows, size_t column, size_t row, const char *text, size_t size)
