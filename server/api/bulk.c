@@ -1,6 +1,8 @@
 /* bulk.c - :predict of a whole table at once: CSV by column names, or an array of NumPy, answered in kind. The version that
- * answered is in the header Model-Version.
+ * answered is in the header Model-Version; Model-Warnings and Model-Nonfinite say how much there would be to name in an answer of
+ * JSON, which has a place for it.
  */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +27,9 @@ struct bulk {
 	struct rows *rows;
 	struct faults *faults;
 	struct buffer *out;
-	float *values; /* (work->rows, outputs) */
+	float *values;      /* (work->rows, outputs) */
+	uint64_t nonfinite; /* of those in the answer */
+	size_t warnings;
 	bool compared; /* it is asked for a shadow: values go to out as they are, and nothing is counted */
 	/* of CSV */
 	size_t *columns; /* (of the table): which of the model's it is */
@@ -41,10 +45,13 @@ static void answer_block(struct bulk *b, size_t n, void (*put)(struct bulk *b, s
 	if (!n || b->faults->count) return;
 	net_forward(b->p.model->net, b->work->net, b->work->x, n, &scores);
 	answers_values(b->p.model->targets, scores, n, b->values);
-	if (b->compared)
+	if (b->compared) {
 		buffer_add(b->out, b->values, n * encoder_width(b->p.model->targets) * sizeof *b->values);
-	else
-		put(b, n);
+		return;
+	}
+	for (size_t i = 0; i < n * encoder_width(b->p.model->targets); i++)
+		b->nonfinite += !isfinite(b->values[i]);
+	put(b, n);
 }
 
 /* ---- CSV ---- */
@@ -289,6 +296,7 @@ static int run(struct bulk *b, const struct format *format, struct err *e)
 	if ((rc = version_work(b->p.version, &b->work, e)) || (rc = rows_new(&b->rows, e))) return rc;
 	b->values = reallocarray(NULL, b->work->rows * encoder_width(b->p.model->targets), sizeof *b->values);
 	rc = b->values ? format->predict(b, e) : err_nomem(e);
+	b->warnings = rows_warnings(b->rows);
 	free(b->values);
 	rows_free(b->rows);
 	return rc || buffer_ok(b->out) ? rc : err_nomem(e);
@@ -322,6 +330,8 @@ int bulk_predict(struct request *rq, struct reply *rp, struct err *e)
 	} else {
 		rp->content_type = format->media;
 		reply_header(rp, "Model-Version", "%llu", (unsigned long long)version_number(b.p.version));
+		if (b.warnings) reply_header(rp, "Model-Warnings", "%zu", b.warnings);
+		if (b.nonfinite) reply_header(rp, "Model-Nonfinite", "%llu", (unsigned long long)b.nonfinite);
 		shadow_ask(rq, &b.p, score, (uintptr_t)format);
 	}
 	prediction_end(&b.p, rc);

@@ -50,7 +50,7 @@ void answers_values(const struct encoder *targets, const float *scores, size_t r
 
 /* The names of the columns, each with a comma before it but the first, and that too where more is said. */
 void answers_csv_head(struct buffer *out, const struct encoder *targets, bool more);
-/* A row of values, likewise. What is not finite is an empty cell. */
+/* A row of values, likewise. What is not finite is an empty cell; "" where it is the only one. */
 void answers_csv_row(struct buffer *out, const struct encoder *targets, const float *values, bool more);
 
 #endif

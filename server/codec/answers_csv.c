@@ -63,6 +63,8 @@ static void put_class(struct buffer *out, const struct encoder_column *column, c
 
 void answers_csv_row(struct buffer *out, const struct encoder *targets, const float *values, bool more)
 {
+	size_t before = out->size;
+
 	for (size_t c = 0; c < encoder_columns(targets); c++) {
 		const struct encoder_column *column = encoder_column(targets, c);
 
@@ -73,5 +75,6 @@ void answers_csv_row(struct buffer *out, const struct encoder *targets, const fl
 			put_number(out, values[column->first + i]);
 		}
 	}
+	if (out->size == before) buffer_text(out, "\"\""); /* an empty line would be no row to many readers */
 	buffer_text(out, "\n");
 }

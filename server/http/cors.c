@@ -10,9 +10,9 @@
 	"Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, " \
 	"Inference-Header-Content-Length, Last-Event-ID, Prefer, Request-Timeout, Routing-Key, "    \
 	"traceparent, tracestate"
-#define SEEN                                                                                                           \
-	"Content-Encoding, ETag, Inference-Header-Content-Length, Link, Location, Model-Version, Preference-Applied, " \
-	"Retry-After, traceresponse"
+#define SEEN                                                                                                        \
+	"Content-Encoding, ETag, Inference-Header-Content-Length, Link, Location, Model-Nonfinite, Model-Version, " \
+	"Model-Warnings, Preference-Applied, Retry-After, traceresponse"
 #define KEPT_SECONDS "600" /* how long a browser asks no more */
 
 bool cors_asks(const struct request *rq)

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from data import example, records, table, trained
+from data import by_hand, example, records, table, trained
 
 TYPES = {"<f4": "f", "<f8": "d", "<f2": "e", "|i1": "b", "|u1": "B", "<i2": "h", "<u4": "I", "<i8": "q", "|b1": "?"}
 
@@ -116,6 +116,29 @@ def test_words_dates_gaps_and_columns_in_any_order(c):
     assert [float(v) for v in found] == [v for v, in said]
     semicolons = ask(c, "people", text.replace(",", ";").encode(), "text/csv; charset=utf-8".partition(";")[0]).text
     assert [line.split(",")[0] for line in semicolons.splitlines()[1:]] == found
+
+
+def test_what_was_never_seen_is_counted(c):
+    text = "hair_color\nblack\ngreen\nblue\ngreen\n"
+    assert ask(c, "people", text.encode(), "text/csv").headers["Model-Warnings"] == "2"
+    many = "hair_color\n" + "".join(f"x{i}\n" for i in range(300))
+    assert ask(c, "people", many.encode(), "text/csv").headers["Model-Warnings"] == "20"
+    for name in ("Model-Warnings", "Model-Nonfinite"):
+        assert ask(c, "people", b"hair_color\nblack\n\"\"\n", "text/csv").headers[name] is None
+        assert ask(c, "iris", npy(numbers())).headers[name] is None
+
+
+def test_what_is_not_finite_is_counted(c):
+    """As CSV an empty cell, in quotes where it is alone; as an array what it is."""
+    for name, outputs in (("single", 1), ("double", 2)):
+        c.put(f"/v1/models/{name}", {"inputs": 1, "outputs": outputs, "layers": []}, status=(200, 201))
+        c.post(f"/v1/models/{name}/versions", by_hand([[[1e38]] * outputs], [[0] * outputs]), status=201)
+    answer = ask(c, "single", b"x0\n1\n10\n-10\n", "text/csv")
+    assert answer.text == 'y0\n1e38\n""\n""\n' and answer.headers["Model-Nonfinite"] == "2"
+    answer = ask(c, "double", b"x0\n1\n10\n", "text/csv")
+    assert answer.text == "y0,y1\n1e38,1e38\n,\n" and answer.headers["Model-Nonfinite"] == "2"
+    answer = ask(c, "single", npy([[10.0], [-10.0]]))
+    assert read_npy(answer.body) == [[float("inf")], [float("-inf")]] and answer.headers["Model-Nonfinite"] == "2"
 
 
 def test_no_rows(c):
