@@ -127,6 +127,29 @@ static const char *read_array(struct rows *rows, size_t row, const char *p)
 	return p + 1;
 }
 
+/* Is the key, which is no column's, the name of all inputs together? */
+static bool names_whole(const struct rows *rows, struct scan_value key, const char *value)
+{
+	return *value == '[' && encoder_role(rows->encoder) == ENCODER_INPUTS &&
+	       scan_equals(key, ROWS_WHOLE) && rows_take_whole(rows->encoder);
+}
+
+/* The row is the array at p; what comes behind it in the record is too much. */
+static const char *read_whole(struct rows *rows, size_t row, const char *p)
+{
+	rows->shapes[row] = ROW_WHOLE;
+	p = to_next(read_array(rows, row, p));
+	rows->shapes[row] = ROW_RECORD;
+	while (*p != '}') {
+		struct scan_value key = { p, scan_skip(p, rows->end) };
+
+		rows_fault_key(rows, row, key, scan_equals(key, ROWS_WHOLE));
+		p = to_next(scan_skip(scan_space(scan_space(key.end) + 1), rows->end));
+	}
+	rows->shapes[row] = ROW_WHOLE;
+	return p + 1;
+}
+
 static const char *read_record(struct rows *rows, size_t row, const char *p)
 {
 	uint64_t mark = ++rows->mark;
@@ -137,6 +160,8 @@ static const char *read_record(struct rows *rows, size_t row, const char *p)
 
 		column = find_column(rows, key, column + 1);
 		p = scan_space(scan_space(key.end) + 1);
+		if (column == SIZE_MAX && !found && names_whole(rows, key, p))
+			return read_whole(rows, row, p);
 		if (column == SIZE_MAX || rows->marks[column] == mark) {
 			rows_fault_key(rows, row, key, column != SIZE_MAX);
 			p = scan_skip(p, rows->end);
@@ -282,12 +307,29 @@ size_t rows_read_columns(struct rows *rows, size_t max)
 	return n;
 }
 
+/* Is the object's only member all columns together? */
+static bool begin_whole(struct rows *rows, struct scan_value value)
+{
+	struct scan_iter i = scan_begin(value);
+	struct scan_value rest;
+
+	if (!scan_next(&i) || !names_whole(rows, i.key, i.value.at)) return false;
+	if (encoder_find(rows->encoder, ROWS_WHOLE, strlen(ROWS_WHOLE)) != SIZE_MAX) return false;
+	rest = i.value;
+	if (scan_next(&i)) return false;
+	rows->by_columns = false;
+	rows->whole = true;
+	rows->at = scan_space(rest.at + 1);
+	return true;
+}
+
 /* Finds where each column is. */
 static int begin_columns(struct rows *rows, struct scan_value value, struct err *e)
 {
 	struct scan_iter i = scan_begin(value);
-	size_t column = SIZE_MAX, found = 0;
+	size_t column = SIZE_MAX, found = 0, before = rows->faults->count;
 
+	if (begin_whole(rows, value)) return 0;
 	rows->mark++;
 	for (size_t c = 0; c < rows->columns; c++)
 		rows->starts[c] = NULL;
@@ -315,7 +357,8 @@ static int begin_columns(struct rows *rows, struct scan_value value, struct err 
 		rows->at = value.at;
 		return 0;
 	}
-	rows_fault_whole(rows, "has no columns with values; an array of rows would do as well");
+	if (rows->faults->count == before)
+		rows_fault_whole(rows, "has no columns with values; an array of rows would do as well");
 	return faults_result(rows->faults, e);
 }
 
@@ -343,7 +386,7 @@ int rows_prepare(struct rows *rows, const struct encoder *encoder, struct scan_v
 	rows->pointer = pointer;
 	rows->end = value.end;
 	rows->value_bytes = (size_t)(value.end - value.at);
-	rows->by_columns = rows->single = rows->flat = rows->tensors = false;
+	rows->by_columns = rows->single = rows->whole = rows->flat = rows->tensors = false;
 	rows->refuse_missing =
 			encoder_role(encoder) == ENCODER_TARGETS || encoder_missing(encoder) == MISSING_ERROR;
 	rows->no_memory = false;

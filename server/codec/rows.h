@@ -11,6 +11,9 @@
  * A number is the nearest double, which the encoder then normalizes; where it does not, what comes out is the float32
  * nearest to the decimal as it is written: it is not rounded twice.
  *
+ * Inputs that are all numbers are also one tensor of the name ROWS_WHOLE, as the metadata of a model call it, where no column has
+ * that name: {"inputs":[5.1,3.5]} is a row, and {"inputs":[[5.1,3.5]]} an object of columns.
+ *
  * In a record an absent key is missing, an unknown or a second one a fault; likewise in an object of columns, which
  * must be of one length. A missing cell is a fault when the encoder takes none (MISSING_ERROR, and every target).
  * All faults come at once, with pointers ("/instances/3/petal_width").

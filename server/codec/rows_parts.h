@@ -24,7 +24,7 @@
 #define TALLY_STEP  64
 
 /* How a row is written, and with that where its cells are. */
-enum row_shape { ROW_ARRAY, ROW_RECORD, ROW_BARE, ROW_OF_COLUMNS, ROW_LINE };
+enum row_shape { ROW_ARRAY, ROW_RECORD, ROW_BARE, ROW_OF_COLUMNS, ROW_LINE, ROW_WHOLE };
 
 struct rows_unknown {
 	size_t column;
@@ -55,6 +55,7 @@ struct rows {
 	const unsigned char *floats;
 	uint64_t floats_next, floats_rows;
 	bool single; /* the value is one row */
+	bool whole;  /* the value is an object whose ROWS_WHOLE has the rows */
 	bool refuse_missing;
 	bool no_memory; /* a string could not be decoded: the reading ends */
 	uint64_t count; /* rows before this block */
@@ -168,6 +169,9 @@ void rows_fault_width(struct rows *rows, size_t row, size_t count);
 /* A key that is no column, or is there twice, of a record or (ROWS_NO_ROW) of the object of columns. */
 #define ROWS_NO_ROW SIZE_MAX
 void rows_fault_key(struct rows *rows, size_t row, struct scan_value key, bool twice);
+/* A tensor that is not the one of all columns, of a model that has it; and that one, of a model that has one for each. */
+void rows_fault_beside(struct rows *rows, struct scan_value name);
+void rows_fault_parted(struct rows *rows);
 /* A column of the object of columns. */
 void rows_fault_column(struct rows *rows, size_t column, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));

@@ -89,8 +89,12 @@ static const char *side(const struct rows *rows)
 
 static const char *row_pointer(const struct rows *rows, size_t row, char out[FAULT_POINTER_BYTES])
 {
-	if (rows->single) return strcpy(out, rows->pointer);
-	return pointer_index(out, rows->pointer, (size_t)rows->count + row);
+	if (rows->single)
+		strcpy(out, rows->pointer);
+	else
+		pointer_index(out, rows->whole ? pointer_join(out, rows->pointer, ROWS_WHOLE) : rows->pointer,
+				(size_t)rows->count + row);
+	return rows->shapes[row] == ROW_WHOLE ? pointer_join(out, out, ROWS_WHOLE) : out;
 }
 
 static const char *cell_pointer(
@@ -101,7 +105,8 @@ static const char *cell_pointer(
 	if (rows->shapes[row] == ROW_OF_COLUMNS)
 		return pointer_index(out, pointer_join(out, rows->pointer, name), (size_t)rows->count + row);
 	row_pointer(rows, row, out);
-	if (rows->shapes[row] == ROW_ARRAY) return pointer_index(out, out, column);
+	if (rows->shapes[row] == ROW_ARRAY || rows->shapes[row] == ROW_WHOLE)
+		return pointer_index(out, out, column);
 	return rows->shapes[row] == ROW_RECORD ? pointer_join(out, out, name) : out;
 }
 
@@ -256,13 +261,40 @@ void rows_fault_key(struct rows *rows, size_t row, struct scan_value key, bool t
 	cut(name, text, size);
 	pointer_join(pointer, row == ROWS_NO_ROW ? rows->pointer : row_pointer(rows, row, pointer), name);
 	if (twice)
-		faults_add(rows->faults, ERR_DUPLICATE_KEY, pointer, "the key is there twice");
+		faults_add(rows->faults, ERR_DUPLICATE_KEY, pointer, "is there twice");
 	else if ((guess = meant(rows, name)))
 		faults_add(rows->faults, ERR_UNKNOWN_FIELD, pointer,
 				"the model has no %s of that name; did you mean \"%s\"?", side(rows), guess);
 	else
 		faults_add(rows->faults, ERR_UNKNOWN_FIELD, pointer, "the model has no %s of that name",
 				side(rows));
+}
+
+void rows_fault_beside(struct rows *rows, struct scan_value key)
+{
+	char pointer[FAULT_POINTER_BYTES], name[QUOTE_BYTES];
+	const char *text;
+	size_t size;
+
+	if (enough(rows) || !(text = rows_text(rows, key, &size))) return;
+	pointer_join(pointer, rows->pointer, cut(name, text, size));
+	if (encoder_find(rows->encoder, text, size) != SIZE_MAX)
+		faults_add(rows->faults, ERR_INVALID, pointer,
+				"goes without \"" ROWS_WHOLE "\", which has all inputs");
+	else
+		faults_add(rows->faults, ERR_UNKNOWN_FIELD, pointer,
+				"the model has no input of that name; all of them are one tensor, \"" ROWS_WHOLE
+				"\"");
+}
+
+void rows_fault_parted(struct rows *rows)
+{
+	char pointer[FAULT_POINTER_BYTES], names[LIST_BYTES];
+
+	if (enough(rows)) return;
+	faults_add(rows->faults, ERR_UNKNOWN_FIELD, pointer_join(pointer, rows->pointer, ROWS_WHOLE),
+			"the model has a tensor for each input, as not all are numbers: %s",
+			list_columns(rows, names));
 }
 
 /* ---- values never seen ---- */

@@ -175,9 +175,41 @@ static bool check_column(struct rows *rows, size_t column, const struct tensor *
 	return false;
 }
 
+static bool is_column(struct rows *rows, const struct tensor *t)
+{
+	size_t size;
+	const char *name = rows_text(rows, t->name, &size);
+
+	return name && encoder_find(rows->encoder, name, size) != SIZE_MAX;
+}
+
+/* One of the names is no column's. Says so once where the tensors are meant as all columns in one, or where they should be:
+ * every column would be found missing besides. False: nothing is said. */
+static bool fault_names(struct rows *rows, const struct tensor *tensors, size_t count)
+{
+	bool whole = rows_take_whole(rows->encoder), columns = false, called = false, seen = false;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_column(rows, &tensors[i]))
+			columns = true;
+		else
+			called |= scan_equals(tensors[i].name, ROWS_WHOLE);
+	if (!called && (!whole || columns)) return false;
+	for (size_t i = 0; i < count && whole; i++)
+		if (!scan_equals(tensors[i].name, ROWS_WHOLE))
+			rows_fault_beside(rows, tensors[i].name);
+		else if (seen)
+			rows_fault_key(rows, ROWS_NO_ROW, tensors[i].name, true);
+		else
+			seen = true;
+	if (!whole) rows_fault_parted(rows);
+	return true;
+}
+
 static int begin_columns(struct rows *rows, const struct tensor *tensors, size_t count, struct err *e)
 {
 	size_t found = 0;
+	bool told = false;
 
 	rows->mark++;
 	for (size_t i = 0; i < count; i++) {
@@ -186,6 +218,8 @@ static int begin_columns(struct rows *rows, const struct tensor *tensors, size_t
 
 		if (!name) return err_nomem(e);
 		column = encoder_find(rows->encoder, name, size);
+		told = column == SIZE_MAX && fault_names(rows, tensors, count);
+		if (told) break;
 		if (column == SIZE_MAX || rows->marks[column] == rows->mark) {
 			rows_fault_key(rows, ROWS_NO_ROW, tensors[i].name, column != SIZE_MAX);
 			continue;
@@ -195,8 +229,9 @@ static int begin_columns(struct rows *rows, const struct tensor *tensors, size_t
 		if (check_column(rows, column, &tensors[i], tensors[0].shape[0]))
 			begin_column(rows, column, &tensors[i]);
 	}
-	for (size_t c = 0; c < rows->columns && found < rows->columns; c++)
+	for (size_t c = 0; c < rows->columns && found < rows->columns && !told; c++)
 		if (rows->marks[c] != rows->mark) rows_fault_column(rows, c, "is not among the inputs");
+	if (rows->no_memory) return err_nomem(e);
 	if (rows->faults->count) return faults_result(rows->faults, e);
 	rows->at = tensors[0].raw ? (const char *)tensors[0].raw : tensors[0].data.at;
 	rows->tensors = rows->by_columns = true;

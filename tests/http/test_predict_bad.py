@@ -360,9 +360,59 @@ def test_the_tensor_twice(kept):
     refused_binary(kept, "inputs", [tensor_of(RAW), (tensor_of(RAW)[0], b"")])
 
 
-@pytest.mark.xfail(strict=True, reason='says that the model has no input named "inputs", which is the name of its only tensor')
 def test_the_tensor_twice_is_called_that(kept):
-    refused(kept, INFER, json.dumps({"inputs": [tensor(ROW), tensor(ROW)]}), "twice")
+    refused(kept, INFER, json.dumps({"inputs": [tensor(ROW), tensor(ROW)]}), "inputs.inputs: is there twice")
+    refused(kept, "/v2/models/one/infer", json.dumps({"inputs": [tensor([1], shape=[1, 1])] * 2}), "more tensors than this model takes, at most 1")
+
+
+@pytest.mark.parametrize("model,names,says", [
+    ("same", ["inputs", "x1"], 'inputs.x1: goes without "inputs", which has all inputs'), ("same", ["x9", "inputs"], 'one tensor, "inputs"'),
+    ("same", ["input"], 'inputs.input: the model has no input of that name; all of them are one tensor, "inputs"'),
+    ("same", ["x0", "x9"], "inputs.x9: the model has no input of that name; did you mean"),
+    ("kind", ["inputs"], "inputs.inputs: the model has a tensor for each input, as not all are numbers: size, hair"),
+    ("kind", ["size", "inputs"], "for each input"), ("kind", ["sise"], 'did you mean "size"'),
+])
+def test_tensors_of_other_names(kept, model, names, says):
+    width = [1, 3] if names[0].startswith("in") else [1, 1]
+    body = json.dumps({"inputs": [{"name": name, "shape": width, "datatype": "FP32", "data": [1] * width[1]} for name in names]})
+    refused(kept, f"/v2/models/{model}/infer", body, says)
+
+
+# ---- as metadata call it ----
+
+def test_the_tensor_of_the_metadata(kept):
+    """A client of TensorFlow Serving that builds its question from GET …/metadata, by rows and by columns."""
+    signature = kept.get("/v1/models/same/metadata")["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"]
+    (name, shape), = ((name, tensor["tensor_shape"]["dim"]) for name, tensor in signature.items())
+    assert (name, [dim["size"] for dim in shape]) == ("inputs", ["-1", "3"])
+    for body in ({"instances": [{name: [1, 2, 3]}, {name: ROW}]}, {"inputs": {name: [[1, 2, 3], ROW]}}, {"instances": [[1, 2, 3], {name: ROW}]}):
+        found = rows_of(kept.post(SAME, body).json)
+        assert [bits(row) for row in found] == [bits([1, 2, 3]), bits(ROW)]
+    assert kept.post(SAME, {"inputs": {name: []}})["outputs"] == []
+    assert kept.post("/v1/models/one:predict", {"inputs": {name: [[7], [8]]}})["outputs"] == [[7], [8]]
+    assert kept.post("/v1/models/one:regress", {"examples": [{name: [7]}]})["results"] == [7]
+
+
+@pytest.mark.parametrize("body,pointer", [
+    ('{"inputs":{"inputs":[[1,2,3],[1,2]]}}', "/inputs/inputs/1"), ('{"inputs":{"inputs":[[1,2,3],[1,{},3]]}}', "/inputs/inputs/1/1"),
+    ('{"instances":[[1,2,3],{"inputs":[1,2]}]}', "/instances/1/inputs"), ('{"instances":[{"inputs":[1,2,1e39]}]}', "/instances/0/inputs/2"),
+    ('{"instances":[{"inputs":[1,2,3],"x0":1}]}', "/instances/0/x0"), ('{"instances":[{"inputs":[1,2,3],"inputs":[1,2,3]}]}', "/instances/0/inputs"),
+    ('{"instances":[{"x0":1,"inputs":[1,2,3]}]}', "/instances/0/inputs"), ('{"instances":[{"inputs":5}]}', "/instances/0/inputs"),
+    ('{"inputs":{"inputs":5}}', "/inputs/inputs"), ('{"inputs":{"inputs":[[1,2,3]],"x0":[1]}}', "/inputs/inputs"), ('{"inputs":{"y":[1]}}', "/inputs/y"),
+])
+def test_the_tensor_of_the_metadata_that_does_not_fit(kept, body, pointer):
+    assert refused(kept, SAME, body, "").pointers() == [pointer]
+
+
+def test_a_column_that_is_called_inputs(kept):
+    """It is that column, and no tensor of all."""
+    kept.put("/v1/models/called", {"inputs": [{"name": "inputs", "type": "number"}, {"name": "b", "type": "number"}], "outputs": 1, "layers": []})
+    kept.post("/v1/models/called/versions", by_hand([[[1, 10]]], [[0]]), status=201)
+    for body in ({"instances": [{"inputs": 1, "b": 2}, {"b": 2, "inputs": [1]}]}, {"inputs": {"inputs": [1, [1]], "b": [2, 2]}}):
+        found = kept.post("/v1/models/called:predict", body)
+        assert (found["predictions"] if "instances" in body else found["outputs"]) == [[21], [21]]
+    refused(kept, "/v1/models/called:predict", '{"instances":[{"inputs":[1,2]}]}', "number")
+    assert refused(kept, "/v1/models/kind:predict", '{"instances":[{"inputs":[1,2]}]}', "no input").pointers() == ["/instances/0/inputs"]
 
 
 # ---- who is asked ----

@@ -28,7 +28,7 @@ START_TEST(shapes_and_keys)
 				"!/instances/0/sepal_lenght: the model has no input of that name; did you mean "
 				"\"sepal_length\"?\n"
 				"!/instances/1/colour: the model has no input of that name\n"
-				"!/instances/2/petal_width: the key is there twice\n" },
+				"!/instances/2/petal_width: is there twice\n" },
 		{ HOUSE, "[{\"a~b\":1},{\"a/b\":\"x\"}]",
 				"!/instances/0/a~0b: the model has no input of that name; did you mean \"a/b\"?\n"
 				"!/instances/1/a~1b: must be a number, not \"x\"\n" },
@@ -47,11 +47,9 @@ START_TEST(columns)
 		{ IRIS, "{}", "!/instances: has no columns with values; an array of rows would do as well\n" },
 		{ IRIS, "{\"a\":[1],\"petal_width\":[1,\"x\"],\"petal_width\":[3]}",
 				"!/instances/a: the model has no input of that name\n"
-				"!/instances/petal_width: the key is there twice\n"
+				"!/instances/petal_width: is there twice\n"
 				"!/instances/petal_width/1: must be a number, not \"x\"\n" },
-		{ IRIS, "{\"a\":[1]}",
-				"!/instances/a: the model has no input of that name\n"
-				"!/instances: has no columns with values; an array of rows would do as well\n" },
+		{ IRIS, "{\"a\":[1]}", "!/instances/a: the model has no input of that name\n" },
 		{ IRIS, "{\"petal_width\":1,\"petal_length\":[3,{}]}",
 				"!/instances/petal_width: must be an array of values, not a number\n"
 				"!/instances/petal_length/1: must be a number, not an object\n" },

@@ -135,7 +135,7 @@ static int read_tensors(struct inference *in, struct err *e)
 	for (struct scan_iter i = scan_begin(in->inputs); scan_next(&i); in->count++) {
 		if (in->count == most) {
 			faults_add(&s->faults, ERR_INVALID, "/inputs",
-					"has more tensors than the %zu inputs of this model", most);
+					"has more tensors than this model takes, at most %zu", most);
 			break;
 		}
 		if (!reserve_tensors(s, in->count + 1)) return err_nomem(e);
