@@ -220,6 +220,7 @@ static int read_npy(struct bulk *b, struct tensor *t, struct err *e)
 {
 	static const char name[] = "\"" ROWS_WHOLE "\"";
 	const struct buffer *body = &b->rq->body;
+	size_t inputs = encoder_columns(b->p.model->inputs);
 	struct npy_header h;
 	int rc = npy_header_read(&h, body->data ? body->data : "", body->size, e);
 
@@ -231,9 +232,10 @@ static int read_npy(struct bulk *b, struct tensor *t, struct err *e)
 		return err_set(e, ERR_SYNTAX, "the array has another number of bytes than its header says");
 	if (h.big_endian && h.width > 1)
 		return err_set(e, ERR_INVALID, "big-endian numbers are not read here: array.astype('<f4')");
-	if (h.columns != encoder_columns(b->p.model->inputs))
-		return err_set(e, ERR_INVALID, "the array has %llu columns; the model has %zu inputs",
-				(unsigned long long)h.columns, encoder_columns(b->p.model->inputs));
+	if (h.columns != inputs)
+		return err_set(e, ERR_INVALID, "the array has %llu column%s; the model has %zu input%s",
+				(unsigned long long)h.columns, h.columns == 1 ? "" : "s", inputs,
+				inputs == 1 ? "" : "s");
 	*t = (struct tensor){ .name = { name, name + sizeof name - 1 },
 		.type = type_of(&h),
 		.shape = { h.rows, h.columns },

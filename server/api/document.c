@@ -121,6 +121,8 @@ int request_number(const struct request *rq, const char *name, const char *what,
 	const char *text = request_param(rq, name);
 
 	if (read_digits(text, out)) return 0;
+	if (*text && !text[strspn(text, "0123456789")]) /* larger than any that was given */
+		return err_set(e, ERR_NOT_FOUND, "there is no %s %.64s", what, text);
 	return err_set(e, ERR_NOT_FOUND, "there is no %s \"%.64s\"; it is a number", what, text);
 }
 
@@ -210,14 +212,36 @@ static bool speaks_oip(const struct request *rq, const struct route *route)
 	       (rq->path_length == 3 || rq->url[3] == '/');
 }
 
+/* Prediction routes take a body of any media type for JSON; when it is none, the sentence begins with what it was sent as. */
+static const struct err *tell_media(const struct request *rq, int code, const struct err *e, struct err *told)
+{
+	static const char *const others[] = { "text/csv", "text/tab-separated-values", "application/x-npy",
+		"application/octet-stream" };
+	const struct route *route = rq->match.route;
+	bool tables = route && route->produces && strstr(route->produces, "text/csv");
+
+	if (code != ERR_JSON || !route || !(route->flags & ROUTE_ANY_TYPE) || speaks_oip(rq, route)) return e;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		if (!request_is(rq, others[i])) continue;
+		err_set(told, code, "%s is not read here; send %s (as JSON: %s)", others[i],
+				tables ? "JSON, text/csv or application/x-npy"
+				       : "JSON; :predict takes tables, as text/csv or application/x-npy",
+				e->text);
+		return told;
+	}
+	return e;
+}
+
 void api_problem(struct request *rq, struct reply *rp, int code, const struct err *e)
 {
 	const struct route *route = rq->match.route;
 	struct problem problem = problem_of(code, route && (route->flags & ROUTE_DIALECT));
 	const struct faults *faults = rq->notes ? &((const struct notes *)rq->notes)->faults : NULL;
 	struct faults query = { 0 };
+	struct err told;
 	json_t *document;
 
+	e = tell_media(rq, code, e, &told);
 	/* What the router found in the query points to it too. */
 	if (code == ERR_UNKNOWN_FIELD && (!faults || !faults->count)) {
 		const char *name =

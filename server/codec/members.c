@@ -10,12 +10,19 @@ static void unknown_member(
 		struct scan_value key, const char *const *names, const char *pointer, struct faults *faults)
 {
 	char name[FAULT_POINTER_BYTES], at[FAULT_POINTER_BYTES];
+	char list[FAULT_DETAIL_BYTES] = "";
 	const char *meant;
 
 	snprintf(name, sizeof name, "%.*s", (int)(key.end - key.at - 2), key.at + 1);
-	meant = did_you_mean(name, names);
-	faults_add(faults, ERR_UNKNOWN_FIELD, pointer_join(at, pointer, name), "there is no such field%s%s%s",
-			meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+	pointer_join(at, pointer, name);
+	if ((meant = did_you_mean(name, names))) {
+		faults_add(faults, ERR_UNKNOWN_FIELD, at, "there is no such field; did you mean \"%s\"?",
+				meant);
+		return;
+	}
+	for (size_t i = 0, used = 0; names[i] && used < sizeof list; i++)
+		used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+	faults_add(faults, ERR_UNKNOWN_FIELD, at, "there is no such field; there are: %s", list);
 }
 
 void members_read(struct scan_value object, const char *const *names, struct scan_value *out,

@@ -223,8 +223,8 @@ void rows_fault_row(struct rows *rows, size_t row, struct scan_value value)
 
 	if (enough(rows)) return;
 	faults_add(rows->faults, ERR_INVALID, row_pointer(rows, row, pointer),
-			"must be an array of %zu values or an object of values by name, not %s",
-			rows->columns, rows_kind(value));
+			"must be an array of %zu value%s or an object of values by name, not %s",
+			rows->columns, rows->columns == 1 ? "" : "s", rows_kind(value));
 }
 
 void rows_fault_width(struct rows *rows, size_t row, size_t count)

@@ -163,8 +163,9 @@ static bool check_column(struct rows *rows, size_t column, const struct tensor *
 	if (t->dims > 2 || (t->dims == 2 && t->shape[1] != 1))
 		rows_fault_column(rows, column, "must have the shape [rows, 1]");
 	else if (t->shape[0] != n)
-		rows_fault_column(rows, column, "has %llu rows, and the first tensor has %llu",
-				(unsigned long long)t->shape[0], (unsigned long long)n);
+		rows_fault_column(rows, column, "has %llu row%s, and the first tensor has %llu",
+				(unsigned long long)t->shape[0], t->shape[0] == 1 ? "" : "s",
+				(unsigned long long)n);
 	else if (!type_suits(kind, t->type))
 		rows_fault_column(rows, column,
 				kind == COLUMN_NUMBER ? "is of numbers, and its datatype is %s"

@@ -8,20 +8,25 @@
 #include "server/codec/members.h"
 #include "server/codec/number.h"
 
+#define HALF_MAX     65504.0            /* the largest binary16 */
+#define SIZE_LARGEST 9007199254740992.0 /* 2^53 */
+
 static const struct type {
 	const char *name;
 	size_t bytes;
+	bool whole;
+	double min, max; /* of numbers in JSON; 0: not looked at */
 } types[TENSOR_TYPES] = {
-	[TENSOR_BOOL] = { "BOOL", 1 },
-	[TENSOR_UINT8] = { "UINT8", 1 },
-	[TENSOR_UINT16] = { "UINT16", 2 },
-	[TENSOR_UINT32] = { "UINT32", 4 },
-	[TENSOR_UINT64] = { "UINT64", 8 },
-	[TENSOR_INT8] = { "INT8", 1 },
-	[TENSOR_INT16] = { "INT16", 2 },
-	[TENSOR_INT32] = { "INT32", 4 },
-	[TENSOR_INT64] = { "INT64", 8 },
-	[TENSOR_FP16] = { "FP16", 2 },
+	[TENSOR_BOOL] = { "BOOL", 1, true, 0, 1 },
+	[TENSOR_UINT8] = { "UINT8", 1, true, 0, UINT8_MAX },
+	[TENSOR_UINT16] = { "UINT16", 2, true, 0, UINT16_MAX },
+	[TENSOR_UINT32] = { "UINT32", 4, true, 0, UINT32_MAX },
+	[TENSOR_UINT64] = { "UINT64", 8, true, 0, (double)UINT64_MAX },
+	[TENSOR_INT8] = { "INT8", 1, true, INT8_MIN, INT8_MAX },
+	[TENSOR_INT16] = { "INT16", 2, true, INT16_MIN, INT16_MAX },
+	[TENSOR_INT32] = { "INT32", 4, true, INT32_MIN, INT32_MAX },
+	[TENSOR_INT64] = { "INT64", 8, true, (double)INT64_MIN, (double)INT64_MAX },
+	[TENSOR_FP16] = { "FP16", 2, false, -HALF_MAX, HALF_MAX },
 	[TENSOR_FP32] = { "FP32", 4 },
 	[TENSOR_FP64] = { "FP64", 8 },
 	[TENSOR_BYTES] = { "BYTES", 0 },
@@ -122,16 +127,17 @@ static void read_type(struct scan_value said, const char *at, struct tensor *t, 
 			said.end - said.at > 40 ? 40 : (int)(said.end - said.at), said.at);
 }
 
-/* A size: a whole number that is not negative. */
-static bool read_size(struct scan_value said, uint64_t *out)
+/* A size: a whole number that is not negative. ERR_RANGE: it is, and larger than SIZE_LARGEST. */
+static int read_size(struct scan_value said, uint64_t *out)
 {
 	double number;
 
 	if (scan_kind(said) != '0' || number_scan_double(said.at, said.end, &number) != said.end)
-		return false;
-	if (number < 0 || number > 9007199254740992.0 || number != floor(number)) return false;
+		return ERR_INVALID;
+	if (number < 0 || number != floor(number)) return ERR_INVALID;
+	if (number > SIZE_LARGEST) return ERR_RANGE;
 	*out = (uint64_t)number;
-	return true;
+	return 0;
 }
 
 static void read_shape(struct scan_value said, const char *at, struct tensor *t, struct faults *faults)
@@ -147,12 +153,14 @@ static void read_shape(struct scan_value said, const char *at, struct tensor *t,
 	}
 	t->elements = 1;
 	for (i = scan_begin(said); scan_next(&i);) {
-		if (t->dims == TENSOR_DIMS_MAX || !read_size(i.value, &t->shape[t->dims])) {
+		int rc = t->dims == TENSOR_DIMS_MAX ? ERR_INVALID : read_size(i.value, &t->shape[t->dims]);
+
+		if (rc == ERR_INVALID) {
 			faults_add(faults, ERR_INVALID, pointer,
 					"must be at most %d whole numbers, none below 0", TENSOR_DIMS_MAX);
 			return;
 		}
-		if (__builtin_mul_overflow(t->elements, t->shape[t->dims], &t->elements)) {
+		if (rc || __builtin_mul_overflow(t->elements, t->shape[t->dims], &t->elements)) {
 			faults_add(faults, ERR_RANGE, pointer, "is of more elements than can be counted");
 			return;
 		}
@@ -195,12 +203,43 @@ static void take_bytes(uint64_t size, struct tensor_bytes *bytes, const char *at
 	t->raw_bytes = (size_t)size;
 	bytes->at += size;
 	bytes->left -= size;
-	if (each && (__builtin_mul_overflow(t->elements, each, &wanted) || wanted != size))
-		faults_add(faults, ERR_INVALID, at, "%llu bytes are not the %s of its shape",
-				(unsigned long long)size, types[t->type].name);
+	if (each && __builtin_mul_overflow(t->elements, each, &wanted))
+		faults_add(faults, ERR_RANGE, at, "the %s of its shape are more bytes than can be counted",
+				types[t->type].name);
+	else if (each && wanted != size)
+		faults_add(faults, ERR_INVALID, at, "%llu bytes are not the %s of its shape, which have %llu",
+				(unsigned long long)size, types[t->type].name, (unsigned long long)wanted);
 	else if (!each && !texts_fit(t))
 		faults_add(faults, ERR_INVALID, at,
 				"the texts must each come behind their length of four bytes, as many as the shape says");
+}
+
+/* A number that the datatype does not have, among those of the JSON. null is a missing one, true and false are 1 and 0; what FP32
+ * and FP64 do not hold, the reader of rows finds. */
+static void check_numbers(const char *at, const struct tensor *t, struct faults *faults)
+{
+	const struct type *type = &types[t->type];
+	const char *p = t->data.at, *end = t->data.end;
+	double number;
+
+	for (uint64_t i = 0; p < end;) {
+		const char *next = number_scan_double(p, end, &number);
+
+		if (!next) { /* a bracket, a comma, white space or a letter */
+			i += *p == ',';
+			p++;
+			continue;
+		}
+		if (number < type->min || number > type->max || (type->whole && number != floor(number))) {
+			faults_add(faults, ERR_RANGE, at,
+					"element %llu is %.*s, and %s is of %s from %.10g to %.10g",
+					(unsigned long long)i, next - p > 40 ? 40 : (int)(next - p), p,
+					type->name, type->whole ? "whole numbers" : "numbers", type->min,
+					type->max);
+			return;
+		}
+		p = next;
+	}
 }
 
 /* A number that is written as a text is a text. */
@@ -215,6 +254,8 @@ static void check_data(const char *at, const struct tensor *t, struct faults *fa
 	else if (t->type != TENSOR_BYTES && (memchr(t->data.at, '"', size) || memchr(t->data.at, '{', size)))
 		faults_add(faults, ERR_INVALID, pointer, "has what is no number, and its datatype is %s",
 				types[t->type].name);
+	else if (types[t->type].max > 0)
+		check_numbers(pointer, t, faults);
 }
 
 static uint64_t binary_size(struct scan_value parameters, const char *at, bool *said, struct faults *faults)
@@ -232,7 +273,7 @@ static uint64_t binary_size(struct scan_value parameters, const char *at, bool *
 	for (struct scan_iter i = scan_begin(parameters); scan_next(&i);) {
 		if (!scan_equals(i.key, "binary_data_size")) continue;
 		*said = true;
-		if (!read_size(i.value, &size))
+		if (read_size(i.value, &size))
 			faults_add(faults, ERR_INVALID, pointer_join(pointer, pointer, "binary_data_size"),
 					"must be a number of bytes");
 	}

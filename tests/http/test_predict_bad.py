@@ -244,11 +244,48 @@ def test_rows_that_do_not_fit(kept, model, verb, key, value, says):
     ("[1,2,3]", "[1,1,3]", "[rows, 3]"), ("[1,2]", "[1,2]", "[rows, 3]"), ("[[[1,2,3]]]", "[1,3]", ""), ("[" * 70 + "]" * 70, "[1,3]", "deep"),
     ("[1,2,3]", "[-1,3]", "below 0"), ("[1,2,3]", "[1,-3]", "below 0"), ("[1,2,3]", "[-1,-3]", "below 0"), ("[1,2,3]", "[1,3.5]", "whole"),
     ("[1,2,3]", '["1",3]', "whole"), ("[1,2,3]", "[4294967296,4294967296]", "counted"), ("[1,2,3]", "[4294967297,3]", "shape"),
-    ("[1,2,3]", "[4611686018427387905,4]", "shape"), ("[1,2,3]", "[6148914691236517206,3]", "shape"), ("[1,2,3]", "[18446744073709551617,3]", "shape"),
+    ("[1,2,3]", "[4611686018427387905,4]", "counted"), ("[1,2,3]", "[6148914691236517206,3]", "shape"), ("[1,2,3]", "[18446744073709551617,3]", "shape"),
     ("[1,2,3]", f"[{'9' * 400},3]", "shape"), ("[1,2,3]", "[1e999,3]", "shape"), ("[1,2,3]", "null", "array"),
 ])
 def test_tensors_that_do_not_fit(kept, data, shape, says):
     refused(kept, INFER, infer_text(data, shape), says)
+
+
+@pytest.mark.parametrize("datatype,cell,says", [
+    ("INT8", "300", "element 1 is 300, and INT8 is of whole numbers from -128 to 127"), ("INT8", "-129", "INT8"), ("UINT8", "-1", "UINT8"),
+    ("UINT16", "65536", "UINT16"), ("INT32", "1.5", "1.5"), ("INT32", "2147483648", "INT32"), ("UINT64", "1e20", "UINT64"), ("INT64", "-1e19", "INT64"),
+    ("INT64", "1e999", "INT64"), ("BOOL", "3", "BOOL"), ("BOOL", "0.5", "BOOL"), ("FP16", "70000", "FP16 is of numbers from -65504 to 65504"),
+])
+@pytest.mark.parametrize("data", ["[0,%s,0]", "[[0, %s ,0]]"])
+def test_numbers_that_their_datatype_does_not_have(kept, datatype, cell, says, data):
+    refused(kept, INFER, infer_text(data % cell).replace("FP32", datatype), says)
+
+
+@pytest.mark.parametrize("datatype,cell,value", [
+    ("INT8", "-128", -128), ("INT8", "1.0", 1), ("UINT8", "25.5e1", 255), ("INT16", "null", 0), ("INT16", "true", 1), ("BOOL", "false", 0), ("BOOL", "1", 1),
+    ("UINT32", "4294967295", 4294967296.0), ("UINT64", "18446744073709551615", 2.0**64), ("INT64", "-9223372036854775808", -2.0**63), ("FP16", "-65504", -65504),
+])
+def test_numbers_that_their_datatype_has(kept, datatype, cell, value):
+    found = kept.request("POST", INFER, body=infer_text(f"[0,{cell},0]").replace("FP32", datatype), status=200).json
+    assert bits(from_infer(found)[0]) == bits([0, value, 0])
+
+
+@pytest.mark.parametrize("verb,media,says", [
+    *((verb, media, f"{media} is not read here; send JSON; :predict takes tables") for verb in ("classify", "explain", "evaluate")
+      for media in ("text/csv", "application/x-npy", "application/octet-stream")),
+    *(("predict", media, f"{media} is not read here; send JSON, text/csv or application/x-npy")
+      for media in ("application/octet-stream", "text/tab-separated-values")),
+    ("predict", "application/json", "line 1, column 1: a value"), ("predict", "application/x-www-form-urlencoded", "line 1, column 1: a value"),
+])
+def test_tables_where_none_is_read(kept, verb, media, says):
+    refused(kept, f"/v1/models/kind:{verb}", "size,hair\n1,black\n", says, **{"Content-Type": media})
+
+
+def test_the_member_that_is_meant(kept):
+    for verb in ("kind:classify", "one:regress"):
+        refused(kept, f"/v1/models/{verb}", '{"instances":[[1]]}', "instances: there is no such field; there are: examples, signature_name")
+    answer = refused(kept, SAME, '{"inputs":{"y":[1]}}', "no input of that name")
+    assert len(answer["errors"]) == 1
 
 
 def test_nothing_asked_is_nothing_answered(kept):
@@ -291,7 +328,7 @@ def test_the_binary_tensor_as_it_should_be(kept):
 
 
 @pytest.mark.parametrize("size,says", [
-    (13, "13 bytes"), (2**32 + 12, "announced"), (2**53 - 1, "announced"), (8, "8 bytes"), (0, "0 bytes"), (11, "11 bytes"), (-1, "number of bytes"),
+    (13, "13 bytes"), (2**32 + 12, "announced"), (2**53 - 1, "announced"), (8, "8 bytes are not the FP32 of its shape, which have 12"), (0, "0 bytes"), (11, "11 bytes"), (-1, "number of bytes"),
     (-12, "number of bytes"), (2**63, "number of bytes"), (2**63 + 12, "number of bytes"), (2**64, "number of bytes"), (2**64 + 12, "number of bytes"),
     (10**30, "number of bytes"), (float("inf"), "number of bytes"), (12.5, "number of bytes"), ("12", "number of bytes"), (True, "number of bytes"),
     ([12], "number of bytes"), ({}, "number of bytes")], ids=str)
@@ -309,7 +346,10 @@ def test_lengths_of_the_json_that_are_within_the_body(kept):
     whole = len(binary([tensor_of(RAW)])[0]) - len(RAW)
     for length, says in ((0, "JSON"), (1, "JSON"), (whole - 1, "JSON"), (whole + 1, ""), (whole + len(RAW), "")):
         refused_binary(kept, says, [tensor_of(RAW)], length=length)
-    refused(kept, INFER, binary([tensor_of(RAW)])[0], "")  # without the header
+    refused_binary(kept, "none of the body is JSON", [tensor_of(RAW)], length=0)
+    body = binary([tensor_of(RAW)])[0]
+    refused(kept, INFER, body, f"Inference-Header-Content-Length: {whole}")  # without the header
+    refused(kept, INFER, body[:whole - 1] + b",}" + RAW, "column")
 
 
 @pytest.mark.parametrize("more,says", [
@@ -431,7 +471,8 @@ def path_of(way, model, where=""):
 def test_versions_and_labels_that_are_not_there(kept, way):
     model, body, headers = ASKED[way]
     for name in ("0", "2", "-1", "+1", "1.0", "x", "latest", 2**31, 2**32 + 1, 2**63, 2**63 + 1, 2**64, 2**64 + 1, "1" + "0" * 100 + "1"):
-        refused(kept, path_of(way, model, f"/versions/{name}"), body, str(name)[:60], 404, **headers)
+        answer = refused(kept, path_of(way, model, f"/versions/{name}"), body, str(name)[:60], 404, **headers)
+        assert ("it is a number" in answer["error"]) == (not str(name).isdigit())
     if way != "infer":
         for name in ("stable", "nowhere", "1", "x" * 64):
             refused(kept, path_of(way, model, f"/labels/{name}"), body, f'no label "{name}"', 404, **headers)

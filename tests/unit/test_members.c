@@ -61,7 +61,8 @@ START_TEST(what_is_wrong)
 	ck_assert_uint_eq(faults.count, 3);
 	is_fault(0, ERR_UNKNOWN_FIELD, "/body/input", "there is no such field; did you mean \"inputs\"?");
 	is_fault(1, ERR_DUPLICATE_KEY, "/body/inputs", "is there twice");
-	is_fault(2, ERR_UNKNOWN_FIELD, "/body/a~1b", "there is no such field");
+	is_fault(2, ERR_UNKNOWN_FIELD, "/body/a~1b",
+			"there is no such field; there are: instances, inputs, signature_name");
 	is_member(0, "5");
 	is_member(1, "1");
 	reads("[1]");

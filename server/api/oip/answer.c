@@ -127,7 +127,7 @@ void oip_wishes_read(struct scan_value outputs, struct scan_value parameters, co
 		for (struct scan_iter i = scan_begin(outputs); scan_next(&i);) {
 			if (*wished == count) {
 				faults_add(faults, ERR_INVALID, "/outputs",
-						"has more than the %zu outputs of this model", count);
+						"has more than this model's outputs (%zu)", count);
 				return;
 			}
 			out[*wished] = (struct oip_wish){ .binary = binary };

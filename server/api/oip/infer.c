@@ -85,8 +85,28 @@ static int json_bytes(const struct request *rq, size_t *out, struct err *e)
 		return err_set(e, ERR_BAD_REQUEST,
 				HEADER_LENGTH " must be how many bytes of the body are JSON, at most %zu",
 				rq->body.size);
+	if (said && !length && rq->body.size)
+		return err_set(e, ERR_BAD_REQUEST,
+				HEADER_LENGTH " says that none of the body is JSON, which names its tensors");
 	*out = (size_t)length;
 	return 0;
+}
+
+/* The body as JSON. Behind one that says its length nothing else is looked at; without the header that is forgotten easily,
+ * what comes behind the JSON is a syntax error. */
+static int read_json(const struct request *rq, size_t json, struct scan_value *out, struct err *e)
+{
+	struct scan_frame frame = { 0 };
+	struct err why;
+	int rc = scan_check(rq->body.data, json, out, e);
+
+	if (rc != ERR_JSON || rq->headers[HEADER_INFERENCE_LENGTH]) return rc;
+	if (!json || !scan_frame_next(&frame, rq->body.data, json) || frame.at == json) return rc;
+	if (scan_check(rq->body.data, frame.at, out, &why)) return rc;
+	return err_set(e, rc,
+			"more follows behind the JSON; where that is binary tensors, the header must say it: " HEADER_LENGTH
+			": %zu",
+			frame.at);
 }
 
 /* What else stands at the top of a request, as model_name, is left alone: clients send it. */
@@ -188,9 +208,11 @@ static int reserve_values(struct inference *in, struct err *e)
 
 static int say_rows(struct inference *in, struct err *e)
 {
-	return err_set(e, ERR_INVALID, "inputs: the data have %s%llu rows, and the shape says %llu",
-			rows_count(in->scratch->rows) > in->rows ? "at least " : "",
-			(unsigned long long)rows_count(in->scratch->rows), (unsigned long long)in->rows);
+	uint64_t count = rows_count(in->scratch->rows);
+
+	return err_set(e, ERR_INVALID, "inputs: the data have %s%llu row%s, and the shape says %llu",
+			count > in->rows ? "at least " : "", (unsigned long long)count, count == 1 ? "" : "s",
+			(unsigned long long)in->rows);
 }
 
 /* tally: what is asked is counted. */
@@ -329,7 +351,7 @@ static int infer(struct request *rq, struct reply *rp, struct inference *in, str
 	int rc = json_bytes(rq, &json, e);
 
 	if (rc) return rc;
-	if (!batch_joined(rq, &in->p, &joined) && ((rc = scan_check(rq->body.data, json, &in->p.body, e)) ||
+	if (!batch_joined(rq, &in->p, &joined) && ((rc = read_json(rq, json, &in->p.body, e)) ||
 								  (rc = prediction_begin(rq, &in->p, e))))
 		return rc;
 	if (!(rc = read_body(rq, in, json, e)) && !(rc = read_wishes(in, e)))
