@@ -65,16 +65,19 @@ static void put_whole(struct buffer *out, uint64_t number)
 	buffer_add(out, digits + at, sizeof digits - at);
 }
 
+const char *answers_kind(float value)
+{
+	if (isnan(value)) return "nan";
+	return value > 0 ? "inf" : "-inf";
+}
+
 static void note_nonfinite(struct answers *answers, const char *output, float value)
 {
 	struct nonfinite *next = &answers->nonfinite[answers->nonfinite_count];
 
 	if (answers->nonfinite_count == ANSWERS_NONFINITE_MAX) return;
 	if (answers->nonfinite_count && next[-1].row == answers->rows && next[-1].output == output) return;
-	*next = (struct nonfinite){ answers->rows, output,
-		isnan(value) ? "nan"
-		: value > 0  ? "inf"
-			     : "-inf" };
+	*next = (struct nonfinite){ answers->rows, output, answers_kind(value) };
 	answers->nonfinite_count++;
 }
 

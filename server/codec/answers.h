@@ -43,6 +43,9 @@ void answers_add(struct answers *answers, const float *scores,
  * not be had is told there. */
 void answers_end(struct answers *answers, uint64_t model_version, const struct rows *rows);
 
+/* "nan", "inf" or "-inf": what a number is that is not finite. */
+const char *answers_kind(float value);
+
 /* Scores (rows, width) in the users' units, into out, likewise. */
 void answers_values(const struct encoder *targets, const float *scores, size_t rows, float *out);
 

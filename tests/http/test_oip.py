@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from data import example, records, trained
+from data import by_hand, example, records, trained
 from fields import covers
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
@@ -85,6 +85,13 @@ def infer(c, model, tensors, status=200, version="", **more):
         assert len(output["data"]) == output["shape"][0] * (output["shape"][1] if len(output["shape"]) > 1 else 1)
     assert rest == b""
     return {**found, "outputs": {output["name"]: output["data"] for output in found["outputs"]}}
+
+
+def infer_plain(c, model, tensors, **more):
+    """The JSON of the answer as it is."""
+    answer = c.request("POST", f"/v2/models/{model}/infer", body=json.dumps({"inputs": [head for head, _ in tensors], **more}), status=200)
+    length = answer.headers["Inference-Header-Content-Length"]
+    return json.loads(answer.body[:int(length)] if length else answer.body)
 
 
 def iris(c, rows=ROWS, datatype="FP64", binary=False, nested=False, **more):
@@ -249,6 +256,39 @@ def test_statistics_count_what_was_asked(c):
     assert {(s["name"], s["version"]) for s in c.get("/v2/models/stats")["model_stats"]} >= {("iris", "1"), ("iris", "2")}
     assert [s["version"] for s in c.get("/v2/models/iris/stats")["model_stats"]].count("2") == 1
     c.get("/v2/models/nowhere/stats", status=404)
+
+
+def test_what_is_not_finite_is_named(c):
+    """As texts: the protocol has no arrays among parameters. Binary numbers are what they are."""
+    c.put("/v1/models/grow", {"inputs": 1, "outputs": 2, "layers": []})
+    c.post("/v1/models/grow/versions", by_hand([[[1e38], [-1e38]]], [[0, 0]]), status=201)
+    body = json.dumps({"inputs": [tensor("inputs", [4, 1], "FP32", [1, 10, 2, -10])[0]]})
+    outputs = c.request("POST", "/v2/models/grow/infer", body=body, status=200)["outputs"]
+    assert [(o["data"][1], o["parameters"]) for o in outputs] == [
+        (None, {"nonfinite": "row 1: inf, row 3: -inf"}), (None, {"nonfinite": "row 1: -inf, row 3: inf"})]
+    many = [tensor("inputs", [50, 1], "FP32", [10] * 50)]
+    assert len(infer_plain(c, "grow", many)["outputs"][0]["parameters"]["nonfinite"].split(", ")) == 20
+    assert infer(c, "grow", many, parameters={"binary_data_output": True})["outputs"]["y0"] == [float("inf")] * 50
+    c.put("/v1/models/nobody", {"inputs": 1, "outputs": [{"name": "kind", "type": "category", "values": ["cat", "dog"]}], "layers": []})
+    c.post("/v1/models/nobody/versions", by_hand([[[1e38], [1e38]]], [[0, 0]]), status=201)
+    rows = [tensor("inputs", [2, 1], "FP32", [1, 10])]
+    found = infer_plain(c, "nobody", rows)["outputs"]
+    assert [o["parameters"]["nonfinite"] for o in found] == ["row 1: nan"] * 2 and found[1]["data"] == ["cat", ""]
+    found = infer_plain(c, "nobody", rows, outputs=[{"name": "label", "parameters": {"binary_data": True}}])["outputs"]
+    assert found == [{"name": "label", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": 11, "nonfinite": "row 1: nan"}}]
+    assert all("parameters" not in output for output in infer_plain(c, "iris", [tensor("inputs", [1, 4], "FP64", ROWS[0])])["outputs"])
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_what_was_never_seen_is_named(c, binary):
+    colours = [f"x{i}" for i in range(30)] if binary else ['gr"een', "black", "blue"]
+    tensors = [tensor(name, [len(colours), 1], PERSON_TYPES[name], colours if name == "hair_color" else [value] * len(colours), binary)
+               for name, value in PERSON.items()]
+    said = c.predict("people", [{**PERSON, "hair_color": colour} for colour in colours])["warnings"]
+    assert infer(c, "people", tensors)["parameters"] == {"warnings": "\n".join(said)} and len(said) == (20 if binary else 2)
+    assert infer(c, "people", tensors, parameters={"binary_data_output": True})["parameters"] == {"warnings": "\n".join(said)}
+    known = [tensor(name, [1, 1], PERSON_TYPES[name], [value], binary) for name, value in PERSON.items()]
+    assert "parameters" not in infer(c, "people", known)
 
 
 # ---- what is refused ----

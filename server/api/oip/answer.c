@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/api/oip/oip.h"
+#include "server/codec/answers.h"
 #include "server/codec/json.h"
 #include "server/codec/little.h"
 #include "server/codec/members.h"
@@ -289,6 +290,61 @@ static void put_shape(const struct oip_answer *a, const struct oip_wish *w, stru
 	buffer_text(out, is_text(w) ? "],\"datatype\":\"BYTES\"" : "],\"datatype\":\"FP32\"");
 }
 
+/* What a row of the tensor does not say: its first number that is not finite, or that a class has no score. NULL: nothing. */
+static const char *unsaid(const struct oip_answer *a, const struct oip_wish *w, uint64_t row)
+{
+	const float *scores = row_of(a, w, row);
+
+	if (w->classes || (w->binary && !is_text(w))) return NULL; /* they have the number itself */
+	for (size_t i = 0; i < w->output->width; i++)
+		if (w->output->texts && !isnan(scores[i]))
+			return NULL;
+		else if (!w->output->texts && !isfinite(scores[i]))
+			return answers_kind(scores[i]);
+	return w->output->texts ? "nan" : NULL;
+}
+
+/* The parameters of a tensor. The protocol has texts, numbers and truths there, but no arrays. */
+static void put_parameters(
+		const struct oip_answer *a, const struct oip_wish *w, size_t raw_bytes, struct buffer *out)
+{
+	size_t count = 0;
+	const char *kind;
+
+	if (w->binary) {
+		buffer_text(out, ",\"parameters\":{\"binary_data_size\":");
+		put_whole(out, raw_bytes);
+	}
+	for (uint64_t row = 0; row < a->rows && count < ANSWERS_NONFINITE_MAX; row++) {
+		if (!(kind = unsaid(a, w, row))) continue;
+		if (!count) buffer_text(out, w->binary ? "," : ",\"parameters\":{");
+		buffer_text(out, count++ ? ", row " : "\"nonfinite\":\"row ");
+		put_whole(out, row);
+		buffer_text(out, ": ");
+		buffer_text(out, kind);
+	}
+	if (count) buffer_text(out, "\"");
+	if (count || w->binary) buffer_text(out, "}");
+}
+
+/* One a line. */
+static void put_warnings(const struct rows *rows, struct buffer *out)
+{
+	size_t count = rows ? rows_warnings(rows) : 0;
+	struct buffer text = { 0 };
+
+	if (!count) return;
+	for (size_t i = 0; i < count; i++) {
+		if (i) buffer_text(&text, "\n");
+		buffer_text(&text, rows_warning(rows, i));
+	}
+	buffer_text(out, ",\"parameters\":{\"warnings\":");
+	json_escape(out, text.data ? text.data : "", text.size);
+	buffer_text(out, "}");
+	if (!buffer_ok(&text)) out->failed = true;
+	buffer_free(&text);
+}
+
 static void put_head(const struct oip_answer *a, struct buffer *out)
 {
 	buffer_text(out, "{\"model_name\":");
@@ -317,16 +373,17 @@ void oip_write(const struct oip_answer *a, struct buffer *out, size_t *json_byte
 		put_shape(a, w, out);
 		if (w->binary) {
 			put_data(a, w, true, &raw);
-			buffer_text(out, ",\"parameters\":{\"binary_data_size\":");
-			put_whole(out, raw.size - before);
-			buffer_text(out, "}}");
 		} else {
 			buffer_text(out, ",\"data\":[");
 			put_data(a, w, false, out);
-			buffer_text(out, "]}");
+			buffer_text(out, "]");
 		}
+		put_parameters(a, w, raw.size - before, out);
+		buffer_text(out, "}");
 	}
-	buffer_text(out, "]}");
+	buffer_text(out, "]");
+	put_warnings(a->asked, out);
+	buffer_text(out, "}");
 	*json_bytes = 0;
 	for (size_t i = 0; i < a->count; i++)
 		if (a->wishes[i].binary) *json_bytes = out->size;

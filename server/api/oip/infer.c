@@ -69,6 +69,7 @@ struct inference {
 	struct tensor_bytes bytes;
 	size_t count; /* tensors */
 	uint64_t rows;
+	const struct rows *asked; /* what was read for this answer; NULL: it was for another request since */
 	struct oip_output *all;
 	struct oip_wish *wishes;
 	size_t all_count, wished;
@@ -292,7 +293,8 @@ static int answer(struct inference *in, const char *model, struct reply *rp, str
 		.wishes = in->wishes,
 		.count = in->wished,
 		.values = in->scratch->values,
-		.rows = in->rows };
+		.rows = in->rows,
+		.asked = in->asked };
 	uint64_t begun = predict_clock();
 	size_t json;
 
@@ -356,6 +358,7 @@ static int infer(struct request *rq, struct reply *rp, struct inference *in, str
 		return rc;
 	if (!(rc = read_body(rq, in, json, e)) && !(rc = read_wishes(in, e)))
 		rc = score_rows(rq, in, joined, e);
+	in->asked = joined ? NULL : in->scratch->rows;
 	batch_end(joined);
 	if (rc || (rc = answer(in, request_param(rq, "model"), rp, e))) return rc;
 	shadow_ask(rq, &in->p, score, json);

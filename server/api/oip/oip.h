@@ -12,6 +12,7 @@
 #include "core/encoder.h"
 #include "server/api/api.h"
 #include "server/codec/faults.h"
+#include "server/codec/rows.h"
 #include "server/codec/scan.h"
 #include "server/http/route.h"
 
@@ -52,6 +53,7 @@ struct oip_answer {
 	size_t count;
 	const float *values; /* (rows, encoder_width(targets)), numbers in the users' units */
 	uint64_t rows;
+	const struct rows *asked; /* whose warnings are told; NULL: there are none */
 };
 /* Writes the JSON, and behind it what is wished in binary; *json_bytes is the length of the first then, else 0. Check
  * buffer_ok(out). */
