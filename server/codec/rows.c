@@ -68,8 +68,7 @@ static int reserve_columns(struct rows *rows, size_t columns, struct err *e)
 	rows->starts = calloc(columns, sizeof *rows->starts);
 	rows->cursors = calloc(columns, sizeof *rows->cursors);
 	if (!rows->cells || !rows->kinds || !rows->shifts || !rows->scales || !rows->marks || !rows->places ||
-			!rows->starts ||
-			!rows->cursors) {
+			!rows->starts || !rows->cursors) {
 		free_columns(rows);
 		return err_nomem(e);
 	}
