@@ -1,6 +1,6 @@
 /* rows_parts.h - what the files of the reader of rows share; nobody else includes it.
  *
- * rows.c walks the forms and encodes block by block; rows_cell.c reads one cell; rows_tensor.c has tensors as rows; rows_say.c
+ * rows.c walks the forms block by block, rows_encode.c encodes a block; rows_cell.c reads one cell; rows_tensor.c has tensors as rows; rows_say.c
  * has the sentences.
  *
  * A block is up to `room` rows of cells, one column behind the other: number columns as double with NaN for a
@@ -112,8 +112,11 @@ static inline bool rows_between_floats(double x)
 	return (bits & DOUBLE_BEHIND) == DOUBLE_MIDDLE || (bits << 1) - 1 < DOUBLE_NORMAL - 1; /* not 0 */
 }
 
-/* ---- rows.c ---- */
+/* ---- rows_encode.c ---- */
 
+/* A block of n rows into x (n, width); what cannot be encoded is a fault. */
+void rows_encode(struct rows *rows, size_t n, float *x);
+/* Is this row of the request counted for drift? */
 bool rows_is_tallied(const struct rows *rows, uint64_t row);
 
 /* ---- rows_tensor.c ---- */
