@@ -243,12 +243,10 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 
 	e = tell_media(rq, code, e, &told);
 	/* What the router found in the query points to it too. */
-	if (code == ERR_UNKNOWN_FIELD && (!faults || !faults->count)) {
-		const char *name =
-				rq->query_count < REQUEST_QUERY_MAX ? rq->query[rq->query_count].name : NULL;
+	if (rq->query_unknown) {
 		char at[FAULT_POINTER_BYTES];
 
-		query_pointer(at, name ? name : "");
+		query_pointer(at, rq->query_unknown);
 		faults_add(&query, code, at, "%s", e->text);
 		faults = &query;
 	}

@@ -106,11 +106,13 @@ static int read_query(struct exchange *x, const struct route *route, struct err 
 		if (rc) return rc;
 		to += strlen(to) + 1;
 		at += n;
-		if (!query_known(route->query, arg->name))
+		if (!query_known(route->query, arg->name)) {
+			rq->query_unknown = arg->name;
 			return err_set(e, ERR_UNKNOWN_FIELD,
 					"there is no query parameter \"%.64s\" here%s%.128s", arg->name,
 					route->query ? "; there are: " : "; there are none",
 					route->query ? route->query : "");
+		}
 		if (request_query(rq, arg->name))
 			return err_set(e, ERR_DUPLICATE_KEY, "the query parameter \"%.64s\" is given twice",
 					arg->name);

@@ -23,6 +23,7 @@ void request_reset(struct request *rq)
 	rq->later = NULL;
 	rq->after = NULL;
 	rq->query_count = 0;
+	rq->query_unknown = NULL;
 	rq->query_memory = NULL;
 	rq->deadline_ns = 0;
 	memset(rq->headers, 0, sizeof rq->headers);

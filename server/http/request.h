@@ -71,6 +71,7 @@ struct request {
 		char *name, *value; /* decoded, in query_memory */
 	} query[REQUEST_QUERY_MAX];
 	size_t query_count;
+	const char *query_unknown; /* a parameter that the route does not have, for which it was refused; NULL: none */
 	char *query_memory;
 
 	/* When its client wants no answer any more, on the monotonic clock; 0: it did not say. */

@@ -418,6 +418,14 @@ def test_tensors_of_other_names(kept, model, names, says):
     refused(kept, f"/v2/models/{model}/infer", body, says)
 
 
+def test_a_query_before_a_tensor_of_another_name(kept):
+    """The refusal looked for its pointer in the query of the request before, whose memory had been given back. It shows under ASan."""
+    for _ in range(3):
+        kept.get("/v1/models?limit=1&cursor=a")
+        refused(kept, INFER, json.dumps({"inputs": [tensor([1, 2, 3], name="another")]}), "no input of that name")
+        assert kept.get("/v1/models?limits=1", status=422).pointers() == ["?limits"]
+
+
 # ---- as metadata call it ----
 
 def test_the_tensor_of_the_metadata(kept):
