@@ -22,8 +22,6 @@ enum err_code {
 	ERR_FORBIDDEN,      /* a token without the role, an origin that is not ours */
 	ERR_BUSY,           /* at a limit for the moment, or stopping: try again */
 	ERR_WOULD_BLOCK,    /* the answer needs the store, and this thread must not wait for it */
-	ERR_LATER,          /* the answer comes later: others share its work (server/http/request.h) */
-	ERR_DEADLINE,       /* the time that the client gave is over */
 	ERR_STOPPED,        /* asked to stop, and stopped */
 	ERR_DIVERGED,       /* training left the finite numbers */
 	ERR_CRASHED,        /* the program ended again and again while it did this */
@@ -42,10 +40,12 @@ enum err_code {
 	ERR_NO_VERSION, /* a model that was not trained yet */
 	ERR_NO_ROUTE,
 	ERR_METHOD,
-	ERR_HOST,   /* a Host that is not ours */
-	ERR_ORIGIN, /* a page of another origin */
-	ERR_LENGTH, /* URL too long */
-	ERR_EXPECT, /* an expectation other than 100-continue */
+	ERR_HOST,     /* a Host that is not ours */
+	ERR_ORIGIN,   /* a page of another origin */
+	ERR_LENGTH,   /* URL too long */
+	ERR_EXPECT,   /* an expectation other than 100-continue */
+	ERR_LATER,    /* the answer comes later: others share its work (server/http/request.h) */
+	ERR_DEADLINE, /* the time that the client gave is over */
 	ERR_CODES,
 };
 

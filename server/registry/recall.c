@@ -55,7 +55,10 @@ static struct memory *own_memory(struct recall *r, uint64_t generation)
 	struct memory *m;
 
 	if (slot >= SLOTS_MAX) return NULL;
-	if (!(m = r->memories[slot]) && !(m = r->memories[slot] = calloc(1, sizeof *m))) return NULL;
+	if (!(m = r->memories[slot])) {
+		if (!(m = calloc(1, sizeof *m))) return NULL;
+		r->memories[slot] = m;
+	}
 	if (m->generation != generation) {
 		forget(m);
 		m->generation = generation;
