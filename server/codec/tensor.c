@@ -27,9 +27,9 @@ static const struct type {
 	[TENSOR_INT32] = { "INT32", 4, true, INT32_MIN, INT32_MAX },
 	[TENSOR_INT64] = { "INT64", 8, true, (double)INT64_MIN, (double)INT64_MAX },
 	[TENSOR_FP16] = { "FP16", 2, false, -HALF_MAX, HALF_MAX },
-	[TENSOR_FP32] = { "FP32", 4 },
-	[TENSOR_FP64] = { "FP64", 8 },
-	[TENSOR_BYTES] = { "BYTES", 0 },
+	[TENSOR_FP32] = { "FP32", 4, false, 0, 0 },
+	[TENSOR_FP64] = { "FP64", 8, false, 0, 0 },
+	[TENSOR_BYTES] = { "BYTES", 0, false, 0, 0 },
 };
 
 const char *tensor_type_name(enum tensor_type type)
