@@ -35,10 +35,8 @@ struct document {
 };
 
 /* Their keys can be written in many ways. */
-static const char *const document_names[DOCUMENT_COLUMNS] = { "x0", "a/b",
-	"k\xc3\xbc"
-	"che",
-	"a\tb \\", "\"q\"", "\xf0\x9d\x84\x9e clef" };
+static const char *const document_names[DOCUMENT_COLUMNS] = { "x0", "a/b", "k\303\274che", "a\tb \\", "\"q\"",
+	"\xf0\x9d\x84\x9e clef" };
 
 /* ---- chance ---- */
 
@@ -336,11 +334,9 @@ static inline void put_odd(struct document *d)
 		"[null]", "[1,2]", "[[4]]", "{}", "{\"a\":1}", "{\"a\":1,\"a\":2}", "{\"a\"}", "{1:2}",
 		"[1,]", "{\"a\":1,}", "01", "-01", "00", "+1", ".5", "-.5", "1.", "-1.", "1.e5", "1e", "1e+",
 		"1E-", "-", "--1", "1-1", "0x10", "1_000", "1f", "1 2", "1,", ",1", "", "/* */ 1", "\\u0031",
-		"\xef\xbb\xbf"
-		"1",
-		"\"\\ud834\"", "\"\\udd1e\"", "\"\\ud834\\u0041\"", "\"\\u0000\"", "\"\\x\"", "\"\\u12\"",
-		"\"\\\"", "\"", "\"\x01\"", "\"\x7f\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
-		"\"\xf4\x90\x80\x80\"", "\"\xf0\x9d\x84\"", "\"\xe2\x82\xac\"" };
+		"\357\273\2771", "\"\\ud834\"", "\"\\udd1e\"", "\"\\ud834\\u0041\"", "\"\\u0000\"", "\"\\x\"",
+		"\"\\u12\"", "\"\\\"", "\"", "\"\x01\"", "\"\x7f\"", "\"\xff\"", "\"\xc0\x80\"",
+		"\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xf0\x9d\x84\"", "\"\xe2\x82\xac\"" };
 
 	if (one_in(8))
 		put_nest(d);
