@@ -49,7 +49,11 @@ static bool put_outputs(json_t *to, const struct encoder *targets, struct err *e
 	bool whole = to != NULL;
 	size_t count;
 
-	if (oip_outputs(targets, &outputs, &count, e)) return false;
+	if (!(outputs = calloc(oip_outputs_most(targets), sizeof *outputs))) {
+		err_nomem(e);
+		return false;
+	}
+	count = oip_outputs(targets, outputs);
 	for (size_t i = 0; i < count; i++)
 		whole &= put_tensor(to, outputs[i].name, outputs[i].texts,
 				outputs[i].texts ? 0 : outputs[i].width);

@@ -18,28 +18,24 @@ static void name_output(struct oip_output *o, const char *name, const char *more
 	snprintf(o->name, sizeof o->name, "%s%s", name, more);
 }
 
-int oip_outputs(const struct encoder *targets, struct oip_output **out, size_t *count, struct err *e)
+size_t oip_outputs(const struct encoder *targets, struct oip_output *out)
 {
-	size_t columns = encoder_columns(targets);
-	struct oip_output *o = calloc(2 * columns + 1, sizeof *o);
+	size_t columns = encoder_columns(targets), count = 0;
 
-	*out = o;
-	*count = 0;
-	if (!o) return err_nomem(e);
 	for (size_t i = 0; i < columns; i++) {
 		const struct encoder_column *column = encoder_column(targets, i);
 		bool alone = columns == 1;
 
-		o[*count] = (struct oip_output){
+		out[count] = (struct oip_output){
 			.column = i, .first = column->first, .width = column->width
 		};
-		name_output(&o[(*count)++], alone ? "outputs" : column->name, "");
+		name_output(&out[count++], alone ? "outputs" : column->name, "");
 		if (column->kind != COLUMN_CATEGORY) continue;
-		o[*count] = o[*count - 1];
-		o[*count].texts = true;
-		name_output(&o[(*count)++], alone ? "label" : column->name, alone ? "" : ".label");
+		out[count] = out[count - 1];
+		out[count].texts = true;
+		name_output(&out[count++], alone ? "label" : column->name, alone ? "" : ".label");
 	}
-	return 0;
+	return count;
 }
 
 /* ---- what is wished ---- */

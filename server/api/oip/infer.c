@@ -22,6 +22,9 @@ struct scratch {
 	struct faults faults;
 	struct tensor *tensors;
 	size_t tensors_capacity;
+	struct oip_output *outputs; /* (outputs_capacity), as wishes is */
+	struct oip_wish *wishes;
+	size_t outputs_capacity;
 	float *values; /* (values_capacity) */
 	size_t values_capacity;
 };
@@ -34,6 +37,8 @@ static void scratch_free(void *self)
 
 	rows_free(s->rows);
 	free(s->tensors);
+	free(s->outputs);
+	free(s->wishes);
 	free(s->values);
 	free(s);
 }
@@ -70,9 +75,7 @@ struct inference {
 	size_t count; /* tensors */
 	uint64_t rows;
 	const struct rows *asked; /* what was read for this answer; NULL: it was for another request since */
-	struct oip_output *all;
-	struct oip_wish *wishes;
-	size_t all_count, wished;
+	size_t wished;            /* of scratch's wishes */
 };
 
 /* How much of the body is JSON. */
@@ -178,14 +181,26 @@ static int read_tensors(struct inference *in, struct err *e)
 			(unsigned long long)in->rows);
 }
 
+/* Room for the tensors of an answer. */
+static bool reserve_outputs(struct scratch *s, size_t count)
+{
+	if (count <= s->outputs_capacity) return true;
+	free(s->outputs);
+	free(s->wishes);
+	s->outputs = calloc(count, sizeof *s->outputs);
+	s->wishes = calloc(count, sizeof *s->wishes);
+	s->outputs_capacity = s->outputs && s->wishes ? count : 0;
+	return s->outputs_capacity;
+}
+
 static int read_wishes(struct inference *in, struct err *e)
 {
-	int rc = oip_outputs(in->p.model->targets, &in->all, &in->all_count, e);
+	const struct encoder *targets = in->p.model->targets;
+	struct scratch *s = in->scratch;
 
-	if (rc) return rc;
-	if (!(in->wishes = calloc(in->all_count + 1, sizeof *in->wishes))) return err_nomem(e);
-	oip_wishes_read(in->outputs, in->parameters, in->all, in->all_count, in->wishes, &in->wished,
-			&in->scratch->faults);
+	if (!reserve_outputs(s, oip_outputs_most(targets))) return err_nomem(e);
+	oip_wishes_read(in->outputs, in->parameters, s->outputs, oip_outputs(targets, s->outputs), s->wishes,
+			&in->wished, &in->scratch->faults);
 	return faults_result(&in->scratch->faults, e);
 }
 
@@ -290,7 +305,7 @@ static int answer(struct inference *in, const char *model, struct reply *rp, str
 		.version = version_number(in->p.version),
 		.id = in->id,
 		.targets = in->p.model->targets,
-		.wishes = in->wishes,
+		.wishes = in->scratch->wishes,
 		.count = in->wished,
 		.values = in->scratch->values,
 		.rows = in->rows,
@@ -374,7 +389,5 @@ int oip_infer(struct request *rq, struct reply *rp, struct err *e)
 	in.scratch->faults.count = in.scratch->faults.more = 0;
 	rc = infer(rq, rp, &in, e);
 	prediction_end(&in.p, rc);
-	free(in.all);
-	free(in.wishes);
 	return rc;
 }

@@ -83,7 +83,11 @@ static json_t *outputs_document(const struct encoder *targets, struct err *e)
 	json_t *out = NULL;
 	size_t count;
 
-	if (oip_outputs(targets, &outputs, &count, e)) return NULL;
+	if (!(outputs = calloc(oip_outputs_most(targets), sizeof *outputs))) {
+		err_nomem(e);
+		return NULL;
+	}
+	count = oip_outputs(targets, outputs);
 	out = json_array();
 	for (size_t i = 0; i < count; i++)
 		json_append(out, tensor_document(outputs[i].name, outputs[i].texts ? "BYTES" : "FP32",

@@ -30,8 +30,12 @@ struct oip_output {
 	size_t first, width; /* its numbers in a row of scores */
 };
 /* The tensors of a model: with one output "outputs" and, of a category, "label"; with several one each under its name and, of
- * categories, "<name>.label". *out is new (free). ERR_NOMEM. */
-int oip_outputs(const struct encoder *targets, struct oip_output **out, size_t *count, struct err *e);
+ * categories, "<name>.label". out has room for oip_outputs_most; returns how many there are. */
+size_t oip_outputs(const struct encoder *targets, struct oip_output *out);
+static inline size_t oip_outputs_most(const struct encoder *targets)
+{
+	return 2 * encoder_columns(targets);
+}
 
 /* What of them a request wants, and how. */
 struct oip_wish {
