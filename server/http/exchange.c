@@ -465,6 +465,13 @@ static void look_for_end(const struct exchange *x)
 		shutdown(info->connect_fd, SHUT_RD);
 }
 
+/* Did this piece end where libmicrohttpd's buffer does? Then it reads on by itself. The buffer is the first half of the
+ * connection's memory, which begins with the request's method; were it elsewhere, no piece would be taken for full. */
+static bool fills_buffer(const struct exchange *x, const char *data, size_t size)
+{
+	return (uintptr_t)data + size == (uintptr_t)x->rq.method + x->server->config.connection_bytes / 2;
+}
+
 /* All of the body is there; false: the pool still works on it. */
 static bool stream_done(struct exchange *x)
 {
@@ -544,6 +551,7 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 {
 	struct exchange *x = *state;
 	enum MHD_Result taken;
+	bool full;
 
 	(void)server;
 	(void)connection;
@@ -560,7 +568,8 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 		if (!*size) return MHD_YES;
 	}
 	if (!*size) return on_complete(x);
+	full = fills_buffer(x, data, *size);
 	taken = on_data(x, data, size);
-	look_for_end(x);
+	if (!full) look_for_end(x);
 	return taken;
 }
