@@ -1,6 +1,7 @@
 /* test_pool.c - the pool behind handlers that wait: every task runs once, the queue has an end, stopping finishes. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "server/http/pool.h"
@@ -101,6 +102,55 @@ START_TEST(a_full_queue_takes_nothing)
 }
 END_TEST
 
+/* What may be left out has a sixteenth of the queue. */
+START_TEST(an_offer_leaves_room_for_others)
+{
+	struct pool *pool = start(1, 32);
+	struct job *job = jobs[0];
+
+	add_waiting(pool, &job[0]);
+	for (int i = 1; i < 5; i++)
+		job[i].task.run = count_run;
+	ck_assert(pool_offer(pool, &job[1].task));
+	ck_assert(pool_offer(pool, &job[2].task));
+	ck_assert_uint_eq(pool_queued(pool), 2);
+	ck_assert(!pool_offer(pool, &job[3].task));
+	ck_assert(pool_add(pool, &job[3].task));
+	ck_assert_uint_eq(pool_queued(pool), 3);
+	atomic_store(&let_go, true);
+	ck_assert(pool_drain(pool, 60));
+	ck_assert(pool_offer(pool, &job[4].task));
+	pool_stop(pool);
+	ck_assert(!pool_offer(pool, &job[4].task));
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(job[i].runs, 1);
+	pool_free(pool);
+}
+END_TEST
+
+static int niceness;
+
+static void note_niceness(struct pool_task *task)
+{
+	niceness = getpriority(PRIO_PROCESS, 0);
+	atomic_fetch_add(&((struct job *)task)->runs, 1);
+}
+
+START_TEST(its_threads_step_back)
+{
+	int own = getpriority(PRIO_PROCESS, 0), wanted = own + 3 > 19 ? 19 : own + 3;
+	struct pool *pool;
+
+	ck_assert_int_eq(pool_start(&pool, 1, 4, wanted, NULL), 0);
+	jobs[0][0].task.run = note_niceness;
+	ck_assert(pool_add(pool, &jobs[0][0].task));
+	pool_stop(pool);
+	ck_assert_int_eq(niceness, wanted);
+	ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), own); /* and nobody else */
+	pool_free(pool);
+}
+END_TEST
+
 static atomic_int order;
 
 static void note_order(struct pool_task *task)
@@ -156,7 +206,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { every_task_runs_once, a_full_queue_takes_nothing,
-		first_come_first_served, draining_has_an_end, a_stopped_pool_takes_nothing, NULL };
+		an_offer_leaves_room_for_others, its_threads_step_back, first_come_first_served,
+		draining_has_an_end, a_stopped_pool_takes_nothing, NULL };
 
 	return suite_main("pool", tests, 30);
 }
