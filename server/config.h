@@ -29,6 +29,7 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	char *webhook_key_file;
 	char *engine; /* a name for gemm_choose */
 	bool preload;
+	char *socket_mode; /* octal */
 	uint64_t connection_bytes;
 	uint64_t request_memory_bytes; /* 0: a share of memory_budget_bytes */
 	unsigned max_requests;

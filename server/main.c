@@ -18,6 +18,7 @@
 #include "server/api/events.h"
 #include "server/api/idempotency.h"
 #include "server/api/webhook.h"
+#include "server/auth/host.h"
 #include "server/config.h"
 #include "server/demo/demo.h"
 #include "server/reload.h"
@@ -75,20 +76,38 @@ struct daemon {
 	struct http_server *http;
 	int fd;
 	unsigned port;
+	bool listens;
 };
+
+static void say_where(const struct daemon *d)
+{
+	const char *listen = d->config->listen, *path = host_socket_path(listen);
+
+	if (path)
+		log_info(d->app.log, "listening on %s", path);
+	else
+		log_info(d->app.log, "listening on http://%.*s:%u", (int)(strrchr(listen, ':') - listen),
+				listen, d->port);
+}
 
 static int open_gate(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
-	struct auth_options options = { config->listen, config->allow_host, config->cors_origin,
-		config->token_file, config->token };
+	const char *path = host_socket_path(config->listen);
+	struct auth_options options = { path ? "localhost:0" : config->listen, config->allow_host,
+		config->cors_origin, config->token_file, config->token };
 	struct err warning = { "" };
-	bool public;
+	bool public = false;
 	int rc;
 
 	if ((rc = auth_new(&d->app.auth, &options, &warning, e))) return rc;
 	if (warning.text[0]) log_error(d->app.log, "%s", warning.text);
-	if ((rc = http_listen(config->listen, &d->fd, &d->port, &public, e))) return rc;
+	if (path)
+		rc = http_listen_file(path, (unsigned)strtoul(config->socket_mode, NULL, 8), &d->fd, e);
+	else
+		rc = http_listen(config->listen, &d->fd, &d->port, &public, e);
+	if (rc) return rc;
+	d->listens = true;
 	if (!public || auth_has_token(d->app.auth)) return 0;
 	return err_set(e, ERR_FORBIDDEN,
 			"--listen %s can be reached from other machines, so a token is needed: name a file with --token-file",
@@ -228,6 +247,7 @@ static void stop(struct daemon *d)
 	free(d->routes);
 	metrics_free(d->app.metrics);
 	if (d->config->port_file) unlink(d->config->port_file);
+	if (d->listens && host_socket_path(d->config->listen)) unlink(host_socket_path(d->config->listen));
 }
 
 /* SIGHUP reads the options again; the demo ends on it, as its terminal has gone. */
@@ -299,8 +319,7 @@ static int run(struct config *config)
 	if (!(rc = open_gate(&d, &e)) && !(rc = start_work(&d, &e)) && !(rc = start_http(&d, &e))) {
 		log_info(app->log, "descentd %s, engine %s (%s), database %s", DESCENTD_VERSION,
 				app->engine->name, app->engine->description, config->db);
-		log_info(app->log, "listening on http://%.*s:%u",
-				(int)(strrchr(config->listen, ':') - config->listen), config->listen, d.port);
+		say_where(&d);
 		wait_for_signal(&d);
 	} else
 		log_error(app->log, "%s", e.text);

@@ -29,7 +29,14 @@ static bool is_address(const char *text)
 {
 	struct host host;
 
-	return host_split(text, &host) && host.port != HOST_NO_PORT;
+	return host_socket_path(text) || (host_split(text, &host) && host.port != HOST_NO_PORT);
+}
+
+static bool is_mode(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n >= 3 && n <= 4 && strspn(text, "01234567") == n && strtoul(text, NULL, 8) <= 0777;
 }
 
 static uint64_t cpus(void)
@@ -86,9 +93,12 @@ static const char *const log_levels[] = {
 const struct option options[] = {
 	{ "db", "FILE", TEXT(db), .places = OPTION_ANYWHERE, .fallback = "descentd.db",
 	  .meaning = "the database; made when it is not there" },
-	{ "listen", "HOST:PORT", TEXT(listen), .places = OPTION_ANYWHERE, .fallback = "127.0.0.1:8420",
-	  .holds = is_address, .form = "HOST:PORT, as in 127.0.0.1:8420 or [::1]:8420",
+	{ "listen", "ADDRESS", TEXT(listen), .places = OPTION_ANYWHERE, .fallback = "127.0.0.1:8420",
+	  .holds = is_address, .form = "HOST:PORT, as in 127.0.0.1:8420 or [::1]:8420, or unix:/PATH of a socket",
 	  .meaning = "where to serve HTTP; a public address needs a token" },
+	{ "socket-mode", "MODE", TEXT(socket_mode), .places = OPTION_ANYWHERE, .fallback = "600",
+	  .holds = is_mode, .form = "a file mode in octal, as in 600 or 660",
+	  .meaning = "who may connect to --listen unix:/PATH" },
 	{ "port-file", "FILE", TEXT(port_file), .places = OPTION_ANYWHERE,
 	  .meaning = "written once ready: the port, for when --listen says 0" },
 	{ "token-file", "FILE", TEXT(token_file), .places = OPTION_ANYWHERE,

@@ -41,6 +41,14 @@ bool host_split(const char *text, struct host *out)
 	return out->port <= PORT_MAX;
 }
 
+const char *host_socket_path(const char *text)
+{
+	static const char prefix[] = "unix:";
+	size_t n = sizeof prefix - 1;
+
+	return !strncmp(text, prefix, n) && text[n] == '/' ? text + n : NULL;
+}
+
 bool host_same_name(const struct host *a, const struct host *b)
 {
 	return a->length == b->length && !strncasecmp(a->name, b->name, a->length);

@@ -19,6 +19,8 @@ struct host {
 
 /* false when the text is neither HOST nor HOST:PORT. A colon without a port counts as no port (RFC 3986). */
 bool host_split(const char *text, struct host *out);
+/* The path of "unix:/PATH", which is no host; NULL: text is something else. */
+const char *host_socket_path(const char *text);
 /* The same name, letters' case ignored, whatever the ports. */
 bool host_same_name(const struct host *a, const struct host *b);
 

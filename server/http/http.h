@@ -59,6 +59,9 @@ void http_state(const struct request *rq, struct http_state *out);
  * ERR_IO: it cannot be bound (the sentence says why). *port is the one bound. *public tells whether others than
  * this machine can reach it. */
 int http_listen(const char *address, int *fd, unsigned *port, bool *public, struct err *e);
+/* The same on a file of this mode; whoever listens takes it away at the end. ERR_INVALID: something is there, or somebody
+ * listens on it. */
+int http_listen_file(const char *path, unsigned mode, int *fd, struct err *e);
 
 /* *out is new (http_stop). config is copied, what it points to is borrowed. ERR_IO, ERR_NOMEM. */
 int http_start(struct http_server **out, const struct http_config *config, struct err *e);

@@ -1,91 +1,19 @@
-/* server.c - the life of the HTTP server: socket, loops, pool, and an end that loses no request. See http.h. */
+/* server.c - the life of the HTTP server: loops, pools, and an end that loses no request. See http.h. */
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "server/http/exchange.h"
 #include "server/http/sleep.h"
 
-#define LISTEN_BACKLOG 1024
 #define POOL_QUEUE_MAX 4096
 /* The loops go first: while all cores are busy more requests gather before each product, and it is larger. */
 #define COMPUTING_NICENESS 5
 #define REPLY_PAUSE_MS     2
 #define REPLY_PAUSES       500
-
-/* "HOST:PORT" or "[HOST]:PORT" into its two halves. */
-static bool split_address(const char *address, char host[256], char port[8])
-{
-	const char *colon = strrchr(address, ':');
-	size_t n;
-
-	if (!colon || !colon[1] || strlen(colon + 1) > 5 ||
-			strspn(colon + 1, "0123456789") != strlen(colon + 1))
-		return false;
-	if (strtoul(colon + 1, NULL, 10) > 65535) return false;
-	n = (size_t)(colon - address);
-	if (n >= 2 && address[0] == '[' && colon[-1] == ']') {
-		address++;
-		n -= 2;
-	}
-	if (!n || n > 255) return false;
-	memcpy(host, address, n);
-	host[n] = 0;
-	strcpy(port, colon + 1);
-	return true;
-}
-
-static bool is_loopback(const struct sockaddr *address)
-{
-	const struct sockaddr_in *v4 = (const void *)address;
-	const struct sockaddr_in6 *v6 = (const void *)address;
-
-	if (address->sa_family == AF_INET) return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
-static unsigned bound_port(int fd)
-{
-	struct sockaddr_storage address = { 0 };
-	socklen_t size = sizeof address;
-
-	if (getsockname(fd, (struct sockaddr *)&address, &size)) return 0;
-	if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
-}
-
-int http_listen(const char *address, int *fd, unsigned *port, bool *public, struct err *e)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *found = NULL;
-	char host[256], service[8];
-	int on = 1, rc;
-
-	*fd = -1;
-	if (!split_address(address, host, service))
-		return err_set(e, ERR_INVALID, "--listen %s is not HOST:PORT, as in 127.0.0.1:8420", address);
-	if ((rc = getaddrinfo(host, service, &hints, &found)))
-		return err_set(e, ERR_INVALID, "--listen %s: %s", address, gai_strerror(rc));
-	*fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-			bind(*fd, found->ai_addr, found->ai_addrlen) || listen(*fd, LISTEN_BACKLOG)) {
-		rc = err_set(e, ERR_IO, "cannot listen on %s: %s", address, strerror(errno));
-		if (*fd >= 0) close(*fd);
-		*fd = -1;
-		goto out;
-	}
-	*port = bound_port(*fd);
-	*public = !is_loopback(found->ai_addr);
-out:
-	freeaddrinfo(found);
-	return rc;
-}
 
 static void log_sentence(void *self, const char *format, va_list args)
 {
