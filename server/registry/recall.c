@@ -6,9 +6,9 @@
 #define SETS 1024
 #define WAYS 4
 
-struct item {
-	struct key key;
+struct item {               /* in the order in which it is looked at */
 	struct found found; /* version NULL: empty */
+	struct key key;
 };
 
 struct memory { /* of a thread */
@@ -109,5 +109,5 @@ void recall_keep(struct recall *r, uint64_t generation, const struct key *key, s
 	item = &m->items[set * WAYS + m->next[set]++ % WAYS];
 	if (!item->found.version) m->used[m->count++] = (uint16_t)(item - m->items);
 	found_put(item->found);
-	*item = (struct item){ *key, found_share(found) };
+	*item = (struct item){ found_share(found), *key };
 }

@@ -49,12 +49,21 @@ struct version *version_share(struct version *version)
 	return version;
 }
 
+static void works_clear(struct version_work *works)
+{
+	for (size_t i = 0; i < WORKS; i++) {
+		net_work_free(works[i].net);
+		free(works[i].x);
+	}
+}
+
 void version_put(struct version *version)
 {
 	if (!version || atomic_fetch_sub_explicit(&version->references, 1, memory_order_acq_rel) > 1) return;
-	for (size_t i = 0; i < SLOTS_MAX; i++) {
-		net_work_free(version->works[i].net);
-		free(version->works[i].x);
+	works_clear(version->works);
+	for (size_t i = 0; i < sizeof version->more / sizeof *version->more; i++) {
+		if (version->more[i]) works_clear(version->more[i]);
+		free(version->more[i]);
 	}
 	asked_put(version->asked);
 	batch_free(version->batch);
@@ -80,18 +89,38 @@ static int make_work(const struct version *version, struct version_work *work, s
 	return 0;
 }
 
+/* The place of a slot; NULL: no memory. Two threads of a piece may come at once. */
+static struct version_work *work_place(struct version *version, size_t slot)
+{
+	_Atomic(struct version_work *) *piece;
+	struct version_work *there, *made;
+
+	if (slot < WORKS) return &version->works[slot];
+	piece = &version->more[slot / WORKS - 1];
+	if (!(there = atomic_load_explicit(piece, memory_order_acquire))) {
+		if (!(made = calloc(WORKS, sizeof *made))) return NULL;
+		if (atomic_compare_exchange_strong(piece, &there, made))
+			there = made;
+		else
+			free(made);
+	}
+	return &there[slot % WORKS];
+}
+
 int version_work(struct version *version, const struct version_work **work, struct err *e)
 {
 	size_t slot = thread_slot();
+	struct version_work *place;
 	int rc = 0;
 
 	if (slot >= SLOTS_MAX)
 		return err_set(e, ERR_BUSY, "more than %d threads ask for predictions", SLOTS_MAX);
-	if (!version->works[slot].net) {
-		rc = make_work(version, &version->works[slot], e);
-		if (!rc && version->asked) version->works[slot].asked = asked_counts(version->asked, slot);
+	if (!(place = work_place(version, slot))) return err_nomem(e);
+	if (!place->net) {
+		rc = make_work(version, place, e);
+		if (!rc && version->asked) place->asked = asked_counts(version->asked, slot);
 	}
-	*work = &version->works[slot];
+	*work = place;
 	return rc;
 }
 
@@ -137,8 +166,8 @@ int key_make(struct key *out, const char *model, enum version_pick pick, const c
 
 bool key_equal(const struct key *a, const struct key *b)
 {
-	return a->hash == b->hash && a->pick == b->pick && !strcmp(a->text, b->text) &&
-	       !strcmp(a->model, b->model);
+	return a->hash == b->hash && a->pick == b->pick && !strcmp(a->model, b->model) &&
+	       (a->pick == PICK_DEFAULT || !strcmp(a->text, b->text));
 }
 
 /* ---- loading ---- */
@@ -203,10 +232,11 @@ int version_load(const struct commons *commons, const struct key *key, struct fo
 	if ((rc = pick_number(&model, key, &number, e))) goto out;
 	if ((rc = store->version_get(store, key->model, number, &stored, e))) goto out;
 	if ((rc = store->blob_read(store, stored.blob, &blob, e))) goto out;
-	if (!(version = calloc(1, sizeof *version))) {
+	if (!(version = aligned_alloc(_Alignof(struct version), sizeof *version))) {
 		rc = err_nomem(e);
 		goto out;
 	}
+	memset(version, 0, sizeof *version);
 	atomic_init(&version->references, 1);
 	snprintf(version->name, sizeof version->name, "%s", key->model);
 	version->number = number;

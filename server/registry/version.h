@@ -10,29 +10,34 @@
 #include "server/registry/traffic.h"
 
 #define SLOTS_MAX  ASKED_SLOTS_MAX
+#define WORKS      16
 #define TEXT_BYTES 72 /* a name or a version's digits, with the NUL */
 
 struct version {
-	atomic_size_t references;
-	char name[TEXT_BYTES];
+	/* A line of memory: what each request looks at. With thousands of versions each line is one that no cache has. */
+	_Alignas(64) atomic_size_t references;
+	_Atomic uint64_t used; /* the registry's clock when it was last asked for */
 	uint64_t number;
 	struct model *model;
+	struct usage_record *usage;
+	struct asked_record *asked; /* NULL: nothing is counted */
+	struct drift *drift;
+	struct batch *batch; /* NULL: each request computes its own rows */
+
+	char name[TEXT_BYTES];
 	const struct gemm_engine *engine;
 	size_t bytes;
-	struct drift *drift;
 	struct asked *all_asked;
-	struct asked_record *asked; /* NULL: nothing is counted */
-	struct usage_record *usage;
-	struct batch *batch;   /* NULL: each request computes its own rows */
-	_Atomic uint64_t used; /* the registry's clock when it was last asked for */
-	size_t entries;        /* of the registry's table, under its lock */
-	struct version_work works[SLOTS_MAX];
+	size_t entries; /* of the registry's table, under its lock */
+	/* By thread_slot, WORKS in a piece; all but the first piece are made when a thread of theirs comes. */
+	struct version_work works[WORKS];
+	_Atomic(struct version_work *) more[SLOTS_MAX / WORKS - 1];
 };
 
 struct key {
-	char model[TEXT_BYTES], text[TEXT_BYTES];
-	enum version_pick pick;
 	uint64_t hash; /* of all that */
+	enum version_pick pick;
+	char model[TEXT_BYTES], text[TEXT_BYTES]; /* text is "" of PICK_DEFAULT */
 };
 
 /* What is found under a key; both hold a reference. */

@@ -367,12 +367,51 @@ START_TEST(a_thread_has_its_own_memory)
 }
 END_TEST
 
+#define MANY 40 /* threads: more than there are places in a version itself */
+
+static struct version *shared_version;
+static pthread_barrier_t together;
+
+static void *own_memory(void *arg)
+{
+	const struct version_work *work = NULL;
+
+	pthread_barrier_wait(&together); /* two of them want the same piece at once */
+	if (version_work(shared_version, &work, NULL)) work = NULL;
+	(void)arg;
+	return work ? work->x : NULL;
+}
+
+START_TEST(many_threads_have_their_own_memory)
+{
+	pthread_t threads[MANY];
+	void *found[MANY];
+
+	begin(BUDGET);
+	make_model("m", 1, 4);
+	shared_version = get("m", PICK_DEFAULT, "");
+	pthread_barrier_init(&together, NULL, MANY);
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, own_memory, NULL), 0);
+	for (int i = 0; i < MANY; i++)
+		pthread_join(threads[i], &found[i]);
+	for (int i = 0; i < MANY; i++) {
+		ck_assert_ptr_nonnull(found[i]);
+		for (int j = 0; j < i; j++)
+			ck_assert_ptr_ne(found[i], found[j]);
+	}
+	pthread_barrier_destroy(&together);
+	version_put(shared_version);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { which_version, who_must_not_wait, one_version_is_there_once,
 		changes_are_seen_once_forgotten, a_change_while_loading, a_damaged_version,
 		the_longest_unused_gives_way, readers_while_versions_come, a_thread_has_its_own_memory,
-		NULL };
+		many_threads_have_their_own_memory, NULL };
 
 	return suite_main("registry", tests, 60);
 }
