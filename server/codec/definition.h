@@ -125,7 +125,7 @@ int definition_net(const struct definition *d, struct net **out, struct err *e);
 int definition_objectives(
 		const struct definition *d, struct objective **out, struct err *e); /* (heads), free */
 /* Output layers: one for all outputs, or one for each where there are several that differ: categories beside others,
- * or outputs with a loss, an activation or a weight of their own. */
+ * or outputs with a loss, an activation or a weight of their own. definition is resolved. */
 size_t definition_heads(const struct definition *d);
 /* The loss that output i is learnt with. definition is resolved. */
 const struct loss *definition_output_loss(const struct definition *d, size_t output);

@@ -23,6 +23,7 @@ struct head {
 	char activation_at[FAULT_POINTER_BYTES], loss_at[FAULT_POINTER_BYTES];
 };
 
+/* Before it is resolved. It looks at each output: not for what is asked of each output. */
 static bool splits(const struct definition *d)
 {
 	for (size_t i = 0; d->outputs_count > 1 && i < d->outputs_count; i++)
@@ -32,7 +33,7 @@ static bool splits(const struct definition *d)
 
 size_t definition_heads(const struct definition *d)
 {
-	return splits(d) ? d->outputs_count : 1;
+	return d->layers_count - d->hidden_count;
 }
 
 static void head_pointers(const struct definition *d, size_t output, struct head *head)
@@ -164,7 +165,7 @@ static void check_top(const struct definition *d, struct faults *faults)
 
 void definition_heads_finish(struct definition *d, struct faults *faults)
 {
-	size_t heads = definition_heads(d);
+	size_t heads = splits(d) ? d->outputs_count : 1;
 
 	if (heads > NET_HEADS_MAX) {
 		faults_add(faults, ERR_RANGE, "/outputs",
@@ -195,7 +196,7 @@ void definition_check_loss(const struct definition *d, const struct loss *loss, 
 	struct head head = only_head(d);
 
 	strcpy(head.loss_at, "/loss");
-	if (splits(d))
+	if (definition_heads(d) > 1)
 		faults_add(faults, ERR_INVALID, "/loss",
 				"cannot be said here: the model has several outputs, each with a loss of its own");
 	else
@@ -204,7 +205,7 @@ void definition_check_loss(const struct definition *d, const struct loss *loss, 
 
 const struct loss *definition_output_loss(const struct definition *d, size_t output)
 {
-	return splits(d) ? d->objectives[output].loss : d->loss;
+	return definition_heads(d) > 1 ? d->objectives[output].loss : d->loss;
 }
 
 int definition_objectives(const struct definition *d, struct objective **out, struct err *e)
@@ -213,7 +214,7 @@ int definition_objectives(const struct definition *d, struct objective **out, st
 
 	if (!(*out = calloc(heads, sizeof **out))) return err_nomem(e);
 	memcpy(*out, d->objectives, heads * sizeof **out);
-	if (splits(d)) return 0;
+	if (heads > 1) return 0;
 	(*out)->loss = d->loss; /* a training may have another one */
 	memcpy((*out)->params, d->loss_params, sizeof(*out)->params);
 	return 0;
@@ -224,7 +225,7 @@ bool definition_output_document(const struct definition *d, size_t output, json_
 	const struct objective *objective;
 	bool whole;
 
-	if (!splits(d)) return true;
+	if (definition_heads(d) == 1) return true;
 	objective = &d->objectives[output];
 	whole = json_put(
 			out, "activation", json_string(d->layers[d->hidden_count + output].activation->name));

@@ -261,11 +261,28 @@ START_TEST(patches)
 }
 END_TEST
 
+/* A fuzzer's find: each output asked all outputs whether there are several heads, which for a million of them takes hours. */
+START_TEST(a_great_many_outputs)
+{
+	struct definition d = resolve("{\"inputs\":1,\"outputs\":200000,\"layers\":[]}", false);
+	struct encoder *targets;
+	json_t *document;
+
+	ck_assert_msg(!faults.count, "%s", faults.items[0].detail);
+	ck_assert_ptr_nonnull(document = definition_document(&d));
+	ck_assert_uint_eq(json_array_size(json_object_get(document, "outputs")), 200000);
+	ck_assert(!definition_encoder(&d, ENCODER_TARGETS, &targets, NULL));
+	encoder_free(targets);
+	json_decref(document);
+	definition_clear(&d);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { every_field_of_the_explicit_form, initializers,
 		words_beside_the_network, named_columns, from_a_dataset, all_columns_but_the_target,
-		whole_numbers_as_classes, the_document_reads_back, patches, NULL };
+		whole_numbers_as_classes, the_document_reads_back, patches, a_great_many_outputs, NULL };
 
 	return suite_main("definition", tests, 10);
 }
