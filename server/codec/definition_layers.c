@@ -90,43 +90,50 @@ void definition_sources_read(const json_t *document, int from[NET_SOURCES_MAX], 
 	*count = json_array_size(document);
 }
 
+/* Are all of its rows arrays of so many? Asked before there is memory for them: a long row and many short ones claim far
+ * more cells than were sent. */
+static bool mask_is_full(const json_t *document, size_t inputs, const char *pointer, struct faults *faults)
+{
+	char at[FAULT_POINTER_BYTES];
+
+	for (size_t c = 0; c < json_array_size(document); c++)
+		if (json_array_size(json_array_get(document, c)) != inputs) {
+			faults_add(faults, ERR_INVALID, pointer_index(at, pointer, c),
+					"must be an array of %zu numbers, as the first one is", inputs);
+			return false;
+		}
+	return true;
+}
+
 /* [units][inputs] of 0 and 1; how many inputs a layer has is known later. */
 static void read_mask(const json_t *document, struct definition_mask *mask, const char *pointer,
 		struct faults *faults)
 {
 	size_t columns = json_array_size(document), inputs = json_array_size(json_array_get(document, 0));
-	char at[FAULT_POINTER_BYTES], cell_at[FAULT_POINTER_BYTES];
+	char at[FAULT_POINTER_BYTES];
 
 	if (!columns || !inputs) {
 		faults_add(faults, ERR_INVALID, pointer, "must be [units][inputs], arrays of 0 and 1");
 		return;
 	}
+	if (!mask_is_full(document, inputs, pointer, faults)) return;
 	if (!(mask->cells = calloc(columns, inputs))) {
 		faults_add(faults, ERR_NOMEM, pointer, "out of memory");
 		return;
 	}
 	mask->columns = columns;
 	mask->inputs = inputs;
-	for (size_t c = 0; c < columns; c++) {
-		const json_t *row = json_array_get(document, c);
+	for (size_t cell = 0; cell < columns * inputs; cell++) {
+		const json_t *said = json_array_get(json_array_get(document, cell / inputs), cell % inputs);
+		double value = json_number_value(said);
 
-		pointer_index(at, pointer, c);
-		if (json_array_size(row) != inputs) {
-			faults_add(faults, ERR_INVALID, at,
-					"must be an array of %zu numbers, as the first one is", inputs);
+		if (!json_is_number(said) || (value != 0 && value != 1)) {
+			pointer_index(at, pointer, cell / inputs);
+			faults_add(faults, ERR_INVALID, pointer_index(at, at, cell % inputs),
+					"must be 0 or 1");
 			return;
 		}
-		for (size_t i = 0; i < inputs; i++) {
-			const json_t *cell = json_array_get(row, i);
-			double value = json_number_value(cell);
-
-			if (!json_is_number(cell) || (value != 0 && value != 1)) {
-				faults_add(faults, ERR_INVALID, pointer_index(cell_at, at, i),
-						"must be 0 or 1");
-				return;
-			}
-			mask->cells[c * inputs + i] = value == 1;
-		}
+		mask->cells[cell] = value == 1;
 	}
 }
 

@@ -159,6 +159,30 @@ START_TEST(many_layers_and_no_object)
 }
 END_TEST
 
+/* Memory for a mask was asked for by its first row and their number: here for 10^12 cells of 4 MB. */
+START_TEST(a_mask_that_claims_more_than_was_sent)
+{
+	enum { SIDE = 1000000 };
+	json_t *mask = json_array(), *row = json_array(), *document;
+	struct definition d;
+
+	for (int i = 0; i < SIDE; i++)
+		json_array_append_new(row, json_integer(1));
+	json_array_append_new(mask, row);
+	for (int i = 0; i < SIDE; i++)
+		json_array_append_new(mask, json_integer(0));
+	document = json_pack("{s:i, s:i, s:[{s:i, s:o}]}", "inputs", 1, "outputs", 1, "layers", "units", 1,
+			"mask", mask);
+	memset(&faults, 0, sizeof faults);
+	definition_read(document, false, &d, &faults);
+	ck_assert_uint_eq(faults.count, 1);
+	ck_assert_int_eq(faults.items[0].code, ERR_INVALID);
+	ck_assert_str_eq(faults.items[0].pointer, "/layers/0/mask/1");
+	definition_clear(&d);
+	json_decref(document);
+}
+END_TEST
+
 START_TEST(names)
 {
 	static const char *const good[] = { "a", "0", "iris-2.x_y", "A.B" }, *const bad[] = { "", ".", "..",
@@ -180,7 +204,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { every_fault, many_layers_and_no_object, names, NULL };
+	const TTest *const tests[] = { every_fault, many_layers_and_no_object,
+		a_mask_that_claims_more_than_was_sent, names, NULL };
 
 	return suite_main("definition_faults", tests, 10);
 }
