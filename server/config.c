@@ -262,19 +262,30 @@ static int take_line(struct reading *reading, char *line, unsigned number, unsig
 	return take(reading, option, WEIGHT_FILE, trim(value), place, e);
 }
 
+/* The next line as a text, into line; false: there is no more. *whole: it fits and has no NUL byte in it, behind which
+ * nobody would look. */
+static bool next_line(FILE *file, char line[LINE_BYTES], bool *whole)
+{
+	memset(line, 1, LINE_BYTES); /* so that the last NUL is the one that fgets sets */
+	if (!fgets(line, LINE_BYTES, file)) return false;
+	*whole = memrchr(line, 0, LINE_BYTES) == line + strlen(line) && (strchr(line, '\n') || feof(file));
+	return true;
+}
+
 static int read_file(struct reading *reading, const char *path, struct err *e)
 {
 	char line[LINE_BYTES], where[PLACE_BYTES - NAME_BYTES];
 	unsigned lines[OPTIONS_MAX] = { 0 };
 	FILE *file = fopen(path, "re");
+	bool whole;
 	int rc = 0;
 
 	if (!file)
 		return err_set(e, ERR_IO, "the file of --config, %s, cannot be read: %s", path,
 				strerror(errno));
-	for (unsigned number = 1; !rc && fgets(line, sizeof line, file); number++) {
+	for (unsigned number = 1; !rc && next_line(file, line, &whole); number++) {
 		snprintf(where, sizeof where, "%s line %u", path, number);
-		if (!strchr(line, '\n') && !feof(file))
+		if (!whole)
 			rc = err_set(e, ERR_INVALID, "%s is longer than %d bytes, or no text", where,
 					LINE_BYTES - 2);
 		else

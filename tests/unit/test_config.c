@@ -35,13 +35,18 @@ static int read_line(const char *line, const char *variables)
 	return config_read(&config, counts[0], list[0], list[1], &e);
 }
 
-static void write_file(const char *text)
+static void write_bytes(const char *bytes, size_t size)
 {
 	int fd = mkstemp(strcpy(path, "/tmp/descentd-config-XXXXXX"));
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(write(fd, bytes, size), (ssize_t)size);
 	close(fd);
+}
+
+static void write_file(const char *text)
+{
+	write_bytes(text, strlen(text));
 }
 
 /* Reads a file of this text by --config, after the flags of line. */
@@ -220,6 +225,24 @@ START_TEST(faults_of_the_file_name_their_line)
 }
 END_TEST
 
+/* A fuzzer's find: on a last line without an end, what was behind a NUL byte was left out in silence. */
+START_TEST(a_nul_byte_is_no_text)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+	} cases[] = { { "db=a\0b", 6 }, { "db=a\0b\n", 7 }, { "db=a\n\0", 6 }, { "#\0", 2 } };
+	char line[64];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		write_bytes(cases[i].text, cases[i].size);
+		snprintf(line, sizeof line, "--config %s", path);
+		expect_fault(read_line(line, NULL), "or no text");
+		unlink(path);
+	}
+}
+END_TEST
+
 START_TEST(numbers_and_sizes_are_strict)
 {
 	static const struct {
@@ -392,6 +415,7 @@ int main(void)
 		the_file_may_be_named_by_a_variable,
 		the_file_has_comments_and_spaces,
 		faults_of_the_file_name_their_line,
+		a_nul_byte_is_no_text,
 		numbers_and_sizes_are_strict,
 		words_and_forms_are_checked,
 		addresses_and_lists_of_hosts_have_a_form,
