@@ -16,7 +16,7 @@
 #define JSON_DEPTH_MAX 64
 
 /* *out is new. ERR_JSON: not JSON, cut short, nested deeper than JSON_DEPTH_MAX, not UTF-8 (the sentence gives
- * line and column); ERR_DUPLICATE_KEY; ERR_NOMEM. */
+ * line and column); ERR_DUPLICATE_KEY; ERR_RANGE: a number that none of ours holds; ERR_NOMEM. */
 int json_read(const char *text, size_t size, json_t **out, struct err *e);
 /* As json_read, of a document that we stored: ERR_CORRUPT when it is not JSON. */
 int json_read_stored(const char *text, json_t **out, struct err *e);
