@@ -1,8 +1,10 @@
 /* server.c - the life of the HTTP server: loops, pools, and an end that loses no request. See http.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,13 +74,22 @@ free:
 	return rc;
 }
 
+/* Nobody connects any more. MHD_quiesce_daemon is not for that: it takes the socket out of each loop's epoll set, the loop
+ * may do the same at that moment, and whoever comes second ends the process. So a socket that does not listen takes the
+ * place of the one that does; with it the kernel closes that, and takes it out of all sets. */
+static void stop_listening(const struct http_server *server)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) return; /* who connects is told that the daemon stops */
+	dup3(fd, server->config.listen_fd, O_CLOEXEC);
+	close(fd);
+}
+
 void http_drain(struct http_server *server)
 {
-	int fd;
-
 	if (atomic_exchange(&server->draining, true)) return;
-	fd = MHD_quiesce_daemon(server->daemon);
-	if (fd >= 0) close(fd);
+	stop_listening(server);
 	sleep_drain(server);
 }
 
