@@ -144,15 +144,22 @@ def test_append_twice(c, fresh):
 def test_one_in_flight(c, fresh, daemon):
     """While a body is still coming its key is taken; a broken upload gives it back."""
     c.csv(fresh, PLANE)
-    slow = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
-    slow.putrequest("PATCH", f"/v1/datasets/{fresh}")
-    for name, value in (("Content-Type", "text/csv"), ("Content-Length", "30"), ("Idempotency-Key", fresh)):
-        slow.putheader(name, value)
-    slow.endheaders(b"a,b,y\n")
+    def begin():
+        slow = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+        slow.putrequest("PATCH", f"/v1/datasets/{fresh}")
+        for name, value in (("Content-Type", "text/csv"), ("Content-Length", "30"), ("Idempotency-Key", fresh)):
+            slow.putheader(name, value)
+        slow.endheaders(b"a,b,y\n")
+        return slow
+
+    slow = begin()
     more = "a,b,y\n1,1,1\n"
     deadline = time.monotonic() + 20
     while (busy := append(c, fresh, "a,b,y\n", fresh, status=(409, 422))).status != 409:
         assert time.monotonic() < deadline, "the slow one never began"
+        slow.close()  # ours had the key when it began: it was refused
+        slow = begin()
+        time.sleep(0.1)
     assert busy.headers["Retry-After"] == "1" and "under way" in busy.sentence()
     append(c, fresh, more, fresh + "-other")
     slow.close()
