@@ -78,10 +78,11 @@ static void run_after(struct pool_task *task)
 	exchange_free(x);
 }
 
-/* The answer has left. What its headers were is gone with it. */
+/* The answer has left. What its headers were is gone with it, and nobody waits any more. */
 static void go_after(struct exchange *x)
 {
 	x->rq.connection = NULL;
+	x->rq.deadline_ns = 0;
 	memset(x->rq.headers, 0, sizeof x->rq.headers);
 	x->task.run = run_after;
 	if (pool_offer(x->server->pool, &x->task)) return;

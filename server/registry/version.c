@@ -72,14 +72,22 @@ void version_put(struct version *version)
 	free(version);
 }
 
+/* Rows that a thread computes at a time: few of a wide network. */
+static size_t work_rows(const struct net *net)
+{
+	size_t rows = WORK_ROWS_MAX;
+
+	while (rows > 1 && net_work_bytes(net, rows, false) > WORK_BYTES_WANTED)
+		rows /= 2;
+	return rows;
+}
+
 static int make_work(const struct version *version, struct version_work *work, struct err *e)
 {
 	const struct net *net = version->model->net;
-	struct version_work made = { .rows = WORK_ROWS_MAX };
+	struct version_work made = { .rows = work_rows(net) };
 	int rc;
 
-	while (made.rows > 1 && net_work_bytes(net, made.rows, false) > WORK_BYTES_WANTED)
-		made.rows /= 2;
 	if ((rc = net_work_new(&made.net, net, made.rows, false, version->engine, NULL, e))) return rc;
 	if (!(made.x = reallocarray(NULL, made.rows * net_inputs(net), sizeof *made.x))) {
 		net_work_free(made.net);
@@ -212,7 +220,7 @@ static int begin_sharing(struct batches *batches, struct version *version, struc
 	struct batch_costs costs;
 	int rc;
 
-	if (!batches || net_parameters(net) < SHARED_WEIGHTS_MIN) return 0;
+	if (!batches || net_parameters(net) < SHARED_WEIGHTS_MIN || work_rows(net) < BATCH_ROWS_MAX) return 0;
 	if ((rc = batch_measure(net, version->engine, &costs, e)) || !batch_pays(costs)) return rc;
 	return (version->batch = batch_new(batches, costs)) ? 0 : err_nomem(e);
 }

@@ -196,3 +196,12 @@ def test_it_stops_with_requests_under_way(start):
             return "RemoteDisconnected" in repr(fault) or "BadStatusLine" in repr(fault) or "CannotSend" in repr(fault)
 
     assert all(together(8, ask))
+
+
+def test_a_network_too_wide_to_share(start):
+    """What a thread computes with holds fewer rows of it than others may bring: their rows lay behind its end."""
+    c = make((daemon := start("--workers", 1)).client(), (20_000, 100))
+    alone = c.predict("big", ROWS[:16]).body
+    assert together(12, lambda i: [daemon.client().predict("big", ROWS[:16]).body for _ in range(3)]) == [[alone] * 3] * 12
+    infer_alone = c.post("/v2/models/big/infer", infer(ROWS[:16])).body
+    assert together(12, lambda i: daemon.client().post("/v2/models/big/infer", infer(ROWS[:16])).body) == [infer_alone] * 12
