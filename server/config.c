@@ -29,16 +29,24 @@ struct reading {
 	enum weight weights[OPTIONS_MAX]; /* of the place that gave the value, by row */
 };
 
-static const struct command_word {
-	const char *name;
+static const struct command_row {
+	const char *name; /* one word or two */
 	enum command command;
+	const char *arguments; /* what stands behind it, separated by spaces; "": nothing */
 	const char *meaning;
 } commands[] = {
-	{ "serve", COMMAND_SERVE, "run the daemon (the default)" },
-	{ "demo", COMMAND_DEMO, "show it at work on a database of its own: upload, train, predict" },
+	{ "serve", COMMAND_SERVE, "", "run the daemon (the default)" },
+	{ "demo", COMMAND_DEMO, "", "show it at work on a database of its own: upload, train, predict" },
 };
 
-#define COMMANDS (sizeof commands / sizeof *commands)
+#define COMMANDS  (sizeof commands / sizeof *commands)
+#define WORDS_MAX (2 + COMMAND_ARGUMENTS_MAX)
+
+/* The words of the command line that belong to no option. */
+struct words {
+	const char *word[WORDS_MAX];
+	size_t count;
+};
 
 static int take(struct reading *reading, const struct option *option, enum weight weight, const char *value,
 		const char *place, struct err *e)
@@ -78,21 +86,78 @@ static void variable_name(const char *name, char out[PLACE_BYTES])
 
 /* ---- flags ---- */
 
-static int take_command(struct reading *reading, const char *word, bool *seen, struct err *e)
+static size_t words_in(const char *text)
+{
+	size_t n = *text != 0;
+
+	while ((text = strchr(text, ' ')))
+		n++, text++;
+	return n;
+}
+
+/* How many of the words are the command's name; 0: they are another one's. */
+static size_t names_it(const struct command_row *row, const struct words *words)
+{
+	const char *name = row->name;
+	size_t n = words_in(name);
+
+	if (n > words->count) return 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t length = strlen(words->word[i]);
+
+		if (strncmp(name, words->word[i], length) || (name[length] && name[length] != ' ')) return 0;
+		name += length + 1;
+	}
+	return n;
+}
+
+static int take_arguments(struct config *config, const struct command_row *row, const struct words *words,
+		size_t from, struct err *e)
+{
+	size_t wanted = words_in(row->arguments), given = words->count - from;
+
+	config->command = row->command;
+	if (given > wanted)
+		return err_set(e, ERR_INVALID, "\"%.60s\" is one word too many: options begin with --",
+				words->word[from + wanted]);
+	if (given < wanted)
+		return err_set(e, ERR_INVALID, "%s needs more: descentd %s %s", row->name, row->name,
+				row->arguments);
+	memcpy(config->arguments, words->word + from, given * sizeof *words->word);
+	return 0;
+}
+
+/* Of "token" without its second word, say. */
+static int half_a_command(const char *word, struct err *e)
+{
+	size_t length = strlen(word);
+	char list[256] = "";
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const char *name = commands[i].name;
+
+		if (strncmp(name, word, length) || name[length] != ' ') continue;
+		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "",
+				name + length + 1);
+	}
+	return *list ? err_set(e, ERR_INVALID, "descentd %s goes on with one of: %s", word, list) : 0;
+}
+
+static int take_words(struct config *config, const struct words *words, struct err *e)
 {
 	const char *names[COMMANDS + 1] = { 0 }, *guess;
+	size_t n;
+	int rc;
 
 	for (size_t i = 0; i < COMMANDS; i++) {
 		names[i] = commands[i].name;
-		if (*seen || strcmp(names[i], word)) continue;
-		*seen = true;
-		reading->config->command = commands[i].command;
-		return 0;
+		if (words->count && (n = names_it(&commands[i], words)))
+			return take_arguments(config, &commands[i], words, n, e);
 	}
-	if (*seen)
-		return err_set(e, ERR_INVALID, "\"%.60s\" is one word too many: options begin with --", word);
-	guess = did_you_mean(word, names);
-	return err_set(e, ERR_INVALID, "there is no command \"%.60s\"; %s%s%s", word,
+	if (!words->count) return 0;
+	if ((rc = half_a_command(words->word[0], e))) return rc;
+	guess = did_you_mean(words->word[0], names);
+	return err_set(e, ERR_INVALID, "there is no command \"%.60s\"; %s%s%s", words->word[0],
 			guess ? "did you mean \"" : "see descentd --help", guess ? guess : "",
 			guess ? "\"?" : "");
 }
@@ -135,9 +200,33 @@ static int take_flag(struct reading *reading, char **argv, int *i, struct err *e
 	return take(reading, option, WEIGHT_FLAG, value, place, e);
 }
 
+static int take_word(struct words *words, const char *word, struct err *e)
+{
+	if (words->count == WORDS_MAX)
+		return err_set(e, ERR_INVALID, "\"%.60s\" is one word too many: options begin with --", word);
+	words->word[words->count++] = word;
+	return 0;
+}
+
+/* Options that another command has, and this one would pass over. */
+static int check_options(const struct reading *reading, struct err *e)
+{
+	for (const struct option *option = options; option->name; option++) {
+		const struct command_row *row = commands;
+
+		if (!option->of || option->of == reading->config->command ||
+				reading->weights[option - options] != WEIGHT_FLAG)
+			continue;
+		while (row->command != option->of)
+			row++;
+		return err_set(e, ERR_INVALID, "--%s is an option of descentd %s", option->name, row->name);
+	}
+	return 0;
+}
+
 static int read_flags(struct reading *reading, int argc, char **argv, struct err *e)
 {
-	bool seen = false;
+	struct words words = { .count = 0 };
 	int rc = 0;
 
 	for (int i = 1; i < argc && !rc; i++) {
@@ -148,9 +237,10 @@ static int read_flags(struct reading *reading, int argc, char **argv, struct err
 					"\"%.60s\" is no option: options begin with --; see descentd --help",
 					argv[i]);
 		else
-			rc = take_command(reading, argv[i], &seen, e);
+			rc = take_word(&words, argv[i], e);
 	}
-	return rc;
+	if (!rc) rc = take_words(reading->config, &words, e);
+	return rc ? rc : check_options(reading, e);
 }
 
 /* --help and --version go before everything, however wrong the rest is. */
@@ -333,6 +423,7 @@ int config_copy(struct config *out, const struct config *config, struct err *e)
 	*out = (struct config){
 		.command = config->command, .argc = config->argc, .argv = config->argv, .envp = config->envp
 	};
+	memcpy(out->arguments, config->arguments, sizeof out->arguments);
 	for (const struct option *option = options; option->name && !rc; option++)
 		rc = option_copy(option, config, out, e);
 	if (rc) config_clear(out);
@@ -355,9 +446,20 @@ static void help_option(FILE *to, const struct option *option)
 				option->argument);
 	else
 		variable_name(option->name, name);
-	fprintf(to, "  %-*s %s", HELP_NAME_SIZE, name, option->meaning);
+	fprintf(to, "  %s%-*s %s", option->of ? "  " : "", HELP_NAME_SIZE - (option->of ? 2 : 0), name,
+			option->meaning);
 	if (option->fallback) fprintf(to, " (%s)", option->fallback);
 	fputc('\n', to);
+}
+
+static void help_command(FILE *to, const struct command_row *row)
+{
+	char name[PLACE_BYTES];
+
+	snprintf(name, sizeof name, "%s%s%s", row->name, *row->arguments ? " " : "", row->arguments);
+	fprintf(to, "  %-*s %s\n", HELP_NAME_SIZE, name, row->meaning);
+	for (const struct option *option = options; option->name; option++)
+		if (option->of && option->of == row->command) help_option(to, option);
 }
 
 void config_help(FILE *to)
@@ -366,10 +468,10 @@ void config_help(FILE *to)
 	      "\nUsage: descentd [COMMAND] [--OPTION VALUE ...]\n\nCommands\n",
 			to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-*s %s\n", HELP_NAME_SIZE, commands[i].name, commands[i].meaning);
+		help_command(to, &commands[i]);
 	fputs("\nOptions (and what holds without them)\n", to);
 	for (const struct option *option = options; option->name; option++)
-		help_option(to, option);
+		if (!option->of) help_option(to, option);
 	fprintf(to, "  %-*s %s\n", HELP_NAME_SIZE, "--help, -h", "print this");
 	fprintf(to, "  %-*s %s\n", HELP_NAME_SIZE, "--version", "print the version");
 	fputs("\nEvery option can also be a variable (DESCENTD_MAX_BODY=64M for --max-body 64M) or a line of the file\n"

@@ -15,9 +15,13 @@
 
 enum command { COMMAND_SERVE, COMMAND_DEMO, COMMAND_HELP, COMMAND_VERSION };
 
+#define COMMAND_ARGUMENTS_MAX 2
+
 struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	enum command command;
-	char *file; /* of --config */
+	const char *arguments
+			[COMMAND_ARGUMENTS_MAX]; /* the words behind the command, borrowed from argv; all that it takes are there */
+	char *file;                              /* of --config */
 	char *db;
 	char *listen; /* HOST:PORT, checked by its form */
 	char *port_file;

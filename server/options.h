@@ -11,7 +11,7 @@
 #include "core/err.h"
 #include "server/config.h"
 
-#define OPTIONS_MAX 32 /* rows of the table, at most */
+#define OPTIONS_MAX 64 /* rows of the table, at most */
 
 enum option_type {
 	OPTION_TEXT,   /* char *, owned */
@@ -35,9 +35,10 @@ struct option {
 	const char *const *words;   /* of a word, and of a text that must be one of them; ended by NULL */
 	bool (*holds)(const char *text); /* the form of a text; NULL: any */
 	const char *form;                /* that form, in words */
-	bool reloads;                    /* SIGHUP makes a new value count; else a restart does */
-	const char *meaning;             /* one line */
-	size_t offset;                   /* in struct config */
+	enum command of; /* the one command that has it; COMMAND_SERVE: it is the daemon's, and all know it */
+	bool reloads;    /* SIGHUP makes a new value count; else a restart does */
+	const char *meaning; /* one line */
+	size_t offset;       /* in struct config */
 };
 
 extern const struct option options[]; /* ended by a row without a name */
