@@ -46,6 +46,8 @@ enum err_code {
 	ERR_EXPECT,   /* an expectation other than 100-continue */
 	ERR_LATER,    /* the answer comes later: others share its work (server/http/request.h) */
 	ERR_DEADLINE, /* the time that the client gave is over */
+	ERR_RATE,     /* too many requests in the time, or too many tokens guessed */
+	ERR_QUOTA,    /* more than a token may keep */
 	ERR_CODES,
 };
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/codec/faults.h"
 #include "server/options.h"
@@ -36,6 +37,9 @@ static const struct command_row {
 	const char *meaning;
 } commands[] = {
 	{ "serve", COMMAND_SERVE, "", "run the daemon (the default)" },
+	{ "token create", COMMAND_TOKEN_CREATE, "NAME", "make a token and print it, this once" },
+	{ "token list", COMMAND_TOKEN_LIST, "", "show the tokens that there are" },
+	{ "token revoke", COMMAND_TOKEN_REVOKE, "ID", "end a token at once" },
 	{ "demo", COMMAND_DEMO, "", "show it at work on a database of its own: upload, train, predict" },
 };
 
@@ -400,6 +404,22 @@ static int set_defaults(struct reading *reading, struct err *e)
 	return rc;
 }
 
+/* A token that systemd hands over (LoadCredential=token:FILE), where no other is given. */
+static int take_credential(struct reading *reading, char *const *envp, struct err *e)
+{
+	static const char name[] = "CREDENTIALS_DIRECTORY=";
+	size_t n = sizeof name - 1;
+	char path[LINE_BYTES];
+
+	if (reading->config->token || reading->config->token_file) return 0;
+	while (envp && *envp && strncmp(*envp, name, n))
+		envp++;
+	if (!envp || !*envp || (size_t)snprintf(path, sizeof path, "%s/token", *envp + n) >= sizeof path ||
+			access(path, F_OK))
+		return 0;
+	return option_set(option_find("token-file"), path, "the credential", reading->config, e);
+}
+
 int config_read(struct config *out, int argc, char **argv, char *const *envp, struct err *e)
 {
 	struct reading reading = { .config = out };
@@ -410,7 +430,8 @@ int config_read(struct config *out, int argc, char **argv, char *const *envp, st
 	if ((rc = read_flags(&reading, argc, argv, e))) goto out;
 	if ((rc = read_environment(&reading, envp, e))) goto out;
 	if (out->file && (rc = read_file(&reading, out->file, e))) goto out;
-	rc = set_defaults(&reading, e);
+	if ((rc = set_defaults(&reading, e))) goto out;
+	rc = take_credential(&reading, envp, e);
 out:
 	if (rc) config_clear(out);
 	return rc;

@@ -13,7 +13,15 @@
 
 #include "core/err.h"
 
-enum command { COMMAND_SERVE, COMMAND_DEMO, COMMAND_HELP, COMMAND_VERSION };
+enum command {
+	COMMAND_SERVE,
+	COMMAND_DEMO,
+	COMMAND_TOKEN_CREATE,
+	COMMAND_TOKEN_LIST,
+	COMMAND_TOKEN_REVOKE,
+	COMMAND_HELP,
+	COMMAND_VERSION
+};
 
 #define COMMAND_ARGUMENTS_MAX 2
 
@@ -27,6 +35,7 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	char *port_file;
 	char *token_file;
 	char *token;
+	char *audit_log;
 	char *allow_host;    /* a list of auth/host.h */
 	char *cors_origin;   /* a list of auth/origin.h */
 	char *webhook_allow; /* a list likewise */
@@ -46,6 +55,12 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	unsigned log_level;  /* enum log_level */
 	bool no_drift;
 	uint64_t memory_budget_bytes, max_body_bytes, max_upload_bytes;
+	/* Of `token create`. */
+	char *token_roles, *token_models;                              /* lists of auth/token.h */
+	char *token_expires;                                           /* a duration of it */
+	char *token_rate;                                              /* a number */
+	unsigned token_max_models, token_max_datasets, token_max_jobs; /* UINT32_MAX: any */
+	uint64_t token_max_bytes;                                      /* 0: any */
 	int argc; /* what it was read from, borrowed, to be read again */
 	char **argv;
 	char *const *envp;

@@ -14,7 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/admin/owner.h"
+#include "server/admin/token.h"
 #include "server/api/api.h"
+#include "server/api/audit.h"
 #include "server/api/events.h"
 #include "server/api/idempotency.h"
 #include "server/api/webhook.h"
@@ -74,9 +77,10 @@ struct daemon {
 	struct app app;
 	struct route *routes;
 	struct http_server *http;
-	int fd;
+	int fd, control_fd;
+	char *control; /* path of the socket beside the database */
 	unsigned port;
-	bool listens;
+	bool listens, public;
 };
 
 static void say_where(const struct daemon *d)
@@ -90,6 +94,18 @@ static void say_where(const struct daemon *d)
 				listen, d->port);
 }
 
+/* Who could reach it from elsewhere needs a token. */
+static int check_gate(struct daemon *d, struct err *e)
+{
+	const struct config *config = d->config;
+
+	if (!d->public || auth_has_token(d->app.auth)) return 0;
+	return err_set(e, ERR_FORBIDDEN,
+			"--listen %s can be reached from other machines, so a token is needed: make one with `descentd token "
+			"create NAME --db %s`, or name a file with --token-file",
+			config->listen, config->db);
+}
+
 static int open_gate(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
@@ -97,7 +113,6 @@ static int open_gate(struct daemon *d, struct err *e)
 	struct auth_options options = { path ? "localhost:0" : config->listen, config->allow_host,
 		config->cors_origin, config->token_file, config->token };
 	struct err warning = { "" };
-	bool public = false;
 	int rc;
 
 	if ((rc = auth_new(&d->app.auth, &options, &warning, e))) return rc;
@@ -105,13 +120,37 @@ static int open_gate(struct daemon *d, struct err *e)
 	if (path)
 		rc = http_listen_file(path, (unsigned)strtoul(config->socket_mode, NULL, 8), &d->fd, e);
 	else
-		rc = http_listen(config->listen, &d->fd, &d->port, &public, e);
+		rc = http_listen(config->listen, &d->fd, &d->port, &d->public, e);
 	if (rc) return rc;
 	d->listens = true;
-	if (!public || auth_has_token(d->app.auth)) return 0;
-	return err_set(e, ERR_FORBIDDEN,
-			"--listen %s can be reached from other machines, so a token is needed: name a file with --token-file",
-			config->listen);
+	/* A database that is not there has no token; to find that out it is not made. */
+	return access(config->db, F_OK) ? check_gate(d, e) : 0;
+}
+
+/* Where the owner of the database talks to the daemon that has it (server/admin/owner.h). The daemon does without. */
+static void open_control(struct daemon *d)
+{
+	struct err e;
+
+	if (!(d->control = owner_socket(d->config->db))) return;
+	if (!http_listen_file(d->control, OWNER_SOCKET_MODE, &d->control_fd, &e)) return;
+	log_error(d->app.log, "`descentd token` and others will not reach this daemon: %s", e.text);
+	free(d->control);
+	d->control = NULL;
+}
+
+static int open_store(struct daemon *d, struct err *e)
+{
+	struct app *app = &d->app;
+	int rc;
+
+	app->database = d->config->db;
+	if ((rc = store_open_sqlite(&app->store, d->config->db, e)) ||
+			(rc = auth_load(app->auth, app->store, e)) || (rc = check_gate(d, e)))
+		return rc;
+	if ((rc = audit_open(&app->audit, d->config->audit_log, app->log, e))) return rc;
+	open_control(d);
+	return 0;
 }
 
 static int start_keeper(struct daemon *d, struct err *e)
@@ -172,8 +211,6 @@ static int start_work(struct daemon *d, struct err *e)
 	int rc;
 
 	if ((rc = gemm_choose(&app->engine, config->engine, e))) return rc;
-	app->database = config->db;
-	if ((rc = store_open_sqlite(&app->store, config->db, e))) return rc;
 	registry.store = app->store;
 	registry.engine = app->engine;
 	if ((rc = registry_new(&app->registry, &registry, e)) || (config->preload && (rc = preload(app, e))))
@@ -194,6 +231,7 @@ static int start_http(struct daemon *d, struct err *e)
 	struct app *app = &d->app;
 	struct http_config http = {
 		.listen_fd = d->fd,
+		.control_fd = d->control_fd,
 		.loops = app->loops,
 		.pool_threads = POOL_THREADS,
 		.connections_max = app->connections_max,
@@ -205,6 +243,7 @@ static int start_http(struct daemon *d, struct err *e)
 		.app = app,
 		.admit = api_admit,
 		.problem = api_problem,
+		.answered = audit_note,
 		.access = api_access,
 		.log = api_log,
 	};
@@ -217,7 +256,7 @@ static int start_http(struct daemon *d, struct err *e)
 	app->batching = !d->config->no_batching;
 	if ((rc = metrics_new(&app->metrics, app->routes_count, e))) return rc;
 	if ((rc = http_start(&d->http, &http, e))) return rc;
-	d->fd = -1; /* the server's now */
+	d->fd = d->control_fd = -1; /* the server's now */
 	return d->config->port_file ? write_port(d->config->port_file, d->port, e) : 0;
 }
 
@@ -242,8 +281,12 @@ static void stop(struct daemon *d)
 	keeper_stop(d->app.keeper);
 	registry_free(d->app.registry);
 	if (d->app.store) d->app.store->close(d->app.store);
+	audit_close(d->app.audit);
 	auth_free(d->app.auth);
 	if (d->fd >= 0) close(d->fd);
+	if (d->control_fd >= 0) close(d->control_fd);
+	if (d->control) unlink(d->control);
+	free(d->control);
 	free(d->routes);
 	metrics_free(d->app.metrics);
 	if (d->config->port_file) unlink(d->config->port_file);
@@ -291,7 +334,7 @@ static void block_signals(const struct config *config)
 
 static int run(struct config *config)
 {
-	struct daemon d = { .config = config, .fd = -1 };
+	struct daemon d = { .config = config, .fd = -1, .control_fd = -1 };
 	struct app *app = &d.app;
 	struct timespec now;
 	struct err e;
@@ -316,7 +359,8 @@ static int run(struct config *config)
 		fprintf(stderr, "descentd: %s\n", e.text);
 		return EXIT_FAILURE;
 	}
-	if (!(rc = open_gate(&d, &e)) && !(rc = start_work(&d, &e)) && !(rc = start_http(&d, &e))) {
+	if (!(rc = open_gate(&d, &e)) && !(rc = open_store(&d, &e)) && !(rc = start_work(&d, &e)) &&
+			!(rc = start_http(&d, &e))) {
 		log_info(app->log, "descentd %s, engine %s (%s), database %s", DESCENTD_VERSION,
 				app->engine->name, app->engine->description, config->db);
 		say_where(&d);
@@ -357,6 +401,9 @@ int main(int argc, char **argv)
 	case COMMAND_HELP: config_help(stdout); break;
 	case COMMAND_VERSION: printf("descentd %s\n", DESCENTD_VERSION); break;
 	case COMMAND_DEMO: rc = demo_run(&config, serve); break;
+	case COMMAND_TOKEN_CREATE: rc = admin_token_create(&config); break;
+	case COMMAND_TOKEN_LIST: rc = admin_token_list(&config); break;
+	case COMMAND_TOKEN_REVOKE: rc = admin_token_revoke(&config); break;
 	default: rc = serve(&config);
 	}
 	config_clear(&config);

@@ -12,6 +12,7 @@
 
 #include "server/auth/host.h"
 #include "server/auth/origin.h"
+#include "server/auth/token.h"
 #include "server/log.h"
 
 #define KIB           (UINT64_C(1) << 10)
@@ -37,6 +38,21 @@ static bool is_mode(const char *text)
 	size_t n = strlen(text);
 
 	return n >= 3 && n <= 4 && strspn(text, "01234567") == n && strtoul(text, NULL, 8) <= 0777;
+}
+
+static bool is_duration(const char *text)
+{
+	uint64_t seconds;
+
+	return token_duration(text, &seconds);
+}
+
+static bool is_rate(const char *text)
+{
+	size_t n = strspn(text, "0123456789.");
+
+	return n && !text[n] && strchr(text, '.') == strrchr(text, '.') && strtod(text, NULL) > 0 &&
+	       strtod(text, NULL) <= TOKEN_RATE_MAX;
 }
 
 static uint64_t cpus(void)
@@ -87,6 +103,7 @@ static const char *const log_levels[] = {
 #define SIZE(field)   .type = OPTION_SIZE, .offset = offsetof(struct config, field)
 #define SWITCH(field) .type = OPTION_SWITCH, .offset = offsetof(struct config, field)
 #define KEEP          .fallback = "all", .computed = all, .min = 1, .max = KEEP_MAX, .reloads = true
+#define QUOTA         .fallback = "any", .computed = all, .min = 0, .max = KEEP_MAX
 #define CPUS          .fallback = "the CPUs it may use", .computed = cpus, .min = 1, .max = THREADS_MAX
 
 /* clang-format off */
@@ -105,6 +122,8 @@ const struct option options[] = {
 	  .meaning = "its first line is the token that requests must send" },
 	{ "token", "TOKEN", TEXT(token), .places = OPTION_ENVIRONMENT,
 	  .meaning = "the token itself" },
+	{ "audit-log", "FILE", TEXT(audit_log), .places = OPTION_ANYWHERE,
+	  .meaning = "a line of JSON for each change: who, what, when, from where" },
 	{ "allow-host", "HOSTS", TEXT(allow_host), .places = OPTION_ANYWHERE,
 	  .holds = host_list_valid, .form = "a list of hosts without ports, as in example.com,10.0.0.7, or *", .reloads = true,
 	  .meaning = "more names it answers to, separated by commas; * for all" },
@@ -162,6 +181,26 @@ const struct option options[] = {
 	  .words = log_formats, .meaning = "lines of the log: text or json" },
 	{ "log-level", "LEVEL", WORD(log_level), .places = OPTION_ANYWHERE, .fallback = "info",
 	  .words = log_levels, .reloads = true, .meaning = "what to log: error, info or debug" },
+	{ "roles", "ROLES", TEXT(token_roles), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG, .fallback = "read,predict",
+	  .holds = token_roles_valid, .form = "some of read, predict, train, admin, separated by commas",
+	  .meaning = "some of read, predict, train, admin" },
+	{ "models", "NAMES", TEXT(token_models), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG,
+	  .holds = token_models_valid, .form = "a list of names of models, as in iris*,wine",
+	  .meaning = "only these; * stands for any letters" },
+	{ "expires", "TIME", TEXT(token_expires), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG,
+	  .holds = is_duration, .form = "a time from now, as in 90s, 12h or 30d",
+	  .meaning = "from now, as in 12h or 30d" },
+	{ "rate", "N", TEXT(token_rate), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG,
+	  .holds = is_rate, .form = "a number of requests a second, as in 100 or 0.5",
+	  .meaning = "requests a second" },
+	{ "max-models", "N", COUNT(token_max_models), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG, QUOTA,
+	  .meaning = "models of its own" },
+	{ "max-datasets", "N", COUNT(token_max_datasets), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG, QUOTA,
+	  .meaning = "data sets of its own" },
+	{ "max-bytes", "SIZE", SIZE(token_max_bytes), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG,
+	  .fallback = "any", .computed = shared, .min = 1, .max = 1024 * TIB, .meaning = "of those data sets" },
+	{ "max-jobs", "N", COUNT(token_max_jobs), .of = COMMAND_TOKEN_CREATE, .places = OPTION_FLAG, QUOTA,
+	  .meaning = "unfinished jobs of its own" },
 	{ "config", "FILE", TEXT(file), .places = OPTION_FLAG | OPTION_ENVIRONMENT,
 	  .meaning = "lines `name = value` with these same options" },
 	{ 0 },

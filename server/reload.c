@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/api/audit.h"
 #include "server/api/webhook.h"
 #include "server/options.h"
 
@@ -44,7 +45,9 @@ static int open_gate(struct app *app, const struct config *config, const struct 
 	struct err warning;
 	int rc;
 
-	if ((rc = webhook_can_set(&hooks, e)) || (rc = auth_reload(app->auth, &gate, &warning, e))) return rc;
+	if ((rc = webhook_can_set(&hooks, e)) || (rc = audit_reopen(app->audit, e)) ||
+			(rc = auth_reload(app->auth, &gate, &warning, e)))
+		return rc;
 	if (warning.text[0]) log_error(app->log, "%s", warning.text);
 	return 0;
 }

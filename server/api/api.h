@@ -20,6 +20,7 @@
 #include "server/registry/registry.h"
 #include "server/store/store.h"
 
+struct audit;
 struct idempotency;
 
 struct app { /* borrows everything; request.app */
@@ -30,6 +31,7 @@ struct app { /* borrows everything; request.app */
 	struct webhook *webhook;
 	struct watch *watch;
 	struct auth *auth;
+	struct audit *audit; /* NULL: none is kept */
 	struct log *log;
 	struct metrics *metrics;
 	const struct route *routes; /* (routes_count), as the server has them */

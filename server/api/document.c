@@ -261,5 +261,6 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 	if (document) json_write(document, &rp->body);
 	json_decref(document);
 	if (problem.status == 503) reply_header(rp, "Retry-After", "1");
+	if (code == ERR_RATE) reply_header(rp, "Retry-After", "%u", rq->wait_seconds ? rq->wait_seconds : 1);
 	if (problem.status == 401) reply_header(rp, "WWW-Authenticate", "Bearer");
 }

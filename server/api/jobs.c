@@ -168,7 +168,8 @@ int job_list(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = app->store->job_list(app->store, &filter, &found, &count, e))) return rc;
 	items = json_array();
 	for (size_t i = 0; i < count && i < page.limit; i++)
-		json_array_append_new(items, job_document(app, &found[i]));
+		if (!rq->limited || !auth_may_see(app->auth, rq->token, found[i].model, NULL))
+			json_array_append_new(items, job_document(app, &found[i]));
 	if (count > page.limit) snprintf(next, sizeof next, "%lld", (long long)found[page.limit - 1].id);
 	rc = reply_page(rq, rp, "jobs", items, &page, count > page.limit ? next : NULL, e);
 	for (size_t i = 0; i < count; i++)

@@ -320,7 +320,7 @@ static int create(struct request *rq, const char *sent, struct definition *d, js
 										 : NULL;
 	if (text && metadata)
 		rc = app->store->model_create(app->store, request_param(rq, "model"), sent, text,
-				d->description, metadata, outcome, e);
+				d->description, metadata, rq->token, outcome, e);
 	else
 		rc = err_nomem(e);
 	json_decref(resolved);
@@ -389,8 +389,10 @@ int model_list(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = app->store->model_list(app->store, page.after, page.limit + 1, &found, &count, e)))
 		return rc;
 	items = json_array();
-	for (size_t i = 0; i < count && i < page.limit && !rc; i++)
+	for (size_t i = 0; i < count && i < page.limit && !rc; i++) {
+		if (rq->limited && auth_may_see(app->auth, rq->token, found[i].name, NULL)) continue;
 		if (!(rc = model_document(&found[i], &item, e))) json_array_append_new(items, item);
+	}
 	if (rc)
 		json_decref(items);
 	else

@@ -27,6 +27,7 @@ struct order_verb {
 
 struct order {
 	struct app *app;
+	int64_t token; /* who asks */
 	const struct order_verb *verb;
 	struct faults *faults;
 	const char *model;

@@ -31,6 +31,7 @@
 #define LISTED 5  /* names in a sentence */
 
 struct retype {
+	int64_t token; /* who asks */
 	struct store *store;
 	struct faults *faults;
 	struct store_revision base;
@@ -236,6 +237,7 @@ static int change(struct retype *r, struct store_revision *out, struct err *e)
 	int rc;
 
 	rc = upload_begin_change(&r->upload, r->store, &r->base, r->base.groups, e);
+	r->upload.token = r->token;
 	if (rc || (rc = copy_dictionaries(r, e)) || (!r->now && (rc = write_column(r, e))))
 		return upload_changed(&r->base, rc, e);
 	if (!r->now) r->now = describe_column(r);
@@ -349,7 +351,7 @@ static int retype(struct request *rq, struct retype *r, const json_t *document, 
 int dataset_column_put(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
-	struct retype r = { .store = app->store, .faults = request_faults(rq) };
+	struct retype r = { .store = app->store, .faults = request_faults(rq), .token = rq->token };
 	struct store_revision now = { 0 };
 	json_t *document = NULL;
 	int rc;

@@ -5,6 +5,7 @@
 #include "server/api/api.h"
 #include "server/api/catalog.h"
 #include "server/api/datasets.h"
+#include "server/api/document.h"
 #include "server/api/events.h"
 #include "server/api/jobs.h"
 #include "server/api/models.h"
@@ -100,7 +101,7 @@ static const struct route routes[] = {
 	{ "GET",    "/v1/jobs/{job}/curve",                                     ROLE_READ,  0,             0,            .handler = job_curve_get,
 	  .produces = CSV, .query = "from to points health" },
 	{ "GET",    "/v1/jobs/{job}/events",                                    ROLE_READ,  0,             0,            .handler = job_events, .produces = EVENTS },
-	{ "GET",    "/v1/events",                                               ROLE_READ,  0,             0,            .handler = all_events,
+	{ "GET",    "/v1/events",                                               ROLE_READ,  0,             ROUTE_ALL_MODELS,            .handler = all_events,
 	  .produces = EVENTS, .query = "topics" },
 	{ "GET",    "/v1/jobs/{job}/predictions",                               ROLE_READ,  0,             0,            .handler = job_predictions,
 	  .produces = CSV, .query = "offset limit" },
@@ -117,27 +118,41 @@ static const struct route routes[] = {
 	{ "GET",    "/v2/",                                                     ROLE_READ,  0,             OIP,          .handler = oip_server },
 	{ "GET",    "/v2/health/live",                                          ROLE_NONE,  0,             OIP | PROBE,  .handler = oip_live },
 	{ "GET",    "/v2/health/ready",                                         ROLE_NONE,  0,             OIP | ROUTE_ANY_HOST | ROUTE_VITAL, .handler = oip_ready },
-	{ "GET",    "/v2/models/stats",                                         ROLE_READ,  0,             OIP,          .handler = oip_stats },
+	{ "GET",    "/v2/models/stats",                                         ROLE_READ,  0,             OIP | ROUTE_ALL_MODELS,          .handler = oip_stats },
 	{ "GET",    "/v2/models/{model}",                                       ROLE_READ,  0,             OIP,          .handler = oip_model },
 	{ "GET",    "/v2/models/{model}/versions/{version}",                    ROLE_READ,  0,             OIP,          .handler = oip_model },
 	{ "GET",    "/v2/models/{model}/ready",                                 ROLE_READ,  0,             OIP,          .handler = oip_model_ready },
 	{ "GET",    "/v2/models/{model}/versions/{version}/ready",              ROLE_READ,  0,             OIP,          .handler = oip_model_ready },
 	{ "GET",    "/v2/models/{model}/stats",                                 ROLE_READ,  0,             OIP,          .handler = oip_stats },
 	{ "GET",    "/v2/models/{model}/versions/{version}/stats",              ROLE_READ,  0,             OIP,          .handler = oip_stats },
-	{ "POST",   "/v2/repository/index",                                     ROLE_READ,  BODY_DOCUMENT, OIP | ROUTE_ANY_TYPE, .handler = oip_index },
+	{ "POST",   "/v2/repository/index",                                     ROLE_READ,  BODY_DOCUMENT, OIP | ROUTE_ANY_TYPE | ROUTE_ALL_MODELS, .handler = oip_index },
 
 	{ "GET",    "/livez",                                                   ROLE_NONE,  0,             PROBE,        .handler = livez },
 	{ "GET",    "/readyz",                                                  ROLE_NONE,  0,             ROUTE_ANY_HOST | ROUTE_VITAL, .handler = readyz, .query = "verbose" },
-	{ "GET",    "/metrics",                                                 ROLE_READ,  0,             ROUTE_VITAL,  .handler = metrics_get, .produces = "text/plain" },
+	{ "GET",    "/metrics",                                                 ROLE_READ,  0,             ROUTE_VITAL | ROUTE_ALL_MODELS,  .handler = metrics_get, .produces = "text/plain" },
 	{ "GET",    "/v1/system",                                               ROLE_READ,  0,             0,            .handler = system_get },
 	{ "GET",    "/v1/catalog",                                              ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_get },
 	{ "GET",    "/v1/catalog/{kind}/{name}",                                ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_entry },
 	{ "GET",    "/v1/catalog/{kind}/{name}/curve",                          ROLE_READ,  0,             0,            .handler = catalog_curve,
 	  .query = "from to points epochs" },
+	{ "POST",   "/v1/tokens",                                               ROLE_ADMIN, BODY_DOCUMENT, ROUTE_ALL_MODELS, .handler = token_post },
+	{ "GET",    "/v1/tokens",                                               ROLE_ADMIN, 0,             ROUTE_ALL_MODELS, .handler = token_list },
+	{ "GET",    "/v1/tokens/{token}",                                       ROLE_ADMIN, 0,             ROUTE_ALL_MODELS, .handler = token_get },
+	{ "DELETE", "/v1/tokens/{token}",                                       ROLE_ADMIN, 0,             ROUTE_ALL_MODELS | ROUTE_CHANGE, .handler = token_delete },
+	{ "POST",   "/v1/session",                                              ROLE_ANY,   0,             0,            .handler = session_post },
+	{ "GET",    "/v1/session",                                              ROLE_ANY,   0,             0,            .handler = session_get },
+	{ "DELETE", "/v1/session",                                              ROLE_ANY,   0,             0,            .handler = session_delete },
 	{ "GET",    "/openapi.json",                                            ROLE_READ,  0,             0,            .handler = openapi_get },
 	{ 0 },
 };
 /* clang-format on */
+
+static const unsigned role_bits[] = { [ROLE_NONE] = 0,
+	[ROLE_ANY] = 0,
+	[ROLE_READ] = AUTH_READ,
+	[ROLE_PREDICT] = AUTH_PREDICT,
+	[ROLE_TRAIN] = AUTH_TRAIN,
+	[ROLE_ADMIN] = AUTH_ADMIN };
 
 struct route *api_routes(const struct app *app)
 {
@@ -156,23 +171,59 @@ size_t api_routes_count(void)
 	return sizeof routes / sizeof *routes - 1;
 }
 
+/* Of a token that is for some models: is the job one of theirs? On the pool: it is looked up. */
+static int check_job(struct request *rq, struct err *e)
+{
+	struct app *app = rq->app;
+	struct store_job job = { 0 };
+	uint64_t id;
+	int rc;
+
+	if (!request_param(rq, "job")) return 0;
+	if ((rc = request_number(rq, "job", "job", &id, e)) ||
+			(rc = app->store->job_get(app->store, (int64_t)id, &job, e)))
+		return rc;
+	rc = auth_may_see(app->auth, rq->token, job.model, e);
+	store_job_clear(&job);
+	return rc;
+}
+
 int api_admit(struct request *rq, const struct route *route, struct err *e)
 {
 	const struct app *app = rq->app;
+	unsigned char peer[REQUEST_PEER_BYTES];
+	struct auth_grant grant;
 	struct auth_request who = {
 		.host = rq->headers[HEADER_HOST],
 		.origin = rq->headers[HEADER_ORIGIN],
 		.authorization = rq->headers[HEADER_AUTHORIZATION],
+		.cookies = rq->headers[HEADER_COOKIE],
+		.local = rq->local,
+		.changes = strcmp(rq->method, "GET") && strcmp(rq->method, "HEAD") &&
+			   strcmp(rq->method, "OPTIONS"),
+		.all_models = route && (route->flags & ROUTE_ALL_MODELS),
+		.role = route ? role_bits[route->role] : 0,
+		.model = route ? request_param(rq, "model") : NULL,
+		.peer = peer,
 		.any_host = route && (route->flags & ROUTE_ANY_HOST),
 		.open = route && route->role == ROLE_NONE,
 	};
+	int rc;
 
+	request_peer(rq, peer);
 	if (who.origin && auth_may_read(app->auth, who.origin)) {
 		rq->reader = who.origin;
 		if (cors_asks(rq))
 			who.open = true; /* a browser asks without the token; no handler is behind it */
 	}
-	return auth_check(app->auth, &who, e);
+	rc = auth_check(app->auth, &who, &grant, e);
+	rq->token = grant.token;
+	rq->roles = grant.roles;
+	rq->limited = grant.limited;
+	rq->rate = (struct request_rate){ grant.rate_limit, grant.rate_left, grant.rate_reset_seconds };
+	rq->wait_seconds = grant.wait_seconds;
+	if (grant.limited) rq->guard = check_job;
+	return rc;
 }
 
 void api_access(void *self, const struct http_access *access)

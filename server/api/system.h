@@ -7,5 +7,7 @@
 
 route_handler livez, readyz, system_get, openapi_get; /* system.c */
 route_handler metrics_get;                            /* metrics.c */
+route_handler token_post, token_list, token_get, token_delete, session_post, session_get,
+		session_delete; /* tokens.c */
 
 #endif

@@ -401,6 +401,7 @@ int order_submit(struct order *o, const char *kind, bool family, uint64_t epochs
 		.revision = o->revision.id,
 		.validation_revision = o->held.id,
 		.epochs = epochs,
+		.token = o->token,
 		.family = family,
 		.answer_key = idempotency_key(o->key),
 		.answer_request = o->key->request };
@@ -432,6 +433,7 @@ static int with_order(struct request *rq, struct reply *rp, struct idempotency *
 		const struct order_verb *verb, void *own, struct err *e)
 {
 	struct order o = { .app = rq->app,
+		.token = rq->token,
 		.verb = verb,
 		.faults = request_faults(rq),
 		.model = request_param(rq, "model"),

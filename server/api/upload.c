@@ -81,6 +81,7 @@ static int commit(struct upload *upload, struct store_upload *what, json_t *colu
 	what->answer_key = upload->answer_key;
 	what->answer_request = upload->answer_request;
 	what->answer_location = upload->answer_location;
+	what->token = upload->token;
 	upload->revision = 0;
 	rc = upload->store->upload_commit(upload->store, revision, what, outcome, out, e);
 	free(text);

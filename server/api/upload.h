@@ -12,6 +12,7 @@ struct upload {
 	int64_t revision; /* 0: none is open */
 	/* As in struct store_upload, for the commit; borrowed, set after the beginning. */
 	const char *answer_key, *answer_request, *answer_location;
+	int64_t token;
 };
 
 /* A sink for a table; upload is borrowed for its life. */

@@ -2,13 +2,12 @@
  *
  * The token that came is hashed and the hashes are compared in constant time, so that the time of an answer tells
  * nothing about the token. Headers are quoted in sentences only when they are well-formed hosts: sentences are
- * UTF-8, headers are any bytes.
+ * UTF-8, headers are any bytes. To look takes no lock and no memory.
  */
 #include "server/auth/auth.h"
 
 #include <errno.h>
 #include <nettle/memops.h>
-#include <nettle/sha2.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,9 +15,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "server/auth/guess.h"
 #include "server/auth/host.h"
 #include "server/auth/origin.h"
+#include "server/auth/session.h"
+#include "server/auth/tokens.h"
 
 #define OUR_HOSTS   "localhost,127.0.0.1,[::1]"
 #define LINE_BYTES  (AUTH_TOKEN_MAX + 64) /* the token, some spaces around it, the line's end */
@@ -29,24 +32,19 @@
  * look at it, it goes with the auth. */
 struct gates {
 	bool has_token;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	char *hosts;   /* list of host.h, owned */
-	char *origins; /* list of origin.h, owned; NULL: none */
+	uint8_t digest[STORE_DIGEST_BYTES];
+	char *hosts;             /* list of host.h, owned */
+	char *origins;           /* list of origin.h, owned; NULL: none */
+	struct guess_known from; /* where the token came from */
 	struct gates *before;
 };
 
 struct auth {
 	_Atomic(struct gates *) gates;
+	struct tokens *tokens; /* of the store */
+	struct guess *guess;
+	struct session_key sessions;
 };
-
-static void token_digest(const char *token, size_t n, uint8_t digest[SHA256_DIGEST_SIZE])
-{
-	struct sha256_ctx hash;
-
-	sha256_init(&hash);
-	sha256_update(&hash, n, (const uint8_t *)token);
-	sha256_digest(&hash, SHA256_DIGEST_SIZE, digest);
-}
 
 static size_t trimmed_length(const char *text)
 {
@@ -169,13 +167,15 @@ out:
 int auth_new(struct auth **out, const struct auth_options *options, struct err *warning, struct err *e)
 {
 	struct auth *auth = calloc(1, sizeof *auth);
-	struct gates *gates;
+	struct gates *gates = NULL;
 	int rc;
 
 	*out = NULL;
 	if (!auth) return err_nomem(e);
-	if ((rc = gates_new(&gates, options, warning, e))) {
-		free(auth);
+	if ((rc = tokens_new(&auth->tokens, e)) || (rc = guess_new(&auth->guess, e)) ||
+			(rc = session_key_draw(&auth->sessions, e)) ||
+			(rc = gates_new(&gates, options, warning, e))) {
+		auth_free(auth);
 		return rc;
 	}
 	atomic_init(&auth->gates, gates);
@@ -198,12 +198,30 @@ void auth_free(struct auth *auth)
 {
 	if (!auth) return;
 	gates_free(atomic_load(&auth->gates));
+	tokens_free(auth->tokens);
+	guess_free(auth->guess);
+	explicit_bzero(&auth->sessions, sizeof auth->sessions);
 	free(auth);
+}
+
+int auth_load(struct auth *auth, struct store *store, struct err *e)
+{
+	return tokens_load(auth->tokens, store, e);
+}
+
+int auth_add(struct auth *auth, const struct store_token *token, struct err *e)
+{
+	return tokens_add(auth->tokens, token, e);
+}
+
+void auth_revoke(struct auth *auth, int64_t id)
+{
+	tokens_revoke(auth->tokens, id);
 }
 
 bool auth_has_token(const struct auth *auth)
 {
-	return atomic_load(&auth->gates)->has_token;
+	return atomic_load(&auth->gates)->has_token || tokens_any(auth->tokens);
 }
 
 static int check_host(const struct gates *gates, const char *host, struct err *e)
@@ -227,36 +245,251 @@ static int check_origin(const struct gates *gates, const char *origin, const cha
 			"your server make the call, or start the daemon with --cors-origin and the page's origin");
 }
 
-static int check_token(const struct gates *gates, const char *authorization, struct err *e)
+/* ---- the token ---- */
+
+/* The digest of a Bearer token. ERR_UNAUTHORIZED. */
+static int read_bearer(const char *authorization, unsigned char digest[STORE_DIGEST_BYTES], struct err *e)
 {
 	static const char scheme[] = "Bearer";
-	uint8_t digest[SHA256_DIGEST_SIZE];
 	size_t n = strlen(scheme);
 
-	if (!gates->has_token) return 0;
-	if (!authorization) return err_set(e, ERR_UNAUTHORIZED, "this daemon wants a token: " HOW_TO_SEND);
 	if (strncasecmp(authorization, scheme, n) || authorization[n] != ' ')
 		return err_set(e, ERR_UNAUTHORIZED,
 				"the Authorization header is not of the Bearer scheme: " HOW_TO_SEND);
 	authorization += n + strspn(authorization + n, " ");
-	n = trimmed_length(authorization);
-	token_digest(authorization, n, digest);
-	if (!memeql_sec(digest, gates->digest, sizeof digest))
-		return err_set(e, ERR_UNAUTHORIZED, "this is not the token that the daemon was started with");
+	token_digest(authorization, trimmed_length(authorization), digest);
 	return 0;
 }
 
-int auth_check(const struct auth *auth, const struct auth_request *request, struct err *e)
+/* Whose request it is: a token of the store, the daemon's own, or nobody that we know. */
+struct caller {
+	struct token *token;      /* NULL: none of the store */
+	struct guess_known *from; /* of the token, whichever it is; NULL: nobody's */
+};
+
+static struct caller the_own(struct gates *gates)
 {
-	const struct gates *gates = atomic_load_explicit(&auth->gates, memory_order_acquire);
+	return (struct caller){ .from = &gates->from };
+}
+
+static struct caller of_store(struct token *token)
+{
+	return (struct caller){ token, token ? &token->from : NULL };
+}
+
+static struct caller find_bearer(
+		const struct auth *auth, struct gates *gates, const unsigned char digest[STORE_DIGEST_BYTES])
+{
+	if (gates->has_token && memeql_sec(digest, gates->digest, STORE_DIGEST_BYTES)) return the_own(gates);
+	return of_store(tokens_find(auth->tokens, digest));
+}
+
+static struct caller find_session(const struct auth *auth, struct gates *gates, const char *text)
+{
+	struct token *token;
+	int64_t id;
+
+	if (!session_token(text, time(NULL), &id)) return of_store(NULL);
+	if (!id) {
+		bool own = gates->has_token && session_true(&auth->sessions, text, gates->digest);
+
+		return own ? the_own(gates) : of_store(NULL);
+	}
+	token = tokens_find_id(auth->tokens, id);
+	return of_store(token && session_true(&auth->sessions, text, token->is.digest) ? token : NULL);
+}
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Whoever tries too many does not learn whether the next one is right. */
+static int slow_down(const struct auth *auth, const struct auth_request *request, const struct caller *who,
+		struct auth_grant *grant, struct err *e)
+{
+	static const unsigned char nowhere[GUESS_PEER_BYTES];
+	const unsigned char *peer = request->peer ? request->peer : nowhere;
+	int64_t now_ms = monotonic_ns() / 1000000;
+
+	if (who->from && guess_knows(who->from, peer)) return 0;
+	if (!who->from || guess_going_on(auth->guess, now_ms))
+		grant->wait_seconds = guess_came(auth->guess, peer, who->from, now_ms);
+	if (grant->wait_seconds)
+		return err_set(e, ERR_RATE,
+				"too many wrong tokens came from your address; for %u s none is looked at",
+				grant->wait_seconds);
+	if (who->from) guess_note(who->from, peer);
+	return 0;
+}
+
+/* A page cannot read the cookie, but may make the browser send it: so a change by cookie must come from our own page. */
+static int check_session(const struct auth_request *request, struct err *e)
+{
+	if (!request->changes || request->origin) return 0;
+	return err_set(e, ERR_ORIGIN,
+			"a change by cookie needs an Origin header, as browsers send it; else " HOW_TO_SEND);
+}
+
+static int find_caller(const struct auth *auth, struct gates *gates, const struct auth_request *request,
+		struct caller *who, struct auth_grant *grant, struct err *e)
+{
+	const char *session = request->authorization ? NULL : session_find(&auth->sessions, request->cookies);
+	unsigned char digest[STORE_DIGEST_BYTES];
 	int rc;
 
+	*who = of_store(NULL);
+	if (request->authorization) {
+		if ((rc = read_bearer(request->authorization, digest, e))) return rc;
+		*who = find_bearer(auth, gates, digest);
+	} else if (session) {
+		*who = find_session(auth, gates, session);
+		if (who->from && (rc = check_session(request, e))) return rc;
+	} else
+		return err_set(e, ERR_UNAUTHORIZED, "this daemon wants a token: " HOW_TO_SEND);
+	if ((rc = slow_down(auth, request, who, grant, e)) || who->from) return rc;
+	return err_set(e, ERR_UNAUTHORIZED, "%s",
+			session ? "the session is over: POST /v1/session again with the token"
+				: "this token is none of this daemon's, or was revoked, or has expired");
+}
+
+static int check_role(const struct store_token *token, const struct auth_request *request, struct err *e)
+{
+	char has[TOKEN_ROLES_BYTES], needed[TOKEN_ROLES_BYTES];
+
+	if (!request->role || token->roles & request->role) return 0;
+	return err_set(e, ERR_FORBIDDEN, "the token \"%s\" may %s; this needs one that may %s", token->name,
+			token_roles_text(token->roles, has), token_roles_text(request->role, needed));
+}
+
+static int check_models(const struct store_token *token, const struct auth_request *request, struct err *e)
+{
+	if (!token->models) return 0;
+	if (request->all_models)
+		return err_set(e, ERR_FORBIDDEN,
+				"the token \"%s\" is for the models %s only, and this is about all of them",
+				token->name, token->models);
+	if (!request->model || token_models_fit(token->models, request->model)) return 0;
+	return err_set(e, ERR_FORBIDDEN, "the token \"%s\" is for the models %s only", token->name,
+			token->models);
+}
+
+static int check_rate(struct token *token, struct auth_grant *grant, struct err *e)
+{
+	int64_t wait_ns;
+
+	if (!(token->is.rate > 0)) return 0;
+	grant->rate_limit = token_burst(token);
+	if (token_in_rate(token, monotonic_ns(), &wait_ns, &grant->rate_left)) {
+		grant->rate_reset_seconds =
+				(unsigned)((grant->rate_limit - grant->rate_left) / token->is.rate + 1);
+		return 0;
+	}
+	grant->rate_reset_seconds = grant->wait_seconds = (unsigned)(wait_ns / 1000000000 + 1);
+	return err_set(e, ERR_RATE, "the token \"%s\" may send %g requests a second; wait", token->is.name,
+			token->is.rate);
+}
+
+static int check_token(const struct auth *auth, struct gates *gates, const struct auth_request *request,
+		struct auth_grant *grant, struct err *e)
+{
+	struct caller who;
+	int rc = find_caller(auth, gates, request, &who, grant, e);
+
+	if (rc || !who.token) return rc;
+	grant->token = who.token->is.id;
+	grant->roles = who.token->is.roles;
+	grant->limited = who.token->is.models;
+	if ((rc = check_role(&who.token->is, request, e)) || (rc = check_models(&who.token->is, request, e)))
+		return rc;
+	return check_rate(who.token, grant, e);
+}
+
+int auth_check(const struct auth *auth, const struct auth_request *request, struct auth_grant *grant,
+		struct err *e)
+{
+	struct gates *gates = atomic_load_explicit(&auth->gates, memory_order_acquire);
+	unsigned seat;
+	int rc;
+
+	*grant = (struct auth_grant){ .roles = AUTH_EVERYTHING };
 	if (!request->any_host && (rc = check_host(gates, request->host, e))) return rc;
 	if ((rc = check_origin(gates, request->origin, request->host, e))) return rc;
-	return request->open ? 0 : check_token(gates, request->authorization, e);
+	if (request->open || request->local || !(gates->has_token || tokens_ever(auth->tokens))) return 0;
+	seat = tokens_enter(auth->tokens);
+	rc = check_token(auth, gates, request, grant, e);
+	tokens_leave(auth->tokens, seat);
+	return rc;
 }
 
 bool auth_may_read(const struct auth *auth, const char *origin)
 {
 	return origin_list_has(atomic_load_explicit(&auth->gates, memory_order_acquire)->origins, origin);
+}
+
+int auth_may_see(const struct auth *auth, int64_t id, const char *model, struct err *e)
+{
+	unsigned seat = tokens_enter(auth->tokens);
+	const struct token *token = tokens_find_id(auth->tokens, id);
+	int rc;
+
+	if (token)
+		rc = check_models(&token->is, &(struct auth_request){ .model = model }, e);
+	else
+		rc = err_set(e, ERR_UNAUTHORIZED, "the token was revoked");
+	tokens_leave(auth->tokens, seat);
+	return rc;
+}
+
+bool auth_token_name(const struct auth *auth, int64_t id, char name[TOKEN_NAME_MAX + 1])
+{
+	unsigned seat = tokens_enter(auth->tokens);
+	const struct token *token = tokens_find_id(auth->tokens, id);
+
+	if (token) snprintf(name, TOKEN_NAME_MAX + 1, "%s", token->is.name);
+	tokens_leave(auth->tokens, seat);
+	return token;
+}
+
+/* ---- sessions ---- */
+
+const char *auth_session_name(const struct auth *auth)
+{
+	return auth->sessions.name;
+}
+
+static void write_session(const struct auth *auth, int64_t token,
+		const unsigned char digest[STORE_DIGEST_BYTES], int64_t until_seconds,
+		char cookie[AUTH_COOKIE_BYTES])
+{
+	int n = snprintf(cookie, AUTH_COOKIE_BYTES, "%s=", auth->sessions.name);
+
+	session_write(&auth->sessions, token, digest, until_seconds, cookie + n);
+}
+
+int auth_session(const struct auth *auth, const char *authorization, char cookie[AUTH_COOKIE_BYTES],
+		int64_t *until_seconds, struct err *e)
+{
+	struct gates *gates = atomic_load_explicit(&auth->gates, memory_order_acquire);
+	unsigned char digest[STORE_DIGEST_BYTES];
+	struct caller who;
+	unsigned seat;
+	int rc;
+
+	if (!authorization) return err_set(e, ERR_UNAUTHORIZED, "a session is made of a token: " HOW_TO_SEND);
+	if ((rc = read_bearer(authorization, digest, e))) return rc;
+	*until_seconds = time(NULL) + SESSION_SECONDS;
+	seat = tokens_enter(auth->tokens);
+	who = find_bearer(auth, gates, digest);
+	if (who.token && who.token->is.expires_ms && who.token->is.expires_ms / 1000 < *until_seconds)
+		*until_seconds = who.token->is.expires_ms / 1000;
+	if (who.from)
+		write_session(auth, who.token ? who.token->is.id : 0, digest, *until_seconds, cookie);
+	else
+		rc = err_set(e, ERR_UNAUTHORIZED, "this token is none of this daemon's");
+	tokens_leave(auth->tokens, seat);
+	return rc;
 }

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "schema/embedded.h"
+#include "server/client.h"
 #include "server/codec/json.h"
 #include "server/demo/chart.h"
 #include "server/demo/child.h"
-#include "server/demo/client.h"
 
 #define DATA_FILE    "examples/data/iris.csv"
 #define JSON_TYPE    "application/json"
@@ -85,7 +85,7 @@ static void print_curl(const struct demo *d, const struct question *q)
 static int ask(struct demo *d, const struct client_request *rq, unsigned *status, json_t **answer,
 		struct err *e)
 {
-	const struct client client = { d->child.port, d->child.stop_fd };
+	const struct client client = { NULL, d->child.port, d->child.stop_fd };
 	struct client_answer raw = { 0 };
 	const char *detail;
 	int rc = client_call(&client, rq, &raw, e);

@@ -1,6 +1,7 @@
-/* cors.c - what tells a browser that a page of another origin may call here and read the answer (the Fetch standard,
- * section 3.2). Whether it may is the gate's to say (request.reader). See exchange.h.
+/* cors.c - what a browser is told with every answer: what it may be used for, and whether a page of another origin may call
+ * here and read it (the Fetch standard, section 3.2). Whether it may is the gate's to say (request.reader). See exchange.h.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "server/http/exchange.h"
@@ -12,7 +13,8 @@
 	"traceparent, tracestate"
 #define SEEN                                                                                                        \
 	"Content-Encoding, ETag, Inference-Header-Content-Length, Link, Location, Model-Nonfinite, Model-Version, " \
-	"Model-Warnings, Preference-Applied, Retry-After, traceresponse"
+	"Model-Warnings, Preference-Applied, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, "  \
+	"traceresponse"
 #define KEPT_SECONDS "600" /* how long a browser asks no more */
 
 bool cors_asks(const struct request *rq)
@@ -39,4 +41,24 @@ void cors_headers(const struct exchange *x, struct MHD_Response *response)
 	MHD_add_response_header(response, "Access-Control-Max-Age", KEPT_SECONDS);
 	if (rq->headers[HEADER_CORS_PRIVATE])
 		MHD_add_response_header(response, "Access-Control-Allow-Private-Network", "true");
+}
+
+/* An answer is what its type says, runs nothing, and is in no frame. And how many requests a
+ * token has left. */
+void guard_headers(const struct request *rq, struct MHD_Response *response)
+{
+	const struct {
+		const char *name;
+		unsigned value;
+	} rates[] = { { "RateLimit-Limit", rq->rate.limit }, { "RateLimit-Remaining", rq->rate.remaining },
+		{ "RateLimit-Reset", rq->rate.reset_seconds } };
+	char text[16];
+
+	MHD_add_response_header(
+			response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	for (size_t i = 0; rq->rate.limit && i < sizeof rates / sizeof *rates; i++) {
+		snprintf(text, sizeof text, "%u", rates[i].value);
+		MHD_add_response_header(response, rates[i].name, text);
+	}
 }

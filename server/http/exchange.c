@@ -55,6 +55,7 @@ void *exchange_begin(void *server, const char *url, struct MHD_Connection *conne
 	x->rq.url = target_path(x->url.data);
 	x->rq.path_length = strcspn(x->rq.url, "?");
 	x->rq.connection = connection;
+	x->rq.local = peer_is_owner(x->server, connection);
 	x->raw_end = url + strlen(url);
 	clock_gettime(CLOCK_MONOTONIC, &x->started);
 	atomic_fetch_add_explicit(&x->server->under_way, 1, memory_order_relaxed);
@@ -171,6 +172,7 @@ static enum MHD_Result send_reply(struct exchange *x)
 	for (size_t i = 0; i < rp->headers_count; i++)
 		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
 	cors_headers(x, response);
+	guard_headers(&x->rq, response);
 	if (*x->trace.span_id) {
 		trace_text(&x->trace, trace);
 		MHD_add_response_header(response, "traceresponse", trace);
@@ -257,6 +259,10 @@ static int run_handler(struct exchange *x, struct err *e)
 	bool change = x->rq.may_wait && (route->flags & ROUTE_CHANGE) && !x->rq.settled;
 	int rc = 0;
 
+	if (x->rq.guard && !route->stream) {
+		if (!x->rq.may_wait) return ERR_WOULD_BLOCK;
+		if ((rc = x->rq.guard(&x->rq, e))) return rc;
+	}
 	if (change) {
 		pthread_mutex_lock(&x->server->change_lock);
 		rc = conditional_guard(x->server, &x->rq, e);
@@ -289,6 +295,7 @@ static void run_work(struct pool_task *task)
 			reply_reset(&x->rp);
 		}
 		if ((rc = run_handler(x, &e))) reply_problem(x, rc, &e);
+		if (x->server->config.answered) x->server->config.answered(&x->rq, &x->rp);
 		held = stream_hold(x);
 	} while (held == HELD_AGAIN);
 	if (held == HELD_NOT) exchange_give_back(x, PHASE_READY);
@@ -301,9 +308,11 @@ static void run_begin(struct pool_task *task)
 	int rc;
 
 	x->rq.may_wait = true;
-	rc = x->rq.match.route->stream->begin(&x->rq, &x->rp, &e);
+	rc = x->rq.guard ? x->rq.guard(&x->rq, &e) : 0;
+	if (!rc) rc = x->rq.match.route->stream->begin(&x->rq, &x->rp, &e);
 	if (rc) reply_problem(x, rc, &e);
 	x->streaming = !rc && !x->rp.status;
+	if (!x->streaming && x->server->config.answered) x->server->config.answered(&x->rq, &x->rp);
 	exchange_give_back(x, x->streaming ? PHASE_OPENED : PHASE_REFUSED);
 }
 

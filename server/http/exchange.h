@@ -14,6 +14,7 @@
 struct http_server {
 	struct http_config config;
 	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *control; /* on the socket beside the database; NULL: there is none */
 	struct pool *pool;
 	struct pool *computing;      /* of http_compute */
 	pthread_mutex_t change_lock; /* a conditional change is checked and made under it */
@@ -99,6 +100,11 @@ void conditional_finish(const struct request *rq, struct reply *rp);
 /* Would conditional_finish make this a 304? */
 bool conditional_same(const struct request *rq, const struct reply *rp);
 
+/* Did it come by the control socket? */
+bool peer_is_owner(const struct http_server *server, struct MHD_Connection *connection);
+
+/* The headers that all answers have, and those of a token's rate. */
+void guard_headers(const struct request *rq, struct MHD_Response *response);
 /* The headers for rq.reader. */
 void cors_headers(const struct exchange *x, struct MHD_Response *response);
 

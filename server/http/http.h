@@ -27,6 +27,7 @@ struct http_access {
 
 struct http_config {
 	int listen_fd; /* from http_listen; the server closes it */
+	int control_fd; /* from http_listen_file, likewise; whoever comes there is the owner (request.local). -1: none */
 	unsigned loops, pool_threads, connections_max;
 	unsigned requests_max;   /* at work at a time; one more gets 503 */
 	uint64_t held_bytes_max; /* that bodies and answers may hold together */
@@ -39,6 +40,8 @@ struct http_config {
 	int (*admit)(struct request *rq, const struct route *route, struct err *e);
 	/* Turns a code into a status and a problem document. */
 	void (*problem)(struct request *rq, struct reply *rp, int code, const struct err *e);
+	/* A handler, or the beginning of a stream, has made this answer; on the pool, before it is sent. NULL: none. */
+	void (*answered)(struct request *rq, const struct reply *rp);
 	void (*access)(void *app, const struct http_access *access); /* NULL: none */
 	void (*log)(void *app, const char *sentence);                /* what libmicrohttpd has to say */
 };

@@ -27,6 +27,12 @@ void request_reset(struct request *rq)
 	rq->query_memory = NULL;
 	rq->deadline_ns = 0;
 	memset(rq->headers, 0, sizeof rq->headers);
+	rq->token = 0;
+	rq->roles = 0;
+	rq->limited = rq->local = rq->secure = false;
+	rq->guard = NULL;
+	rq->rate = (struct request_rate){ 0 };
+	rq->wait_seconds = 0;
 	rq->reader = NULL;
 	rq->connection = NULL;
 }
@@ -74,6 +80,7 @@ enum header request_header(struct request *rq, const char *name, size_t n, const
 		[HEADER_CONTENT_ENCODING] = NAMED("Content-Encoding"),
 		[HEADER_CONTENT_LENGTH] = NAMED("Content-Length"),
 		[HEADER_CONTENT_TYPE] = NAMED("Content-Type"),
+		[HEADER_COOKIE] = NAMED("Cookie"),
 		[HEADER_CORS_METHOD] = NAMED("Access-Control-Request-Method"),
 		[HEADER_CORS_PRIVATE] = NAMED("Access-Control-Request-Private-Network"),
 		[HEADER_EXPECT] = NAMED("Expect"),

@@ -26,6 +26,7 @@ enum header {
 	HEADER_CONTENT_ENCODING,
 	HEADER_CONTENT_LENGTH,
 	HEADER_CONTENT_TYPE,
+	HEADER_COOKIE,
 	HEADER_CORS_METHOD,
 	HEADER_CORS_PRIVATE,
 	HEADER_EXPECT,
@@ -78,6 +79,20 @@ struct request {
 	uint64_t deadline_ns;
 	/* NULL: absent; the first where one is given twice; borrowed for the request. */
 	const char *headers[HEADERS];
+	/* Set by admit, for the handlers: which token asks (0: none that has a number), and whether it is for some models only. */
+	int64_t token;
+	unsigned roles; /* bits that only they read */
+	bool limited;
+	bool secure; /* it came over TLS */
+	/* Set by admit: asked on the pool before the handler, or before a stream begins; its code is the answer. NULL: nothing is. */
+	int (*guard)(struct request *rq, struct err *e);
+	/* Set by admit: told with the answer (RateLimit headers of draft-ietf-httpapi-ratelimit-headers-07); limit 0: nothing is. */
+	struct request_rate {
+		unsigned limit, remaining; /* requests */
+		unsigned reset_seconds;    /* until all may be had again; of a 429: until one may */
+	} rate;
+	unsigned wait_seconds; /* set by admit: of a refusal, after how long it may be tried again */
+	bool local;            /* from the socket beside the database: its owner asks */
 	const char *reader; /* set by admit: the origin of a page that may read the answer; NULL: none (CORS) */
 	void *connection;   /* http's own */
 };
@@ -127,6 +142,9 @@ enum header request_header(struct request *rq, const char *name, size_t name_len
 bool request_accepts(const struct request *rq, const char *media_type);
 /* ERR_DEADLINE: its client waits no more (Request-Timeout). Cheap; for work in pieces to ask between two of them. */
 int request_in_time(const struct request *rq, struct err *e);
+/* The address of who sent it, of IPv4 as ::ffff:a.b.c.d; zeros: it has none. */
+#define REQUEST_PEER_BYTES 16
+void request_peer(const struct request *rq, unsigned char peer[REQUEST_PEER_BYTES]);
 /* Is this the body's media type (parameters left out)? */
 bool request_is(const struct request *rq, const char *media_type);
 

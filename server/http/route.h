@@ -19,7 +19,8 @@
 struct request;
 struct reply;
 
-enum role { ROLE_NONE, ROLE_READ, ROLE_PREDICT, ROLE_TRAIN, ROLE_ADMIN }; /* NONE: open to everybody */
+/* NONE: open to everybody; ANY: to whoever may come in at all */
+enum role { ROLE_NONE, ROLE_ANY, ROLE_READ, ROLE_PREDICT, ROLE_TRAIN, ROLE_ADMIN };
 
 enum route_flags {
 	ROUTE_INLINE = 1,   /* tried on the loop's own thread first; ERR_WOULD_BLOCK sends it to the pool */
@@ -30,7 +31,8 @@ enum route_flags {
 	/* Bodies of Content-Encoding gzip and deflate are read too. A stream's functions get them as they come (request.coding);
 	 * other handlers get them plain, and what they answer is packed as Accept-Encoding likes it. */
 	ROUTE_CODED = 32,
-	ROUTE_VITAL = 128,       /* answered whatever else there is to do: health, metrics */
+	ROUTE_VITAL = 128,      /* answered whatever else there is to do: health, metrics */
+	ROUTE_ALL_MODELS = 256, /* shows what is of all models: nothing for a token that is limited to some */
 	ROUTE_PLAIN_ERRORS = 64, /* {"error": …} as application/json (the Open Inference Protocol) */
 };
 

@@ -11,7 +11,8 @@
 #include "server/http/exchange.h"
 #include "server/http/sleep.h"
 
-#define POOL_QUEUE_MAX 4096
+#define POOL_QUEUE_MAX      4096
+#define CONTROL_CONNECTIONS 16
 /* The loops go first: while all cores are busy more requests gather before each product, and it is larger. */
 #define COMPUTING_NICENESS 5
 #define REPLY_PAUSE_MS     2
@@ -25,6 +26,39 @@ static void log_sentence(void *self, const char *format, va_list args)
 	vsnprintf(text, sizeof text, format, args);
 	text[strcspn(text, "\n")] = 0;
 	server->config.log(server->config.app, text);
+}
+
+/* Nobody connects any more. MHD_quiesce_daemon is not for that: it takes the socket out of each loop's epoll set, the loop
+ * may do the same at that moment, and whoever comes second ends the process. So a socket that does not listen takes the
+ * place of the one that does; with it the kernel closes that, and takes it out of all sets. */
+static void stop_listening(int listen_fd)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) return; /* who connects is told that the daemon stops */
+	dup3(fd, listen_fd, O_CLOEXEC);
+	close(fd);
+}
+
+static int start_daemon(struct MHD_Daemon **out, struct http_server *server, int fd, unsigned loops,
+		unsigned connections, struct err *e)
+{
+	const struct http_config *config = &server->config;
+	const struct MHD_OptionItem pool[] = { /* of one is none */
+		{ loops > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, loops, NULL },
+		{ MHD_OPTION_END, 0, NULL }
+	};
+
+	/* The first option must be the logger: it is needed while the others are read. */
+	*out = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+			0, NULL, NULL, exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_sentence,
+			server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY, pool,
+			MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+			config->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_bytes,
+			MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
+			exchange_end, server, MHD_OPTION_END);
+	if (*out) return 0;
+	return err_set(e, ERR_IO, "the HTTP server could not be started: %s", strerror(errno));
 }
 
 int http_start(struct http_server **out, const struct http_config *config, struct err *e)
@@ -45,18 +79,13 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 			(rc = pool_start(&server->computing, config->loops, POOL_QUEUE_MAX,
 					 COMPUTING_NICENESS, e)))
 		goto fail;
-	/* The first option must be the logger: it is needed while the others are read. */
-	server->daemon = MHD_start_daemon(
-			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-			NULL, exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_sentence, server,
-			MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
-			config->loops, MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
-			MHD_OPTION_CONNECTION_TIMEOUT, config->idle_seconds,
-			MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_bytes,
-			MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
-			exchange_end, server, MHD_OPTION_END);
-	if (!server->daemon) {
-		rc = err_set(e, ERR_IO, "the HTTP server could not be started: %s", strerror(errno));
+	if ((rc = start_daemon(&server->daemon, server, config->listen_fd, config->loops,
+			     config->connections_max, e)))
+		goto fail;
+	if (config->control_fd >= 0 && (rc = start_daemon(&server->control, server, config->control_fd, 1,
+							CONTROL_CONNECTIONS, e))) {
+		stop_listening(config->listen_fd);
+		MHD_stop_daemon(server->daemon);
 		goto fail;
 	}
 	*out = server;
@@ -74,22 +103,11 @@ free:
 	return rc;
 }
 
-/* Nobody connects any more. MHD_quiesce_daemon is not for that: it takes the socket out of each loop's epoll set, the loop
- * may do the same at that moment, and whoever comes second ends the process. So a socket that does not listen takes the
- * place of the one that does; with it the kernel closes that, and takes it out of all sets. */
-static void stop_listening(const struct http_server *server)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0) return; /* who connects is told that the daemon stops */
-	dup3(fd, server->config.listen_fd, O_CLOEXEC);
-	close(fd);
-}
-
 void http_drain(struct http_server *server)
 {
 	if (atomic_exchange(&server->draining, true)) return;
-	stop_listening(server);
+	stop_listening(server->config.listen_fd);
+	if (server->control) stop_listening(server->config.control_fd);
 	sleep_drain(server);
 }
 
@@ -113,6 +131,7 @@ void http_stop(struct http_server *server, double seconds)
 	pool_stop(server->pool);
 	pool_stop(server->computing);
 	MHD_stop_daemon(server->daemon);
+	if (server->control) MHD_stop_daemon(server->control);
 	sleep_stop(server);
 	pool_free(server->pool);
 	pool_free(server->computing);

@@ -57,6 +57,13 @@ void store_job_clear(struct store_job *job)
 	*job = (struct store_job){ 0 };
 }
 
+void store_token_clear(struct store_token *token)
+{
+	free(token->name);
+	free(token->models);
+	*token = (struct store_token){ 0 };
+}
+
 bool store_job_rests(const struct store_job *job)
 {
 	return job->state == JOB_PAUSED && job->rest && job->epoch >= job->rest && !job->end_requested;

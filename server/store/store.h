@@ -64,6 +64,7 @@ struct store_upload {
 	/* Not 0: this is a change of that revision (more rows, another type of a column), which must still be the
 	 * current one of the data set; replace is not looked at, and the same bytes are a change too. */
 	int64_t base;
+	int64_t token; /* whose the data set is from now on, and whose quotas hold; 0: nobody's */
 	/* Not NULL: an answer under this key, to this request, is put in the same commit when it changes anything; its
 	 * location is answer_location when the data set was made by it, else "". */
 	const char *answer_key, *answer_request, *answer_location;
@@ -169,6 +170,7 @@ struct store_job_new {
 	uint64_t epochs;
 	int64_t parent; /* 0: none */
 	uint64_t rest;  /* as in store_job */
+	int64_t token;  /* whose it is, and whose quota holds; 0: nobody's */
 	bool family; /* its parts do the work: it is running at once, under attempt 0, and no worker claims it */
 	const char *notify; /* a URL to be told of its end (notify_due); NULL: none */
 	/* Not NULL: an answer under this key, to this request, that names the job is put in the same commit. */
@@ -267,6 +269,32 @@ struct store_notify {
 };
 void store_notify_clear(struct store_notify *notify);
 
+/* ---- tokens ---- */
+
+/* What a token may keep of what it made: models, data sets and their bytes as they were sent, unfinished jobs. */
+enum store_quota {
+	STORE_QUOTA_MODELS,
+	STORE_QUOTA_DATASETS,
+	STORE_QUOTA_BYTES,
+	STORE_QUOTA_JOBS,
+	STORE_QUOTAS
+};
+#define STORE_NO_QUOTA INT64_MAX
+
+#define STORE_DIGEST_BYTES 32
+
+struct store_token { /* who reads and compares it, and what the bits of roles are: server/auth */
+	int64_t id;  /* ascending, never used twice */
+	char *name;
+	unsigned char digest[STORE_DIGEST_BYTES];
+	unsigned roles;
+	char *models; /* NULL: all */
+	double rate;  /* 0: any */
+	int64_t quotas[STORE_QUOTAS];
+	int64_t created_ms, expires_ms; /* 0: never */
+};
+void store_token_clear(struct store_token *token);
+
 struct store_info {
 	const char *engine;              /* "sqlite 3.40.1"; borrowed from the store */
 	char *path;                      /* new */
@@ -348,10 +376,11 @@ struct store {
 	void (*blob_discard)(struct store *s, int64_t blob);
 
 	/* -- models -- */
-	/* STORE_CREATED, STORE_SAME when `sent` is equal; ERR_CONFLICT when another definition has the name. */
+	/* STORE_CREATED, STORE_SAME when `sent` is equal; ERR_CONFLICT when another definition has the name. token: whose it
+	 * is (0: nobody's); ERR_QUOTA: that has as many as it may, as of upload_commit and job_create. */
 	int (*model_create)(struct store *s, const char *name, const char *sent, const char *definition,
-			const char *description, const char *metadata, enum store_outcome *outcome,
-			struct err *e);
+			const char *description, const char *metadata, int64_t token,
+			enum store_outcome *outcome, struct err *e);
 	int (*model_get)(struct store *s, const char *name, struct store_model *out, struct err *e);
 	int (*model_list)(struct store *s, const char *after, size_t limit, struct store_model **out,
 			size_t *count, struct err *e);
@@ -504,6 +533,16 @@ struct store {
 	int (*versions_prune)(struct store *s, uint64_t keep_per_model, size_t *count, struct err *e);
 	/* Gives free bytes of the file back to the file system; *freed is how many, 0 when there are none. */
 	int (*shrink)(struct store *s, uint64_t *freed, struct err *e);
+
+	/* -- tokens: what they made is nobody's once they are deleted -- */
+	/* id and created_ms are set in it. ERR_CONFLICT: there is one of this name. */
+	int (*token_create)(struct store *s, struct store_token *token, struct err *e);
+	/* All, by id; *out is new: clear each, then free. */
+	int (*token_list)(struct store *s, struct store_token **out, size_t *count, struct err *e);
+	/* ERR_NOT_FOUND. */
+	int (*token_delete)(struct store *s, int64_t id, struct err *e);
+	/* Was one made, since the file is there? */
+	int (*token_ever)(struct store *s, bool *ever, struct err *e);
 
 	/* -- answers -- */
 	/* *out is new. ERR_NOT_FOUND. */

@@ -94,7 +94,8 @@ def test_answers_that_a_page_reads(c):
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE and "origin" in words(answer, "Vary")
         seen = words(answer, "Access-Control-Expose-Headers") | {name.lower() for name in SAFE}
         ours = {name.lower() for name in answer.headers if not name.lower().startswith("access-control")}
-        assert ours - seen <= {"date", "connection", "vary", "transfer-encoding"}
+        assert ours - seen <= {"date", "connection", "vary", "transfer-encoding", "content-security-policy",
+                                 "x-content-type-options"}
 
 
 def test_events_that_a_page_reads(daemon):

@@ -47,7 +47,7 @@ static inline void acknowledge(struct store *s, int tell)
 
 	if (s->upload_begin(s, &id, NULL) || s->upload_group(s, id, 0, bytes, 1, NULL)) _exit(4);
 	if (s->upload_commit(s, id, &upload, &outcome, &out, NULL)) _exit(5);
-	if (s->model_create(s, "m", "{}", "{}", "", "{}", &outcome, NULL)) _exit(6);
+	if (s->model_create(s, "m", "{}", "{}", "", "{}", 0, &outcome, NULL)) _exit(6);
 	job.revision = out.id;
 	if (s->job_create(s, &job, &id, NULL) || s->job_claim(s, "me", 60000, &claimed, NULL)) _exit(7);
 	if (s->blob_write(s, "weights", 7, &blob, NULL)) _exit(8);
@@ -198,8 +198,8 @@ static inline void *write_along(void *arg)
 		char name[32];
 
 		snprintf(name, sizeof name, "m%p-%d", arg, i);
-		if (s->model_create(s, name, "{}", "{}", "", "{}", &outcome, NULL)) side->failed = true;
-		if (s->model_create(s, name, "other", "{}", "", "{}", &outcome, NULL) != ERR_CONFLICT)
+		if (s->model_create(s, name, "{}", "{}", "", "{}", 0, &outcome, NULL)) side->failed = true;
+		if (s->model_create(s, name, "other", "{}", "", "{}", 0, &outcome, NULL) != ERR_CONFLICT)
 			side->failed = true;
 	}
 	return NULL;

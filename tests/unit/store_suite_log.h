@@ -38,8 +38,9 @@ START_TEST(changes_are_logged)
 
 	ck_assert_int_eq(s->last_event(s), 0);
 	put_model(s, "m");
-	OK(s->model_create(s, "m", "{\"sent\":1}", "{}", "", "{}", &outcome, &e)); /* the same: no change */
-	REFUSED(s->model_create(s, "m", "{}", "{}", "", "{}", &outcome, &e), ERR_CONFLICT);
+	OK(s->model_create(
+			s, "m", "{\"sent\":1}", "{}", "", "{}", 0, &outcome, &e)); /* the same: no change */
+	REFUSED(s->model_create(s, "m", "{}", "{}", "", "{}", 0, &outcome, &e), ERR_CONFLICT);
 	revision = put_dataset(s, "d", 'a');
 	put_dataset(s, "d", 'b');
 	put_dataset(s, NULL, 'c');

@@ -8,9 +8,9 @@ START_TEST(model_is_created_once)
 
 	REFUSED(s->model_get(s, "m", &m, &e), ERR_NOT_FOUND);
 	put_model(s, "m");
-	OK(s->model_create(s, "m", "{\"sent\":1}", "{}", "", "{}", &outcome, &e));
+	OK(s->model_create(s, "m", "{\"sent\":1}", "{}", "", "{}", 0, &outcome, &e));
 	ck_assert_int_eq(outcome, STORE_SAME);
-	REFUSED(s->model_create(s, "m", "{\"sent\":2}", "{}", "", "{}", &outcome, &e), ERR_CONFLICT);
+	REFUSED(s->model_create(s, "m", "{\"sent\":2}", "{}", "", "{}", 0, &outcome, &e), ERR_CONFLICT);
 	OK(s->model_get(s, "m", &m, &e));
 	ck_assert_str_eq(m.name, "m");
 	ck_assert_str_eq(m.sent, "{\"sent\":1}");

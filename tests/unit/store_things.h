@@ -161,7 +161,7 @@ static inline void put_model(struct store *s, const char *name)
 {
 	enum store_outcome outcome;
 
-	OK(s->model_create(s, name, "{\"sent\":1}", "{\"definition\":1}", "words", "{}", &outcome, &e));
+	OK(s->model_create(s, name, "{\"sent\":1}", "{\"definition\":1}", "words", "{}", 0, &outcome, &e));
 	ck_assert_int_eq(outcome, STORE_CREATED);
 }
 

@@ -25,8 +25,10 @@ static struct auth *new_auth(const char *allow_hosts, const char *token)
 
 static int check_one(const struct auth *auth, struct auth_request request)
 {
+	struct auth_grant grant;
+
 	e.text[0] = 0;
-	return auth_check(auth, &request, &e);
+	return auth_check(auth, &request, &grant, &e);
 }
 
 static int host_code(const struct auth *auth, const char *host)

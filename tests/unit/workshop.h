@@ -171,7 +171,7 @@ static inline void put_model(struct store *store, const char *name, const char *
 	OK(faults_result(&faults, &e));
 	resolved = definition_document(&d);
 	text = json_text(resolved, false);
-	OK(store->model_create(store, name, definition, text, "", "{}", &outcome, &e));
+	OK(store->model_create(store, name, definition, text, "", "{}", 0, &outcome, &e));
 	free(text);
 	json_decref(resolved);
 	json_decref(document);

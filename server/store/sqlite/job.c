@@ -138,9 +138,10 @@ static int create_tx(struct db *db, void *arg, struct err *e)
 					V_TEXT(j->note ? j->note : ""), V_INT(j->priority),
 					V_INT(j->revision), V_INT(j->validation_revision), V_INT(j->epochs),
 					V_INT(store_now_ms()), V_INT(j->parent),
-					V_INT(j->family ? JOB_RUNNING : JOB_QUEUED), V_INT(j->rest)),
+					V_INT(j->family ? JOB_RUNNING : JOB_QUEUED), V_INT(j->rest),
+					V_INT(j->token)),
 			NULL, e);
-	if (rc) return rc;
+	if (rc || (rc = quota_hold(db, j->token, STORE_QUOTA_JOBS, e))) return rc;
 	*c->id = db_last_id(db);
 	if ((rc = create_beside(db, j, *c->id, e)) || !j->made) return rc;
 	return job_load(db, *c->id, j->made, e);

@@ -57,6 +57,7 @@ int model_must_exist(struct db *db, const char *model, struct err *e)
 
 struct create {
 	const char *name, *sent, *definition, *description, *metadata;
+	int64_t token;
 	enum store_outcome *outcome;
 };
 
@@ -78,15 +79,18 @@ static int create_tx(struct db *db, void *arg, struct err *e)
 	if (found) return 0;
 	rc = db_run(db, SQL_MODEL_NEW,
 			DB_VALUES(V_TEXT(c->name), V_TEXT(c->sent), V_TEXT(c->definition),
-					V_TEXT(c->description), V_TEXT(c->metadata), V_INT(store_now_ms())),
+					V_TEXT(c->description), V_TEXT(c->metadata), V_INT(store_now_ms()),
+					V_INT(c->token)),
 			NULL, e);
-	return rc ? rc : event_model(db, "created", c->name, 0, NULL, e);
+	if (rc || (rc = quota_hold(db, c->token, STORE_QUOTA_MODELS, e))) return rc;
+	return event_model(db, "created", c->name, 0, NULL, e);
 }
 
 static int model_create(struct store *s, const char *name, const char *sent, const char *definition,
-		const char *description, const char *metadata, enum store_outcome *outcome, struct err *e)
+		const char *description, const char *metadata, int64_t token, enum store_outcome *outcome,
+		struct err *e)
 {
-	struct create c = { name, sent, definition, description, metadata, outcome };
+	struct create c = { name, sent, definition, description, metadata, token, outcome };
 
 	return store_write(s, create_tx, &c, e);
 }

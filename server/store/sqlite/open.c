@@ -118,7 +118,7 @@ static void fill(struct store *s)
 	static void (*const parts[])(struct store *) = { upload_fill, share_fill, dataset_fill, blob_fill,
 		model_fill, version_fill, traffic_fill, drift_fill, job_fill, claim_fill, finish_fill,
 		wish_fill, part_fill, checkpoint_fill, curve_fill, event_fill, keep_fill, answer_fill,
-		notify_fill };
+		notify_fill, token_fill };
 
 	*s = (struct store){ .close = close_store, .check = check, .info = info };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

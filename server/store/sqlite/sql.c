@@ -146,8 +146,8 @@ const char *const sql_texts[SQL_COUNT] = {
 		"SELECT " REVISION_COLUMNS " FROM dataset d JOIN revision r ON r.id = d.revision"
 		" WHERE d.name > ?1 ORDER BY d.name LIMIT ?2",
 	[SQL_DATASET_SET] =
-		"INSERT INTO dataset (name, revision) VALUES (?1, ?2)"
-		" ON CONFLICT (name) DO UPDATE SET revision = excluded.revision",
+		"INSERT INTO dataset (name, revision, token) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, token = excluded.token",
 	[SQL_DATASET_DELETE] = "DELETE FROM dataset WHERE name = ?1",
 	[SQL_DATASET_JOB] =
 		"SELECT job.id FROM revision JOIN job ON job.revision = revision.id"
@@ -166,8 +166,8 @@ const char *const sql_texts[SQL_COUNT] = {
 
 	/* models, labels, versions */
 	[SQL_MODEL_NEW] =
-		"INSERT INTO model (name, sent, definition, description, metadata, created_ms)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		"INSERT INTO model (name, sent, definition, description, metadata, created_ms, token)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_MODEL_SENT] = "SELECT sent = ?2 FROM model WHERE name = ?1",
 	[SQL_MODEL_EXISTS] = "SELECT 1 FROM model WHERE name = ?1",
 	[SQL_MODEL_GET] = "SELECT " MODEL_COLUMNS " FROM model WHERE name = ?1",
@@ -205,8 +205,8 @@ const char *const sql_texts[SQL_COUNT] = {
 	/* jobs and their curves */
 	[SQL_JOB_NEW] =
 		"INSERT INTO job (model, kind, dataset, config, note, priority, revision, validation_revision,"
-		" epochs, created_ms, parent, state, rest, started_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-		" ?13, CASE ?12 WHEN 0 THEN 0 ELSE ?10 END)",
+		" epochs, created_ms, parent, state, rest, token, started_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+		" ?12, ?13, ?14, CASE ?12 WHEN 0 THEN 0 ELSE ?10 END)",
 	[SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
 	[SQL_JOB_LIST] = "SELECT " JOB_COLUMNS " FROM job WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
 	[SQL_JOB_LIST_OF_STATE] =
@@ -350,4 +350,26 @@ const char *const sql_texts[SQL_COUNT] = {
 		"SELECT job, url, tries FROM notify WHERE next_ms >= 0 AND next_ms <= ?1 ORDER BY next_ms, job LIMIT ?2",
 	[SQL_NOTIFY_DONE] = "DELETE FROM notify WHERE job = ?1",
 	[SQL_NOTIFY_LATER] = "UPDATE notify SET tries = tries + 1, next_ms = ?2 WHERE job = ?1",
+
+	/* tokens; a quota is over while a row comes */
+	[SQL_TOKEN_NEW] =
+		"INSERT INTO token (name, digest, roles, models, rate, max_models, max_datasets, max_bytes, max_jobs,"
+		" created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (name) DO NOTHING",
+	[SQL_TOKEN_LIST] =
+		"SELECT id, name, digest, roles, models, rate, max_models, max_datasets, max_bytes, max_jobs, created_ms,"
+		" expires_ms FROM token ORDER BY id",
+	[SQL_TOKEN_DELETE] = "DELETE FROM token WHERE id = ?1",
+	[SQL_TOKEN_LAST] = "SELECT seq FROM sqlite_sequence WHERE name = 'token'",
+	[SQL_TOKEN_OVER_MODELS] =
+		"SELECT max_models FROM token WHERE id = ?1 AND max_models <"
+		" (SELECT count(*) FROM model WHERE token > 0 AND token = ?1)",
+	[SQL_TOKEN_OVER_DATASETS] =
+		"SELECT max_datasets FROM token WHERE id = ?1 AND max_datasets <"
+		" (SELECT count(*) FROM dataset WHERE token > 0 AND token = ?1)",
+	[SQL_TOKEN_OVER_BYTES] =
+		"SELECT max_bytes FROM token WHERE id = ?1 AND max_bytes <"
+		" (SELECT sum(r.size_bytes) FROM dataset d JOIN revision r ON r.id = d.revision WHERE d.token > 0 AND d.token = ?1)",
+	[SQL_TOKEN_OVER_JOBS] =
+		"SELECT max_jobs FROM token WHERE id = ?1 AND max_jobs <"
+		" (SELECT count(*) FROM job WHERE token > 0 AND token = ?1 AND state < 3)",
 };

@@ -72,6 +72,7 @@ void event_fill(struct store *s);
 void keep_fill(struct store *s);
 void answer_fill(struct store *s);
 void notify_fill(struct store *s);
+void token_fill(struct store *s);
 void curve_fill(struct store *s);
 
 /* Whether the upload is under way, and its fault. ERR_NOT_FOUND: it is over. */
@@ -130,6 +131,9 @@ int job_drop(struct db *db, int64_t id, struct err *e);
 int job_curve(struct db *db, int64_t id, int64_t *curve, struct err *e);
 /* Of a job, all but the newest `keep`. */
 int checkpoints_drop(struct db *db, int64_t job, int keep, struct err *e);
+
+/* After a token (0: none) made something, in the same transaction. ERR_QUOTA: it has more than it may keep now. */
+int quota_hold(struct db *db, int64_t token, enum store_quota quota, struct err *e);
 
 /* Notes that a change was made, in its transaction: request, job and location are read. ERR_CONFLICT: there is an
  * answer under this key. */

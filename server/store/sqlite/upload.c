@@ -334,7 +334,11 @@ static int put_current(struct db *db, const struct commit *c, int64_t old, uint6
 	int rc;
 
 	if ((rc = make_visible(db, c, number, e))) return rc;
-	if ((rc = db_run(db, SQL_DATASET_SET, DB_VALUES(V_TEXT(c->upload->dataset), V_INT(c->id)), NULL, e)))
+	rc = db_run(db, SQL_DATASET_SET,
+			DB_VALUES(V_TEXT(c->upload->dataset), V_INT(c->id), V_INT(c->upload->token)), NULL,
+			e);
+	if (rc || (rc = quota_hold(db, c->upload->token, STORE_QUOTA_DATASETS, e)) ||
+			(rc = quota_hold(db, c->upload->token, STORE_QUOTA_BYTES, e)))
 		return rc;
 	if ((rc = event_dataset(db, old ? "replaced" : "created", c->upload->dataset, number, e))) return rc;
 	if (!old) return 0;

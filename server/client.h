@@ -1,6 +1,6 @@
-/* client.h - one HTTP/1.1 request at a time to the demo's own daemon on loopback, and its answer whole. */
-#ifndef SERVER_DEMO_CLIENT_H
-#define SERVER_DEMO_CLIENT_H
+/* client.h - one HTTP/1.1 request at a time to a daemon on this machine, and its answer whole. */
+#ifndef SERVER_CLIENT_H
+#define SERVER_CLIENT_H
 
 #include <stddef.h>
 
@@ -8,8 +8,9 @@
 #include "server/buffer.h"
 
 struct client {
-	unsigned port; /* on 127.0.0.1 */
-	int stop_fd;   /* readable once the demo is to end; borrowed */
+	const char *socket; /* a path; NULL: the port */
+	unsigned port;      /* on 127.0.0.1 */
+	int stop_fd;        /* readable once nobody wants an answer any more; borrowed; -1: none */
 };
 
 struct client_request {     /* all borrowed */

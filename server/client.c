@@ -3,22 +3,24 @@
  * Every wait also watches stop_fd, so that Ctrl-C never waits for an answer. The daemon sends a Content-Length with
  * everything asked of it here; it tells a whole answer from one that was cut.
  */
-#include "server/demo/client.h"
+#include "server/client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #define READ_BYTES   (16 << 10)
-#define ANSWER_BYTES (4 << 20) /* more is no answer to the demo's questions */
+#define ANSWER_BYTES (4 << 20) /* more is no answer to questions of ours */
 
 struct call {
 	const struct client *client;
@@ -36,7 +38,7 @@ static int64_t now_ms(void)
 
 static int failed(const char *what, struct err *e)
 {
-	return err_set(e, ERR_IO, "the demo's daemon %s: %s", what, strerror(errno));
+	return err_set(e, ERR_IO, "the daemon %s: %s", what, strerror(errno));
 }
 
 /* Until the socket can do what events says. */
@@ -52,19 +54,23 @@ static int await(const struct call *call, short events, struct err *e)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0) return failed("cannot be waited for", e);
 	if (fds[1].revents) return err_set(e, ERR_STOPPED, "stopped");
-	if (!n) return err_set(e, ERR_IO, "the demo's daemon did not answer within %d s", CLIENT_SECONDS);
+	if (!n) return err_set(e, ERR_IO, "the daemon did not answer within %d s", CLIENT_SECONDS);
 	return 0;
 }
 
-/* Loopback connects at once or not at all; afterwards the socket never blocks. */
+/* Both connect at once or not at all; afterwards the socket never blocks. */
 static int connect_to(struct call *call, struct err *e)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)call->client->port) };
+	struct sockaddr_in port = { .sin_family = AF_INET, .sin_port = htons((uint16_t)call->client->port) };
+	struct sockaddr_un path = { .sun_family = AF_UNIX };
+	bool local = call->client->socket;
+	const struct sockaddr *to = local ? (struct sockaddr *)&path : (struct sockaddr *)&port;
 
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	call->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (local) snprintf(path.sun_path, sizeof path.sun_path, "%s", call->client->socket);
+	call->fd = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (call->fd < 0) return failed("cannot be reached", e);
-	if (!connect(call->fd, (struct sockaddr *)&to, sizeof to)) return 0;
+	if (!connect(call->fd, to, local ? sizeof path : sizeof port)) return 0;
 	return errno == EINPROGRESS ? await(call, POLLOUT, e) : failed("cannot be reached", e);
 }
 
@@ -122,7 +128,7 @@ static int read_all(const struct call *call, struct buffer *in, struct err *e)
 		} else if (errno != EINTR) {
 			rc = failed("broke off its answer", e);
 		}
-		if (in->size > ANSWER_BYTES) rc = err_set(e, ERR_IO, "the demo's daemon answers without end");
+		if (in->size > ANSWER_BYTES) rc = err_set(e, ERR_IO, "the daemon answers without end");
 	}
 	return rc;
 }
@@ -133,12 +139,13 @@ static int take_apart(struct client_answer *answer, struct err *e)
 	char *head = answer->raw.data, *end = strstr(head, "\r\n\r\n"), *length;
 
 	if (!end || sscanf(head, "HTTP/1.1 %3u ", &answer->status) != 1)
-		return err_set(e, ERR_IO, "what came from the demo's daemon is no HTTP answer");
+		return err_set(e, ERR_IO, "what came from the daemon is no HTTP answer");
 	answer->body = end + strlen("\r\n\r\n");
 	answer->body_size = answer->raw.size - (size_t)(answer->body - head);
+	if (answer->status == 204) return 0;
 	length = strcasestr(head, length_name);
 	if (!length || length > end || strtoull(length + strlen(length_name), NULL, 10) != answer->body_size)
-		return err_set(e, ERR_IO, "the answer of the demo's daemon is cut short");
+		return err_set(e, ERR_IO, "the answer of the daemon is cut short");
 	return 0;
 }
 

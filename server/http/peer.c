@@ -1,0 +1,31 @@
+/* peer.c - who is at the other end of a connection. See exchange.h. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "server/http/exchange.h"
+
+bool peer_is_owner(const struct http_server *server, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info;
+
+	if (!server->control) return false;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
+	return info && info->daemon == server->control;
+}
+
+void request_peer(const struct request *rq, unsigned char peer[REQUEST_PEER_BYTES])
+{
+	static const unsigned char mapped[] = { [10] = 0xff, [11] = 0xff };
+	const union MHD_ConnectionInfo *info =
+			rq->connection ? MHD_get_connection_info(
+							 rq->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+				       : NULL;
+	const struct sockaddr *from = info ? info->client_addr : NULL;
+
+	memset(peer, 0, REQUEST_PEER_BYTES);
+	if (from && from->sa_family == AF_INET6)
+		memcpy(peer, &((const struct sockaddr_in6 *)from)->sin6_addr, REQUEST_PEER_BYTES);
+	if (!from || from->sa_family != AF_INET) return;
+	memcpy(peer, mapped, sizeof mapped);
+	memcpy(peer + sizeof mapped, &((const struct sockaddr_in *)from)->sin_addr, 4);
+}
