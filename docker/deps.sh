@@ -33,6 +33,8 @@ test   module    yaml              python3-yaml
 format command   clang-format-14   clang-format-14
 ci     command   gcc               gcc
 ci     command   clang             clang
+ci     command   systemd-analyze   systemd
+ci     command   strace            strace
 fuzz   command   clang             clang
 fuzz   runtime   clang             libclang-rt-dev
 image  command   buildah           buildah

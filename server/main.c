@@ -24,7 +24,9 @@
 #include "server/auth/host.h"
 #include "server/config.h"
 #include "server/demo/demo.h"
+#include "server/notify.h"
 #include "server/reload.h"
+#include "server/watchdog.h"
 
 extern char **environ;
 
@@ -77,6 +79,8 @@ struct daemon {
 	struct app app;
 	struct route *routes;
 	struct http_server *http;
+	struct notify *notify;
+	struct watchdog *watchdog;
 	int fd, control_fd;
 	char *control; /* path of the socket beside the database */
 	unsigned port;
@@ -260,6 +264,23 @@ static int start_http(struct daemon *d, struct err *e)
 	return d->config->port_file ? write_port(d->config->port_file, d->port, e) : 0;
 }
 
+/* A manager that we cannot tell is no reason not to serve. */
+static void begin_telling(struct daemon *d)
+{
+	struct err e;
+
+	if (d->config->command == COMMAND_SERVE && notify_open(&d->notify, &e))
+		log_error(d->app.log, "the service manager is told nothing: %s", e.text);
+}
+
+static int be_ready(struct daemon *d, struct err *e)
+{
+	int rc = watchdog_start(&d->watchdog, d->notify, d->http, d->app.store, e);
+
+	if (!rc) notify_ready(d->notify);
+	return rc;
+}
+
 /* ---- stopping ---- */
 
 /* A request that computes for longer than we have is cut: nothing of it was promised. */
@@ -274,6 +295,8 @@ static void stop(struct daemon *d)
 	signal(SIGALRM, end_now);
 	alarm(STOP_SECONDS);
 	atomic_store(&d->app.stopping, true);
+	notify_stopping(d->notify);
+	watchdog_stop(d->watchdog);
 	http_stop(d->http, DRAIN_SECONDS); /* first: its requests use the rest */
 	watch_stop(d->app.watch);
 	webhook_stop(d->app.webhook); /* it shows jobs */
@@ -289,6 +312,7 @@ static void stop(struct daemon *d)
 	free(d->control);
 	free(d->routes);
 	metrics_free(d->app.metrics);
+	notify_close(d->notify);
 	if (d->config->port_file) unlink(d->config->port_file);
 	if (d->listens && host_socket_path(d->config->listen)) unlink(host_socket_path(d->config->listen));
 }
@@ -309,8 +333,12 @@ static void wait_for_signal(struct daemon *d)
 	int which;
 
 	choose_signals(d->config, &set);
-	while ((which = sigwaitinfo(&set, NULL)) == SIGHUP || (which < 0 && errno == EINTR))
-		if (which == SIGHUP) reload(&d->app, d->config);
+	while ((which = sigwaitinfo(&set, NULL)) == SIGHUP || (which < 0 && errno == EINTR)) {
+		if (which != SIGHUP) continue;
+		notify_reloading(d->notify);
+		reload(&d->app, d->config);
+		notify_ready(d->notify);
+	}
 	log_info(log, "stopping on %s", which == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
@@ -359,8 +387,9 @@ static int run(struct config *config)
 		fprintf(stderr, "descentd: %s\n", e.text);
 		return EXIT_FAILURE;
 	}
+	begin_telling(&d);
 	if (!(rc = open_gate(&d, &e)) && !(rc = open_store(&d, &e)) && !(rc = start_work(&d, &e)) &&
-			!(rc = start_http(&d, &e))) {
+			!(rc = start_http(&d, &e)) && !(rc = be_ready(&d, &e))) {
 		log_info(app->log, "descentd %s, engine %s (%s), database %s", DESCENTD_VERSION,
 				app->engine->name, app->engine->description, config->db);
 		say_where(&d);

@@ -68,6 +68,9 @@ int http_listen_file(const char *path, unsigned mode, int *fd, struct err *e);
 
 /* *out is new (http_stop). config is copied, what it points to is borrowed. ERR_IO, ERR_NOMEM. */
 int http_start(struct http_server **out, const struct http_config *config, struct err *e);
+/* Does a loop take a connection and end it again, within seconds? Waits for it. True too where that cannot be asked: all
+ * connections that there may be are open, or the system has no socket left. Not after http_drain. */
+bool http_moves(struct http_server *server, double seconds);
 /* No new connections; requests from now on get 503, those at work are finished. */
 void http_drain(struct http_server *server);
 /* Waits up to seconds for the requests at work, then closes everything. */
