@@ -12,7 +12,7 @@ DESTDIR   ?=
 VERSION   := 0.1.0
 VARIANT   ?= release
 BUILD     := build/$(VARIANT)
-PKGS      := libmicrohttpd jansson sqlite3 nettle zlib
+PKGS      := libmicrohttpd gnutls jansson sqlite3 nettle zlib
 PYTHON    := /usr/bin/python3
 JOBS      := $(shell nproc 2>/dev/null || echo 2)
 

@@ -19,6 +19,7 @@ build  file      stdio.h           libc6-dev
 build  command   make              make
 build  command   pkg-config        pkg-config
 build  library   libmicrohttpd     libmicrohttpd-dev
+build  library   gnutls            libgnutls28-dev
 build  library   jansson           libjansson-dev
 build  library   sqlite3           libsqlite3-dev
 build  library   nettle            nettle-dev
@@ -30,6 +31,8 @@ test   module    pytest            python3-pytest
 test   module    xdist             python3-pytest-xdist
 test   module    jsonschema        python3-jsonschema
 test   module    yaml              python3-yaml
+test   command   openssl           openssl
+test   command   curl              curl
 format command   clang-format-14   clang-format-14
 ci     command   gcc               gcc
 ci     command   clang             clang

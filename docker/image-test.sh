@@ -50,19 +50,19 @@ said=$(image inspect --type image --format \
 	'{{.Docker.Config.User}} {{.Docker.Config.Entrypoint}} {{.Docker.Config.Cmd}} {{.Docker.Config.Healthcheck.Test}}' \
 	descentd-image-test)
 echo "$said"
-[ "$said" = 'descentd [descentd] [serve --db /data/descentd.db --listen 0.0.0.0:8420] [CMD descentd-ready]' ] ||
+[ "$said" = 'descentd [descentd] [serve --db /data/descentd.db --listen 0.0.0.0:8420 --no-tls] [CMD descentd-ready]' ] ||
 	fail "the image's user, command or health check changed: mend docker/Dockerfile or this test"
 
 echo "== start it and predict"
 container=$(image from --pull-never descentd-image-test)
 root=$(image mount "$container")
 in_image() { image run --env DESCENTD_TOKEN="$token" "$container" -- "$@"; }
-! image run "$container" -- descentd serve --db x.db --listen 0.0.0.0:0 >"$at/refused.log" 2>&1 ||
+! image run "$container" -- descentd serve --db x.db --listen 0.0.0.0:0 --no-tls >"$at/refused.log" 2>&1 ||
 	fail "it starts on a public address without a token"
 # chroot shares the network and the process ids of this machine, so a free port is asked for, and the shell that
 # becomes the daemon tells its pid.
 # shellcheck disable=SC2016 # expanded by the inner shell
-in_image sh -c 'echo $$ >/tmp/pid; exec descentd serve --db /data/descentd.db --listen 0.0.0.0:0 --port-file /tmp/port' \
+in_image sh -c 'echo $$ >/tmp/pid; exec descentd serve --db /data/descentd.db --listen 0.0.0.0:0 --no-tls --port-file /tmp/port' \
 		>"$at/daemon.log" 2>&1 &
 runner=$!
 for _ in $(seq 100); do

@@ -34,6 +34,8 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	char *listen; /* HOST:PORT, checked by its form */
 	char *port_file;
 	char *token_file;
+	char *tls_cert, *tls_key, *client_ca;
+	bool no_tls;
 	char *token;
 	char *audit_log;
 	char *allow_host;    /* a list of auth/host.h */

@@ -26,6 +26,7 @@
 #include "server/demo/demo.h"
 #include "server/notify.h"
 #include "server/reload.h"
+#include "server/secure.h"
 #include "server/watchdog.h"
 
 extern char **environ;
@@ -81,6 +82,7 @@ struct daemon {
 	struct http_server *http;
 	struct notify *notify;
 	struct watchdog *watchdog;
+	struct tls *tls; /* until the server has it */
 	int fd, control_fd;
 	char *control; /* path of the socket beside the database */
 	unsigned port;
@@ -90,24 +92,18 @@ struct daemon {
 static void say_where(const struct daemon *d)
 {
 	const char *listen = d->config->listen, *path = host_socket_path(listen);
+	const char *scheme = d->config->tls_cert ? "https" : "http";
 
 	if (path)
-		log_info(d->app.log, "listening on %s", path);
+		log_info(d->app.log, "listening on %s%s", path, d->config->tls_cert ? ", with TLS" : "");
 	else
-		log_info(d->app.log, "listening on http://%.*s:%u", (int)(strrchr(listen, ':') - listen),
-				listen, d->port);
+		log_info(d->app.log, "listening on %s://%.*s:%u", scheme,
+				(int)(strrchr(listen, ':') - listen), listen, d->port);
 }
 
-/* Who could reach it from elsewhere needs a token. */
 static int check_gate(struct daemon *d, struct err *e)
 {
-	const struct config *config = d->config;
-
-	if (!d->public || auth_has_token(d->app.auth)) return 0;
-	return err_set(e, ERR_FORBIDDEN,
-			"--listen %s can be reached from other machines, so a token is needed: make one with `descentd token "
-			"create NAME --db %s`, or name a file with --token-file",
-			config->listen, config->db);
+	return d->public ? secure_public(d->config, auth_has_token(d->app.auth), e) : 0;
 }
 
 static int open_gate(struct daemon *d, struct err *e)
@@ -119,7 +115,9 @@ static int open_gate(struct daemon *d, struct err *e)
 	struct err warning = { "" };
 	int rc;
 
-	if ((rc = auth_new(&d->app.auth, &options, &warning, e))) return rc;
+	if ((rc = secure_read(&d->tls, config, d->app.log, e)) ||
+			(rc = auth_new(&d->app.auth, &options, &warning, e)))
+		return rc;
 	if (warning.text[0]) log_error(d->app.log, "%s", warning.text);
 	if (path)
 		rc = http_listen_file(path, (unsigned)strtoul(config->socket_mode, NULL, 8), &d->fd, e);
@@ -236,6 +234,7 @@ static int start_http(struct daemon *d, struct err *e)
 	struct http_config http = {
 		.listen_fd = d->fd,
 		.control_fd = d->control_fd,
+		.tls = d->tls,
 		.loops = app->loops,
 		.pool_threads = POOL_THREADS,
 		.connections_max = app->connections_max,
@@ -253,6 +252,7 @@ static int start_http(struct daemon *d, struct err *e)
 	};
 	int rc;
 
+	if (d->tls) log_info(app->log, "%s", tls_summary(d->tls));
 	raise_descriptors(app->connections_max);
 	if (!(http.routes = app->routes = d->routes = api_routes(app))) return err_nomem(e);
 	app->routes_count = api_routes_count();
@@ -261,6 +261,7 @@ static int start_http(struct daemon *d, struct err *e)
 	if ((rc = metrics_new(&app->metrics, app->routes_count, e))) return rc;
 	if ((rc = http_start(&d->http, &http, e))) return rc;
 	d->fd = d->control_fd = -1; /* the server's now */
+	d->tls = NULL;
 	return d->config->port_file ? write_port(d->config->port_file, d->port, e) : 0;
 }
 
@@ -306,6 +307,7 @@ static void stop(struct daemon *d)
 	if (d->app.store) d->app.store->close(d->app.store);
 	audit_close(d->app.audit);
 	auth_free(d->app.auth);
+	tls_free(d->tls);
 	if (d->fd >= 0) close(d->fd);
 	if (d->control_fd >= 0) close(d->control_fd);
 	if (d->control) unlink(d->control);
@@ -336,7 +338,7 @@ static void wait_for_signal(struct daemon *d)
 	while ((which = sigwaitinfo(&set, NULL)) == SIGHUP || (which < 0 && errno == EINTR)) {
 		if (which != SIGHUP) continue;
 		notify_reloading(d->notify);
-		reload(&d->app, d->config);
+		reload(&d->app, d->http, d->config);
 		notify_ready(d->notify);
 	}
 	log_info(log, "stopping on %s", which == SIGINT ? "SIGINT" : "SIGTERM");

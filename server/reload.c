@@ -11,6 +11,7 @@
 #include "server/api/audit.h"
 #include "server/api/webhook.h"
 #include "server/options.h"
+#include "server/secure.h"
 
 #define NAMES_BYTES 400
 
@@ -36,20 +37,38 @@ static int take_over(
 	return rc;
 }
 
-/* What may be wrong goes first: the files of the token and of the key. */
-static int open_gate(struct app *app, const struct config *config, const struct config *now, struct err *e)
+/* *out is new, or NULL: there is no TLS. */
+static int read_tls(struct app *app, const struct config *config, const struct config *now, struct tls **out,
+		struct err *e)
+{
+	*out = NULL;
+	if (!config->tls_cert == !now->tls_cert) return secure_read(out, now, app->log, e);
+	return err_set(e, ERR_INVALID, "--tls-cert is %s, and TLS begins and ends with a restart only",
+			now->tls_cert ? "new" : "gone");
+}
+
+/* What may be wrong goes first: the files of the token, of the keys and of the certificate. */
+static int open_gate(struct app *app, struct http_server *http, const struct config *config,
+		const struct config *now, struct err *e)
 {
 	struct auth_options gate = { config->listen, now->allow_host, now->cors_origin, config->token_file,
 		config->token };
 	struct webhook_options hooks = { now->webhook_allow, now->webhook_key_file };
+	struct tls *tls = NULL;
 	struct err warning;
 	int rc;
 
 	if ((rc = webhook_can_set(&hooks, e)) || (rc = audit_reopen(app->audit, e)) ||
+			(rc = read_tls(app, config, now, &tls, e)) ||
 			(rc = auth_reload(app->auth, &gate, &warning, e)))
-		return rc;
+		goto out;
 	if (warning.text[0]) log_error(app->log, "%s", warning.text);
-	return 0;
+	if (!tls || !http_set_tls(http, tls)) goto out;
+	log_info(app->log, "new connections find other files of TLS: %s", tls_summary(tls));
+	tls = NULL;
+out:
+	tls_free(tls);
+	return rc;
 }
 
 static int take_effect(struct app *app, const struct config *config, struct err *e)
@@ -64,14 +83,14 @@ static int take_effect(struct app *app, const struct config *config, struct err 
 	return jobs_set_workers(app->jobs, config->workers, e);
 }
 
-void reload(struct app *app, struct config *config)
+void reload(struct app *app, struct http_server *http, struct config *config)
 {
 	char names[2][NAMES_BYTES] = { "", "" };
 	struct config now;
 	struct err e;
 	int rc = config_read(&now, config->argc, config->argv, config->envp, &e);
 
-	if (rc || (rc = open_gate(app, config, &now, &e))) {
+	if (rc || (rc = open_gate(app, http, config, &now, &e))) {
 		log_error(app->log, "SIGHUP changed nothing: %s", e.text);
 		config_clear(&now);
 		return;

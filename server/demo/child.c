@@ -79,6 +79,7 @@ static _Noreturn void run_daemon(const struct child *child, const struct config 
 	own.listen = listen;
 	own.port_file = port_file;
 	own.token_file = own.token = NULL;
+	own.tls_cert = own.tls_key = own.client_ca = NULL;
 	own.log_level = LOG_LEVEL_ERROR;
 	exit(serve(&own));
 }

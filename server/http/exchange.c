@@ -32,14 +32,15 @@ static void reply_problem(struct exchange *x, int code, const struct err *e)
 }
 
 /* The path of a request target: one in absolute form ("http://host/path", RFC 9112, section 3.2.2) is served as its
- * path; whose host it is, the Host header says. */
+ * path; whose host it is, the Host header says, and which scheme, the connection. */
 static char *target_path(char *target)
 {
 	static char root[] = "/";
+	size_t scheme = !strncasecmp(target, "http://", 7) ? 7 : !strncasecmp(target, "https://", 8) ? 8 : 0;
 	char *path;
 
-	if (strncasecmp(target, "http://", 7)) return target;
-	path = strpbrk(target + 7, "/?");
+	if (!scheme) return target;
+	path = strpbrk(target + scheme, "/?");
 	if (!path) return root;
 	return *path == '/' ? path : target;
 }
@@ -56,6 +57,7 @@ void *exchange_begin(void *server, const char *url, struct MHD_Connection *conne
 	x->rq.path_length = strcspn(x->rq.url, "?");
 	x->rq.connection = connection;
 	x->rq.local = peer_is_owner(x->server, connection);
+	x->rq.secure = x->server->config.tls && !x->rq.local;
 	x->raw_end = url + strlen(url);
 	clock_gettime(CLOCK_MONOTONIC, &x->started);
 	atomic_fetch_add_explicit(&x->server->under_way, 1, memory_order_relaxed);
@@ -463,7 +465,8 @@ static enum MHD_Result on_stream(struct exchange *x, const char *data, size_t *s
 
 /* libmicrohttpd takes a read that does not fill its buffer for all that there was. Where the client left right behind its
  * last bytes, the one edge for both is used up then, and the end would be seen when the connection has idled for too long.
- * So who has not sent all of a body is looked at; to shut the side that is at its end tells the poller of it again. */
+ * So who has not sent all of a body is looked at; to shut the side that is at its end tells the poller of it again. Over TLS
+ * it reads on until there is no more. */
 static void look_for_end(const struct exchange *x)
 {
 	const union MHD_ConnectionInfo *info;
@@ -580,6 +583,6 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 	if (!*size) return on_complete(x);
 	full = fills_buffer(x, data, *size);
 	taken = on_data(x, data, size);
-	if (!full) look_for_end(x);
+	if (!full && !x->server->config.tls) look_for_end(x);
 	return taken;
 }

@@ -10,9 +10,13 @@
 
 #include "server/http/http.h"
 #include "server/http/pool.h"
+#include "server/http/tls.h"
 
 struct http_server {
 	struct http_config config;
+	_Atomic(struct tls *) tls;    /* what new connections go by; NULL: plain HTTP */
+	atomic_uint refusals;         /* handshakes that failed and were not told of, */
+	_Atomic int64_t refusals_due; /* which they are when this second has come */
 	struct MHD_Daemon *daemon;
 	struct MHD_Daemon *control; /* on the socket beside the database; NULL: there is none */
 	struct pool *pool;

@@ -16,6 +16,8 @@
 #include "server/http/trace.h"
 
 /* What the access log gets of a finished request; borrowed for the call, which must not wait. */
+struct tls;
+
 struct http_access {
 	const char *method, *url;
 	const struct route *route; /* of http_config.routes; NULL: none */
@@ -28,6 +30,7 @@ struct http_access {
 struct http_config {
 	int listen_fd; /* from http_listen; the server closes it */
 	int control_fd; /* from http_listen_file, likewise; whoever comes there is the owner (request.local). -1: none */
+	struct tls *tls; /* from tls_read (server/http/tls.h); the server frees it; NULL: plain HTTP */
 	unsigned loops, pool_threads, connections_max;
 	unsigned requests_max;   /* at work at a time; one more gets 503 */
 	uint64_t held_bytes_max; /* that bodies and answers may hold together */
@@ -71,6 +74,9 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 /* Does a loop take a connection and end it again, within seconds? Waits for it. True too where that cannot be asked: all
  * connections that there may be are open, or the system has no socket left. Not after http_drain. */
 bool http_moves(struct http_server *server, double seconds);
+/* New connections go by this from now on, and the server frees it. False: it is what they go by already, and still the
+ * caller's. Only for a server that began with one; one thread at a time. */
+bool http_set_tls(struct http_server *server, struct tls *tls);
 /* No new connections; requests from now on get 503, those at work are finished. */
 void http_drain(struct http_server *server);
 /* Waits up to seconds for the requests at work, then closes everything. */

@@ -17,6 +17,28 @@
 #define COMPUTING_NICENESS 5
 #define REPLY_PAUSE_MS     2
 #define REPLY_PAUSES       500
+#define REFUSALS_SECONDS   60
+
+/* Anybody can have handshakes fail, thousands a second: they are counted, and told once a minute. */
+static void log_refusals(struct http_server *server)
+{
+	unsigned n = atomic_fetch_add(&server->refusals, 1) + 1;
+	struct timespec now;
+	char text[160];
+	int64_t due;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	due = atomic_load(&server->refusals_due);
+	if (now.tv_sec < due || !atomic_compare_exchange_strong(
+						&server->refusals_due, &due, now.tv_sec + REFUSALS_SECONDS))
+		return;
+	n = atomic_exchange(&server->refusals, 0);
+	snprintf(text, sizeof text,
+			"TLS handshakes that failed: %u; those clients speak no TLS 1.2 or 1.3, do not trust the certificate, or "
+			"have none that is asked for",
+			n);
+	server->config.log(server->config.app, text);
+}
 
 static void log_sentence(void *self, const char *format, va_list args)
 {
@@ -25,7 +47,21 @@ static void log_sentence(void *self, const char *format, va_list args)
 
 	vsnprintf(text, sizeof text, format, args);
 	text[strcspn(text, "\n")] = 0;
-	server->config.log(server->config.app, text);
+	if (strstr(text, "handshake"))
+		log_refusals(server);
+	else
+		server->config.log(server->config.app, text);
+}
+
+/* A connection is there; over TLS its handshake is still to come. */
+static void connection_changes(void *self, struct MHD_Connection *connection, void **context,
+		enum MHD_ConnectionNotificationCode what)
+{
+	const struct http_server *server = self;
+	const struct tls *tls = atomic_load_explicit(&server->tls, memory_order_acquire);
+
+	(void)context;
+	if (tls && what == MHD_CONNECTION_NOTIFY_STARTED) tls_begin(tls, connection);
 }
 
 /* Nobody connects any more. MHD_quiesce_daemon is not for that: it takes the socket out of each loop's epoll set, the loop
@@ -41,7 +77,7 @@ static void stop_listening(int listen_fd)
 }
 
 static int start_daemon(struct MHD_Daemon **out, struct http_server *server, int fd, unsigned loops,
-		unsigned connections, struct err *e)
+		unsigned connections, const struct tls *tls, struct err *e)
 {
 	const struct http_config *config = &server->config;
 	const struct MHD_OptionItem pool[] = { /* of one is none */
@@ -50,13 +86,15 @@ static int start_daemon(struct MHD_Daemon **out, struct http_server *server, int
 	};
 
 	/* The first option must be the logger: it is needed while the others are read. */
-	*out = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+	*out = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+						(tls ? MHD_USE_TLS : 0),
 			0, NULL, NULL, exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_sentence,
 			server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY, pool,
 			MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
 			config->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_bytes,
 			MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
-			exchange_end, server, MHD_OPTION_END);
+			exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION, tls ? connection_changes : NULL,
+			server, MHD_OPTION_ARRAY, tls_options(tls), MHD_OPTION_END);
 	if (*out) return 0;
 	return err_set(e, ERR_IO, "the HTTP server could not be started: %s", strerror(errno));
 }
@@ -69,6 +107,7 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 	*out = NULL;
 	if (!server) return err_nomem(e);
 	server->config = *config;
+	atomic_init(&server->tls, config->tls);
 	pthread_mutex_init(&server->change_lock, NULL);
 	pthread_mutex_init(&server->resume_lock, NULL);
 	if ((rc = sleep_start(server))) {
@@ -80,10 +119,10 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 					 COMPUTING_NICENESS, e)))
 		goto fail;
 	if ((rc = start_daemon(&server->daemon, server, config->listen_fd, config->loops,
-			     config->connections_max, e)))
+			     config->connections_max, config->tls, e)))
 		goto fail;
 	if (config->control_fd >= 0 && (rc = start_daemon(&server->control, server, config->control_fd, 1,
-							CONTROL_CONNECTIONS, e))) {
+							CONTROL_CONNECTIONS, NULL, e))) {
 		stop_listening(config->listen_fd);
 		MHD_stop_daemon(server->daemon);
 		goto fail;
@@ -101,6 +140,13 @@ free:
 	pthread_mutex_destroy(&server->resume_lock);
 	free(server);
 	return rc;
+}
+
+bool http_set_tls(struct http_server *server, struct tls *tls)
+{
+	if (!tls_replace(tls, atomic_load(&server->tls))) return false;
+	atomic_store(&server->tls, tls);
+	return true;
 }
 
 void http_drain(struct http_server *server)
@@ -135,6 +181,7 @@ void http_stop(struct http_server *server, double seconds)
 	sleep_stop(server);
 	pool_free(server->pool);
 	pool_free(server->computing);
+	tls_free(atomic_load(&server->tls));
 	pthread_mutex_destroy(&server->change_lock);
 	pthread_mutex_destroy(&server->resume_lock);
 	free(server);

@@ -46,9 +46,10 @@ ARROWS = [
     ("examples/", ()),  # programs of strangers: they include what is installed
 ]
 
-# A library's header, and where it may be included.
+# A library's header or the folder of its headers, and where it may be included.
 LIBRARIES = [
     ("microhttpd.h", ("server/http/",)),
+    ("gnutls/", ("server/http/",)),
     ("sqlite3.h", ("server/store/sqlite/",)),
     ("jansson.h", ("server/codec/", "server/admin/", "server/api/", "server/jobs/", "schema/embed.c")),
     ("yaml.h", ("schema/embed.c",)),
@@ -79,7 +80,7 @@ def arrow_fault(path, target):
 
 def library_fault(path, header):
     for name, places in LIBRARIES:
-        if header == name and not path.startswith(places + OUTSIDE):
+        if header.startswith(name) and not path.startswith(places + OUTSIDE):
             return f"{path} includes <{name}>, which belongs to {', '.join(places)}"
     return None
 

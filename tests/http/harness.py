@@ -178,8 +178,10 @@ class Answer:
 class Client:
     """Requests to one daemon over one connection that is kept. Every answer is held against the contract."""
 
-    def __init__(self, port, host="127.0.0.1", headers=None, timeout=30):
-        self.connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    def __init__(self, port, host="127.0.0.1", headers=None, timeout=30, tls=None):
+        """tls: an ssl.SSLContext."""
+        self.connection = (http.client.HTTPSConnection(host, port, timeout=timeout, context=tls) if tls else
+                           http.client.HTTPConnection(host, port, timeout=timeout))
         self.headers = headers or {}
         self.port = port
 

@@ -91,8 +91,9 @@ class Lines:
 
 
 class Stream:
-    def __init__(self, port, path, last_id=None, lines=False, status=200, timeout=SECONDS, headers=()):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    def __init__(self, port, path, last_id=None, lines=False, status=200, timeout=SECONDS, headers=(), tls=None):
+        self.connection = (http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=tls) if tls else
+                           http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
         headers = {**dict(headers), **({"Accept": "application/x-ndjson"} if lines else {})}
         if last_id is not None:
             headers["Last-Event-ID"] = str(last_id)

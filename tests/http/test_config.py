@@ -110,11 +110,11 @@ def test_variables_that_make_no_sense(tmp_path, name, value):
 
 
 def test_a_public_address_needs_a_token(start, tmp_path):
-    said = refused(tmp_path, "--listen", "0.0.0.0:0")
+    said = refused(tmp_path, "--listen", "0.0.0.0:0", "--no-tls")
     assert "token" in said
     (tmp_path / "token").write_text("0123456789abcdef0123456789abcdef\n")
     (tmp_path / "token").chmod(0o600)
-    daemon = start("--token-file", tmp_path / "token", listen="0.0.0.0:0")
+    daemon = start("--token-file", tmp_path / "token", "--no-tls", listen="0.0.0.0:0")
     c = daemon.client()
     c.get("/readyz")
     c.get("/v1/models", status=401)
