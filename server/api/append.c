@@ -60,13 +60,13 @@ static int look_at_last(
 		struct append *a, struct store *store, const json_t *kept, uint64_t *groups, struct err *e)
 {
 	unsigned char head[SEGMENT_HEADER_BYTES];
-	size_t rows;
+	size_t rows, whole;
 	int rc;
 
 	*groups = a->base.groups;
 	if (!*groups) return 0;
-	rc = store->segment_head(store, a->base.id, *groups - 1, 0, head, sizeof head, e);
-	if (rc || (rc = segment_rows_said(head, &rows, e))) return rc;
+	rc = store->segment_head(store, a->base.id, *groups - 1, 0, head, sizeof head, &whole, e);
+	if (rc || (rc = segment_rows(head, whole, &rows, e))) return rc;
 	if (rows >= table_group_rows(a->table) / 2) return 0;
 	--*groups;
 	rc = cells_new(&a->last, store, a->base.id, a->base.id, kept, e);

@@ -85,13 +85,14 @@ static bool page_is_full(const struct rows_page *p)
 static int find_group(const struct rows_page *p, uint64_t *group, uint64_t *first, struct err *e)
 {
 	unsigned char head[SEGMENT_HEADER_BYTES];
-	size_t rows;
+	size_t rows, whole;
 	int rc;
 
 	*first = 0;
 	for (*group = 0; *group < p->revision.groups; ++*group) {
-		rc = p->store->segment_head(p->store, p->revision.id, *group, 0, head, sizeof head, e);
-		if (rc || (rc = segment_rows_said(head, &rows, e))) return rc;
+		rc = p->store->segment_head(
+				p->store, p->revision.id, *group, 0, head, sizeof head, &whole, e);
+		if (rc || (rc = segment_rows(head, whole, &rows, e))) return rc;
 		if (p->offset < *first + rows) return 0;
 		*first += rows;
 	}

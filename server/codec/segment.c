@@ -78,7 +78,8 @@ int segment_corrupt(struct err *e, const char *what)
 	return err_set(e, ERR_CORRUPT, "a stored %s is damaged; send the data set again", what);
 }
 
-int segment_rows_said(const unsigned char head[SEGMENT_HEADER_BYTES], size_t *rows, struct err *e)
+/* What its head says, which may not be so. */
+static int rows_said(const unsigned char *head, size_t *rows, struct err *e)
 {
 	size_t kind = head[0];
 	unsigned char places_max = kind >= KIND_SCALED8 ? SEGMENT_PLACES_MAX : 0;
@@ -98,7 +99,7 @@ int segment_rows(const unsigned char *bytes, size_t size, size_t *rows, struct e
 
 	*rows = 0;
 	if (size < before) return segment_corrupt(e, "column");
-	if ((rc = segment_rows_said(bytes, &said, e))) return rc;
+	if ((rc = rows_said(bytes, &said, e))) return rc;
 	if (bytes[0] >= KIND_SCALED8) before += SEGMENT_BASE_BYTES;
 	if (size < before || size - before != said * widths[bytes[0]]) return segment_corrupt(e, "column");
 	*rows = said;

@@ -26,10 +26,8 @@ int segment_write_numbers(const double *x, size_t rows, unsigned char **bytes, s
 int segment_write_codes(const uint32_t *codes, size_t rows, uint32_t codes_count, unsigned char **bytes,
 		size_t *size, struct err *e);
 
-/* How many rows it has. ERR_CORRUPT. */
+/* How many rows a segment of `size` bytes has; of them the first SEGMENT_HEADER_BYTES are enough. ERR_CORRUPT. */
 int segment_rows(const unsigned char *bytes, size_t size, size_t *rows, struct err *e);
-/* The same of the first SEGMENT_HEADER_BYTES alone, which say it. */
-int segment_rows_said(const unsigned char head[SEGMENT_HEADER_BYTES], size_t *rows, struct err *e);
 /* x and codes have room for segment_rows. ERR_CORRUPT: damaged, or of the other kind. Codes are checked against
  * codes_count. */
 int segment_read_numbers(const unsigned char *bytes, size_t size, double *x, struct err *e);

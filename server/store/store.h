@@ -363,10 +363,10 @@ struct store {
 	/* bytes is reused when its memory is large enough (start with a zeroed one). ERR_NOT_FOUND. */
 	int (*segment_read)(struct store *s, int64_t revision, uint64_t group, uint64_t column,
 			struct store_bytes *bytes, struct err *e);
-	/* The first `size` bytes of a segment, without the work of reading the others. ERR_NOT_FOUND; ERR_CORRUPT: it is
-	 * shorter. */
+	/* The first `size` bytes of a segment of *whole bytes, without the work of reading the others, and so unchecked.
+	 * ERR_NOT_FOUND; ERR_CORRUPT: it is shorter. */
 	int (*segment_head)(struct store *s, int64_t revision, uint64_t group, uint64_t column, void *head,
-			size_t size, struct err *e);
+			size_t size, size_t *whole, struct err *e);
 	int (*dictionary_read)(struct store *s, int64_t revision, uint64_t column, struct store_bytes *bytes,
 			struct err *e);
 

@@ -4,6 +4,7 @@ Includes point one way:
 
     main -> api -> {http, codec, registry, jobs, store, auth}
     jobs -> {registry, store, codec, core}; registry -> {store, core}; auth -> store; codec -> core
+    store -> core/crc32c.h
     http and core know nobody
 
 so that a folder can be read, tested and replaced without those above it. Everybody may use core/err.h and
@@ -26,7 +27,7 @@ ARROWS = [
     ("schema/", ()),
     ("server/http/", ()),
     ("server/codec/", ("core/",)),
-    ("server/store/", ("schema/embedded.h",)),
+    ("server/store/", ("core/crc32c.h", "schema/embedded.h")),
     ("server/auth/", ("server/store/",)),
     ("server/registry/", ("core/", "server/store/")),
     ("server/jobs/", ("core/", "server/codec/", "server/registry/", "server/store/", "server/log.h")),

@@ -81,6 +81,22 @@ START_TEST(crc_of_the_standard)
 	ck_assert_uint_eq(crc32c("123456789", 9), 0xE3069283); /* Williams' check value */
 	ck_assert_uint_eq(crc32c(ramp, 32), 0x46DD794E);       /* RFC 3720, B.4 */
 	ck_assert_uint_eq(crc32c("", 0), 0);
+	ck_assert_uint_eq(crc32c_more(crc32c("12345", 5), "6789", 4), 0xE3069283);
+	ck_assert_uint_eq(crc32c_portable(0, "123456789", 9), 0xE3069283);
+}
+END_TEST
+
+/* The CPU's instruction, the tables and the plain loop, from every start and to every end. */
+START_TEST(crc_in_every_way)
+{
+	unsigned char bytes[1024];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(i * i * 31 >> 3);
+	for (size_t from = 0; from < 9; from++)
+		for (size_t size = 0; size < sizeof bytes - from; size += 1 + size / 40)
+			ck_assert_uint_eq(crc32c_more(7, bytes + from, size),
+					crc32c_portable(7, bytes + from, size));
 }
 END_TEST
 
@@ -450,7 +466,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { crc_of_the_standard, what_is_written_is_read,
+	const TTest *const tests[] = { crc_of_the_standard, crc_in_every_way, what_is_written_is_read,
 		the_head_is_little_endian, every_flipped_bit_is_noticed, every_cut_is_noticed,
 		a_file_of_format_1_is_read, a_file_of_format_2_is_read, dates_buckets_and_profiles_are_kept,
 		every_kind_of_layer_is_kept, made_up_bytes_are_models_or_refused, a_newer_format_is_named,

@@ -20,15 +20,16 @@ static inline void assert_shape(struct store *s, const struct shape *shape)
 {
 	struct store_bytes bytes = { 0 };
 	unsigned char head[8];
+	size_t size;
 
 	for (uint64_t g = 0; g < shape->groups; g++)
 		for (uint64_t c = 0; c < SHARE_COLUMNS; c++) {
 			OK(s->segment_read(s, shape->id, g, c, &bytes, &e));
 			assert_bytes(&bytes, shape->keys[g][c], CELLS_BYTES);
-			OK(s->segment_head(s, shape->id, g, c, head, sizeof head, &e));
+			OK(s->segment_head(s, shape->id, g, c, head, sizeof head, &size, &e));
 			ck_assert_mem_eq(head, bytes.data, sizeof head);
 		}
-	REFUSED(s->segment_head(s, shape->id, shape->groups, 0, head, 1, &e), ERR_NOT_FOUND);
+	REFUSED(s->segment_head(s, shape->id, shape->groups, 0, head, 1, &size, &e), ERR_NOT_FOUND);
 	REFUSED(s->segment_read(s, shape->id, shape->groups, 0, &bytes, &e), ERR_NOT_FOUND);
 	REFUSED(s->segment_read(s, shape->id, 0, SHARE_COLUMNS, &bytes, &e), ERR_NOT_FOUND);
 }

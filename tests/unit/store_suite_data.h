@@ -8,6 +8,7 @@ START_TEST(upload_comes_back_as_it_went_in)
 	enum store_outcome outcome;
 	int64_t revision = begin_upload(s, 7, 5, CELLS_BYTES);
 	unsigned char head[8], whole[CELLS_BYTES + 1];
+	size_t size;
 
 	REFUSED(s->dataset_get(s, "iris", &out, &e), ERR_NOT_FOUND);
 	ck_assert(!revision_there(s, revision));
@@ -35,10 +36,10 @@ START_TEST(upload_comes_back_as_it_went_in)
 	REFUSED(s->segment_read(s, revision, 5, 0, &bytes, &e), ERR_NOT_FOUND);
 	ck_assert_ptr_null(bytes.data);
 	REFUSED(s->segment_read(s, revision, 0, 2, &bytes, &e), ERR_NOT_FOUND);
-	OK(s->segment_head(s, revision, 4, 1, head, sizeof head, &e));
+	OK(s->segment_head(s, revision, 4, 1, head, sizeof head, &size, &e));
 	for (size_t i = 0; i < sizeof head; i++)
 		ck_assert_uint_eq(head[i], byte_of(7 + 4 * 2 + 1, i));
-	REFUSED(s->segment_head(s, revision, 4, 1, whole, CELLS_BYTES + 1, &e), ERR_CORRUPT);
+	REFUSED(s->segment_head(s, revision, 4, 1, whole, CELLS_BYTES + 1, &size, &e), ERR_CORRUPT);
 	s->close(s);
 }
 END_TEST

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "server/store/sqlite/checksum.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
@@ -30,8 +31,8 @@ static int put_tx(struct db *db, void *arg, struct err *e)
 		if ((rc = db_run(db, SQL_BLOB_NEW, DB_VALUES(V_INT(p->total)), NULL, e))) return rc;
 		p->blob = db_last_id(db);
 	}
-	return db_run(db, SQL_BLOB_PUT, DB_VALUES(V_INT(p->blob), V_INT(p->chunk), V_BYTES(p->data, p->size)),
-			NULL, e);
+	return piece_put(db, SQL_BLOB_PUT,
+			DB_VALUES(V_INT(p->blob), V_INT(p->chunk), V_BYTES(p->data, p->size)), NULL, e);
 }
 
 int blob_put(struct db *db, const void *data, size_t size, int64_t *blob, struct err *e)
@@ -102,9 +103,10 @@ static int get_tx(struct db *db, void *arg, struct err *e)
 	r->total = (size_t)row_int(&row);
 	row_bytes(&row, r->out, &r->used);
 	if (row.failed) return err_nomem(e);
-	if (r->used > r->total || (r->used == before && r->total))
-		return err_set(e, ERR_CORRUPT,
-				"the weights of a version are damaged in the database; restore it from a backup");
+	if (r->used > r->total || (r->used == before && r->total) ||
+			!piece_whole(&row, DB_VALUES(V_INT(r->blob), V_INT(r->chunk),
+							   V_BYTES(r->out->data + before, r->used - before))))
+		return blob_damaged(db, r->blob, e);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* curve.c - the curve of a job: blocks of points, in order and without overlap, by keys as by events; and the summaries
  * beside them. */
+#include "server/store/sqlite/checksum.h"
 #include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
@@ -28,7 +29,7 @@ static int append_tx(struct db *db, void *arg, struct err *e)
 		return err_set(e, ERR_RANGE, "a block of epochs %llu to %llu cannot follow epoch %lld",
 				(unsigned long long)b->first, (unsigned long long)b->last, (long long)last);
 	if ((rc = event_take(db, b->points, &event, e))) return rc;
-	return db_run(db, SQL_CURVE_ADD,
+	return piece_put(db, SQL_CURVE_ADD,
 			DB_VALUES(V_INT(curve), V_INT(b->first), V_INT(b->last), V_INT(b->points),
 					V_INT(event), V_BYTES(b->data, b->size)),
 			NULL, e);
@@ -65,7 +66,7 @@ static int level_tx(struct db *db, void *arg, struct err *e)
 			     DB_VALUES(V_INT(curve), V_INT(b->first - 1), V_INT(a->level), V_INT(a->level)),
 			     NULL, e)))
 		return rc;
-	return db_run(db, SQL_LEVEL_ADD,
+	return piece_put(db, SQL_LEVEL_ADD,
 			DB_VALUES(V_INT(curve), V_INT(a->level), V_INT(b->first), V_INT(b->last),
 					V_INT(b->points), V_BYTES(b->data, b->size)),
 			NULL, e);
@@ -154,6 +155,17 @@ static int curve_tx(struct db *db, void *arg, struct err *e)
 	return job_curve(db, r->job, &r->curve, e);
 }
 
+static bool block_whole(const struct reading *r, const struct store_curve_block *b, const unsigned char *data,
+		struct db_row *row)
+{
+	return r->level ? piece_whole(row, DB_VALUES(V_INT(r->curve), V_INT(r->level), V_INT(b->first),
+							   V_INT(b->last), V_INT(b->points),
+							   V_BYTES(data, b->size)))
+			: piece_whole(row, DB_VALUES(V_INT(r->curve), V_INT(b->first), V_INT(b->last),
+							   V_INT(b->points), V_INT(b->first_event),
+							   V_BYTES(data, b->size)));
+}
+
 /* Copies as many blocks as lie in STORE_CHUNK_BYTES. */
 static int blocks_tx(struct db *db, void *arg, struct err *e)
 {
@@ -188,8 +200,10 @@ static int blocks_tx(struct db *db, void *arg, struct err *e)
 		before = used;
 		row_bytes(&row, &r->bytes, &used);
 		b->size = used - before;
+		if (row.failed) return err_nomem(e);
+		if (!block_whole(r, b, r->bytes.data + before, &row)) return curve_damaged(r->job, e);
 	}
-	return !rc && row.failed ? err_nomem(e) : rc;
+	return rc;
 }
 
 static int hand_on(const struct reading *r,

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "server/store/sqlite/checksum.h"
 #include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
@@ -127,6 +128,8 @@ static int cells_tx(struct db *db, void *arg, struct err *e)
 {
 	struct cells *cells = arg;
 	struct db_row row = { 0 };
+	size_t before = cells->used;
+	int64_t put_for, put_first;
 	bool found;
 	int rc;
 
@@ -138,7 +141,15 @@ static int cells_tx(struct db *db, void *arg, struct err *e)
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "these data are no longer there; name the current data set");
 	row_bytes(&row, cells->bytes, &cells->used);
-	return row.failed ? err_nomem(e) : 0;
+	if (row.failed) return err_nomem(e);
+	put_for = sqlite3_column_int64(row.stmt, row.column + 1);
+	put_first = sqlite3_column_int64(row.stmt, row.column + 2);
+	if (piece_whole(&row, DB_VALUES(V_INT(put_for), V_INT(put_first), V_INT(cells->second),
+					      V_BYTES(cells->bytes->data + before, cells->used - before))))
+		return 0;
+	return cells->id == SQL_SEGMENT_GET
+			       ? segment_damaged(db, cells->revision, cells->first, cells->second, e)
+			       : dictionary_damaged(db, cells->revision, cells->first, e);
 }
 
 /* What a reading of cells hands on. */
@@ -164,7 +175,7 @@ struct head {
 	int64_t revision;
 	uint64_t group, column;
 	void *to;
-	size_t size;
+	size_t size, *whole;
 };
 
 static int head_tx(struct db *db, void *arg, struct err *e)
@@ -179,13 +190,13 @@ static int head_tx(struct db *db, void *arg, struct err *e)
 	if (rc) return rc;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "these data are no longer there; name the current data set");
-	return db_blob_head(db, "segment", "data", id, h->to, h->size, e);
+	return db_blob_head(db, "segment", "data", id, h->to, h->size, h->whole, e);
 }
 
 static int segment_head(struct store *s, int64_t revision, uint64_t group, uint64_t column, void *to,
-		size_t size, struct err *e)
+		size_t size, size_t *whole, struct err *e)
 {
-	struct head head = { revision, group, column, to, size };
+	struct head head = { revision, group, column, to, size, whole };
 
 	upload_settle(s, revision);
 	return store_read(s, head_tx, &head, e);

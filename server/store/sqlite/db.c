@@ -56,7 +56,8 @@ static int fail(struct db *db, int code, struct err *e)
 	case SQLITE_NOTADB:
 		return err_set(e, ERR_CORRUPT, "%s is not a SQLite database; name another file", file);
 	case SQLITE_CORRUPT:
-		return err_set(e, ERR_CORRUPT, "the database %s is damaged (%s); restore it from a backup",
+		return err_set(e, ERR_CORRUPT,
+				"the database %s is damaged (%s); descentd check says what is: restore it from a backup",
 				file, text);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -242,14 +243,15 @@ int db_number(struct db *db, enum sql id, const struct db_value *values, int64_t
 }
 
 int db_blob_head(struct db *db, const char *table, const char *column, int64_t row, void *to, size_t size,
-		struct err *e)
+		size_t *whole, struct err *e)
 {
 	sqlite3_blob *blob = NULL;
 	int code = sqlite3_blob_open(db->handle, "main", table, column, row, 0, &blob), rc = 0;
 
+	*whole = code ? 0 : (size_t)sqlite3_blob_bytes(blob);
 	if (code)
 		rc = fail(db, code, e);
-	else if ((size_t)sqlite3_blob_bytes(blob) < size)
+	else if (*whole < size)
 		rc = err_set(e, ERR_CORRUPT, "a stored %s is damaged; restore the database from a backup",
 				table);
 	else if ((code = sqlite3_blob_read(blob, to, (int)size, 0)))
@@ -268,6 +270,11 @@ int64_t db_last_id(const struct db *db)
 int64_t row_int(struct db_row *row)
 {
 	return sqlite3_column_int64(row->stmt, row->column++);
+}
+
+bool row_is_null(const struct db_row *row)
+{
+	return sqlite3_column_type(row->stmt, row->column) == SQLITE_NULL;
 }
 
 double row_real(struct db_row *row)

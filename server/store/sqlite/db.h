@@ -74,9 +74,10 @@ int db_run(struct db *db, enum sql id, const struct db_value *values, int *chang
 /* First column of the first row; *found (may be NULL) is false and *value 0 when there is none. */
 int db_number(struct db *db, enum sql id, const struct db_value *values, int64_t *value, bool *found,
 		struct err *e);
-/* The first size bytes of a BLOB, of which no more than their pages are read. ERR_CORRUPT: it has fewer. */
+/* The first size bytes of a BLOB of *whole bytes, of which no more than their pages are read. ERR_CORRUPT: it has
+ * fewer. */
 int db_blob_head(struct db *db, const char *table, const char *column, int64_t row, void *to, size_t size,
-		struct err *e);
+		size_t *whole, struct err *e);
 int64_t db_last_id(const struct db *db);
 
 /* The columns of a row, one after another from 0. Copies are new; when memory runs out the row has failed and
@@ -87,6 +88,7 @@ struct db_row {
 	bool failed;
 };
 int64_t row_int(struct db_row *row);
+bool row_is_null(const struct db_row *row); /* the next column; it stays the next */
 double row_real(struct db_row *row);
 char *row_text(struct db_row *row); /* NULL for NULL */
 void row_fixed(struct db_row *row, char *text, size_t size);

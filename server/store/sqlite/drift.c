@@ -1,4 +1,5 @@
 /* drift.c - what has been asked of a version: one row beside it, written anew now and then. */
+#include "server/store/sqlite/checksum.h"
 #include "server/store/sqlite/sqlite.h"
 
 struct drift {
@@ -17,7 +18,7 @@ static int put_tx(struct db *db, void *arg, struct err *e)
 	int rc;
 
 	if ((rc = version_must_exist(db, d->model, d->version, &blob, e))) return rc;
-	return db_run(db, SQL_DRIFT_PUT,
+	return piece_put(db, SQL_DRIFT_PUT,
 			DB_VALUES(V_TEXT(d->model), V_INT(d->version), V_BYTES(d->data, d->size)), NULL, e);
 }
 
@@ -44,7 +45,10 @@ static int get_tx(struct db *db, void *arg, struct err *e)
 	rc = db_start(db, SQL_DRIFT_GET, DB_VALUES(V_TEXT(d->model), V_INT(d->version)), &row.stmt, e);
 	if (rc || (rc = db_next(db, row.stmt, &found, e)) || !found) return rc;
 	row_bytes(&row, d->out, &d->used);
-	return row.failed ? err_nomem(e) : 0;
+	if (row.failed) return err_nomem(e);
+	if (piece_whole(&row, DB_VALUES(V_TEXT(d->model), V_INT(d->version), V_BYTES(d->out->data, d->used))))
+		return 0;
+	return drift_damaged(d->model, d->version, e);
 }
 
 static int drift_get(

@@ -10,6 +10,7 @@
  * transaction that takes the last of these away. Cells are kept or swept as a whole: groups or columns of theirs that
  * nobody shares any more stay with the others.
  */
+#include "server/store/sqlite/checksum.h"
 #include "server/store/sqlite/sqlite.h"
 
 struct share {
@@ -81,7 +82,7 @@ int share_change(struct db *db, int64_t revision, uint64_t group, uint64_t colum
 	rc = db_number(db, SQL_SEGMENT_SHARED, DB_VALUES(V_INT(revision), V_INT(group), V_INT(column)), &one,
 			there, e);
 	if (rc || !*there) return rc;
-	return db_run(db, SQL_SEGMENT_PUT,
+	return piece_put(db, SQL_SEGMENT_PUT,
 			DB_VALUES(V_INT(revision), V_INT(group), V_INT(column), V_BYTES(data, size)), NULL,
 			e);
 }

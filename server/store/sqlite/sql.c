@@ -28,6 +28,7 @@
 	" WHERE p.revision = ?1 AND p.column_index = " column " AND p.last_group >= ?2 AND p.first_group =" \
 	" (SELECT max(first_group) FROM part WHERE revision = ?1 AND column_index = " column                \
 	" AND first_group <= ?2)"
+#define SHARED_DATA "s.data, s.crc, p.source, p.source_first + ?2 - p.first_group"
 /* Row groups that revision `of` shares: they are its first ones. */
 #define SHARED_GROUPS(of) \
 	"(SELECT coalesce(max(last_group) + 1, 0) FROM part WHERE revision = " of " AND column_index = -1)"
@@ -99,14 +100,19 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_REVISION_DROP_LOOSE] = "DELETE FROM revision WHERE id = ?1 AND state < 2",
 	[SQL_REVISION_GET] = "SELECT " REVISION_COLUMNS " FROM revision r WHERE r.id = ?1 AND r.state > 0",
 	[SQL_REVISION_OF_DATASET] = "SELECT id FROM revision WHERE dataset = ?1 LIMIT 1",
+	/* What it is called in a sentence. */
+	[SQL_REVISION_SAYS] =
+		"SELECT CASE WHEN dataset IS NULL THEN 'data that came with a job'"
+		" ELSE 'data set ' || dataset || ', revision ' || number || ',' END FROM revision WHERE id = ?1",
 	[SQL_SEGMENT_PUT] =
-		"INSERT INTO segment (revision, row_group, column_index, data) VALUES (?1, ?2, ?3, ?4)",
+		"INSERT INTO segment (revision, row_group, column_index, data, crc) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_SEGMENT_CHANGE] =
-		"UPDATE segment SET data = ?4 WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3",
+		"UPDATE segment SET data = ?4, crc = ?5 WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3",
+	/* With the revision and the group that it was put for. */
 	[SQL_SEGMENT_GET] =
-		"SELECT data FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
+		"SELECT data, crc, ?1, ?2 FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
 		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)"
-		" UNION ALL " SHARED("s.data", "?3") " UNION ALL " SHARED("s.data", "-1") " LIMIT 1",
+		" UNION ALL " SHARED(SHARED_DATA, "?3") " UNION ALL " SHARED(SHARED_DATA, "-1") " LIMIT 1",
 	[SQL_SEGMENT_FIND] =
 		"SELECT id FROM segment WHERE revision = ?1 AND row_group = ?2 AND column_index = ?3"
 		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)"
@@ -136,9 +142,9 @@ const char *const sql_texts[SQL_COUNT] = {
 		" (SELECT column_index FROM segment WHERE revision = ?1 AND row_group = 0)",
 	[SQL_PART_DROP] = "DELETE FROM part WHERE revision = ?1",
 	[SQL_DICTIONARY_PUT] =
-		"INSERT INTO dictionary (revision, column_index, chunk, data) VALUES (?1, ?2, ?3, ?4)",
+		"INSERT INTO dictionary (revision, column_index, chunk, data, crc) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_DICTIONARY_GET] =
-		"SELECT data FROM dictionary WHERE revision = ?1 AND column_index = ?2 AND chunk = ?3"
+		"SELECT data, crc, ?1, ?2 FROM dictionary WHERE revision = ?1 AND column_index = ?2 AND chunk = ?3"
 		" AND EXISTS (SELECT 1 FROM revision WHERE id = ?1)",
 	[SQL_DATASET_GET] =
 		"SELECT " REVISION_COLUMNS " FROM dataset d JOIN revision r ON r.id = d.revision WHERE d.name = ?1",
@@ -157,9 +163,13 @@ const char *const sql_texts[SQL_COUNT] = {
 
 	/* blobs */
 	[SQL_BLOB_NEW] = "INSERT INTO blob (state, size_bytes) VALUES (0, ?1)",
-	[SQL_BLOB_PUT] = "INSERT INTO blob_chunk (blob, chunk, data) VALUES (?1, ?2, ?3)",
+	[SQL_BLOB_PUT] = "INSERT INTO blob_chunk (blob, chunk, data, crc) VALUES (?1, ?2, ?3, ?4)",
 	[SQL_BLOB_GET] =
-		"SELECT size_bytes, (SELECT data FROM blob_chunk WHERE blob = ?1 AND chunk = ?2) FROM blob WHERE id = ?1",
+		"SELECT size_bytes, data, crc FROM blob b LEFT JOIN blob_chunk c ON c.blob = b.id AND c.chunk = ?2 WHERE b.id = ?1",
+	[SQL_BLOB_SAYS] =
+		"SELECT 'version ' || number || ' of model ' || model FROM version WHERE blob = ?1"
+		" UNION ALL SELECT 'a checkpoint of job ' || job FROM checkpoint WHERE blob = ?1"
+		" UNION ALL SELECT 'what job ' || id || ' predicted' FROM job WHERE output = ?1 LIMIT 1",
 	[SQL_BLOB_KEEP] = "UPDATE blob SET state = 1 WHERE id = ?1 AND state = 0",
 	[SQL_BLOB_DROP] = "DELETE FROM blob WHERE id = ?1",
 	[SQL_BLOB_DROP_LOOSE] = "DELETE FROM blob WHERE id = ?1 AND state = 0",
@@ -198,9 +208,9 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_VERSION_BLOB] = "SELECT blob FROM version WHERE model = ?1 AND number = ?2",
 	[SQL_VERSION_DELETE] = "DELETE FROM version WHERE model = ?1 AND number = ?2",
 	[SQL_DRIFT_PUT] =
-		"INSERT INTO drift (model, version, data) VALUES (?1, ?2, ?3)"
-		" ON CONFLICT (model, version) DO UPDATE SET data = excluded.data",
-	[SQL_DRIFT_GET] = "SELECT data FROM drift WHERE model = ?1 AND version = ?2",
+		"INSERT INTO drift (model, version, data, crc) VALUES (?1, ?2, ?3, ?4)"
+		" ON CONFLICT (model, version) DO UPDATE SET data = excluded.data, crc = excluded.crc",
+	[SQL_DRIFT_GET] = "SELECT data, crc FROM drift WHERE model = ?1 AND version = ?2",
 
 	/* jobs and their curves */
 	[SQL_JOB_NEW] =
@@ -284,23 +294,23 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_CHECKPOINT_DROP] = "DELETE FROM checkpoint WHERE job = ?1 AND sequence = ?2 RETURNING blob",
 	[SQL_CURVE_LAST] = "SELECT last_epoch FROM curve_block WHERE curve = ?1 ORDER BY first_epoch DESC LIMIT 1",
 	[SQL_CURVE_ADD] =
-		"INSERT INTO curve_block (curve, first_epoch, last_epoch, points, first_event, data)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		"INSERT INTO curve_block (curve, first_epoch, last_epoch, points, first_event, data, crc)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	/* The first block that may overlap is the last one that starts at or before ?2. */
 	[SQL_CURVE_GET] =
-		"SELECT first_epoch, last_epoch, points, first_event, data FROM curve_block WHERE curve = ?1 AND first_epoch >="
+		"SELECT first_epoch, last_epoch, points, first_event, data, crc FROM curve_block WHERE curve = ?1 AND first_epoch >="
 		" coalesce((SELECT max(first_epoch) FROM curve_block WHERE curve = ?1 AND first_epoch <= ?2), 0)"
 		" AND first_epoch <= ?3 AND last_epoch >= ?2 ORDER BY first_epoch LIMIT ?4",
 	/* Likewise by events: those above ?2. */
 	[SQL_CURVE_GET_AFTER] =
-		"SELECT first_epoch, last_epoch, points, first_event, data FROM curve_block WHERE curve = ?1 AND first_event >="
+		"SELECT first_epoch, last_epoch, points, first_event, data, crc FROM curve_block WHERE curve = ?1 AND first_event >="
 		" coalesce((SELECT max(first_event) FROM curve_block WHERE curve = ?1 AND first_event <= ?2), 0)"
 		" AND first_event + points > ?2 + 1 ORDER BY first_event LIMIT ?3",
 	[SQL_CURVE_REWIND] = "DELETE FROM curve_block WHERE curve = ?1 AND last_epoch > ?2",
 	[SQL_LEVEL_ADD] =
-		"INSERT INTO curve_level (curve, level, first_key, last_key, spans, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		"INSERT INTO curve_level (curve, level, first_key, last_key, spans, data, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_LEVEL_GET] =
-		"SELECT first_key, last_key, spans, 0, data FROM curve_level WHERE curve = ?1 AND level = ?2 AND first_key >="
+		"SELECT first_key, last_key, spans, 0, data, crc FROM curve_level WHERE curve = ?1 AND level = ?2 AND first_key >="
 		" coalesce((SELECT max(first_key) FROM curve_level WHERE curve = ?1 AND level = ?2 AND first_key <= ?3), 0)"
 		" AND first_key <= ?4 AND last_key >= ?3 ORDER BY first_key LIMIT ?5",
 	[SQL_LEVEL_REWIND] = "DELETE FROM curve_level WHERE curve = ?1 AND last_key > ?2 AND level BETWEEN ?3 AND ?4",

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/size.h"
+#include "server/store/sqlite/checksum.h"
 #include "server/store/sqlite/event.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
@@ -168,7 +169,7 @@ static int group_tx(struct db *db, void *arg, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; i < g->count && !rc; i++)
-		rc = db_run(db, SQL_SEGMENT_PUT,
+		rc = piece_put(db, SQL_SEGMENT_PUT,
 				DB_VALUES(V_INT(g->upload->id), V_INT(g->number), V_INT(i),
 						V_BYTES(g->segments[i].data, g->segments[i].size)),
 				NULL, e);
@@ -255,7 +256,7 @@ static int segment_tx(struct db *db, void *arg, struct err *e)
 
 	bool there;
 
-	rc = db_run(db, SQL_SEGMENT_CHANGE,
+	rc = piece_put(db, SQL_SEGMENT_CHANGE,
 			DB_VALUES(V_INT(p->revision), V_INT(p->group), V_INT(p->column),
 					V_BYTES(p->data, p->size)),
 			&changed, e);
@@ -284,7 +285,7 @@ static int dictionary_tx(struct db *db, void *arg, struct err *e)
 {
 	const struct piece *p = arg;
 
-	return db_run(db, SQL_DICTIONARY_PUT,
+	return piece_put(db, SQL_DICTIONARY_PUT,
 			DB_VALUES(V_INT(p->revision), V_INT(p->column), V_INT(p->group),
 					V_BYTES(p->data, p->size)),
 			NULL, e);

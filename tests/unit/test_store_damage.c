@@ -1,0 +1,163 @@
+/* test_store_damage.c - a piece whose bytes, or whose place, are not those that it was put with is refused by name. */
+#include "tests/unit/sqlite_file.h"
+#include "tests/unit/store_things.h"
+#include "tests/unit/suite.h"
+
+static int64_t revision, blob, job, attempt;
+
+static int see(void *self, const struct store_curve_block *block, struct err *err)
+{
+	(void)block;
+	(void)err;
+	++*(int *)self;
+	return 0;
+}
+
+static struct store_curve_block block_of(uint64_t first)
+{
+	return (struct store_curve_block){ .first = first,
+		.last = first + 4,
+		.points = 5,
+		.data = (const unsigned char *)"curve",
+		.size = 5 };
+}
+
+/* A store with one piece of each kind at least. */
+static void fill(void)
+{
+	const struct store_curve_block block = block_of(1);
+	struct store *s = fresh_store();
+	struct store_revision out;
+	enum store_outcome outcome;
+	struct store_version_new v;
+	uint64_t number;
+
+	revision = begin_upload(s, 7, 2, 3000);
+	OK(s->upload_dictionary(s, revision, 1, "words", 5, &e));
+	OK(end_upload(s, revision, "iris", 'a', false, &outcome, &out));
+	store_revision_clear(&out);
+	put_model(s, "m");
+	v = version_of(s, 3, 3 << 20);
+	blob = v.blob;
+	OK(s->version_create(s, "m", &v, &number, &e));
+	OK(s->drift_put(s, "m", number, "counts", 6, &e));
+	job = put_job(s, "m", revision, 0);
+	attempt = claim(s, job);
+	OK(s->curve_append(s, job, attempt, &block, &e));
+	OK(s->level_append(s, job, attempt, 1, &block, &e));
+	s->close(s);
+}
+
+static int read_segment(struct store *s, struct store_bytes *bytes)
+{
+	return s->segment_read(s, revision, 1, 0, bytes, &e);
+}
+
+static int read_dictionary(struct store *s, struct store_bytes *bytes)
+{
+	return s->dictionary_read(s, revision, 1, bytes, &e);
+}
+
+static int read_blob(struct store *s, struct store_bytes *bytes)
+{
+	return s->blob_read(s, blob, bytes, &e);
+}
+
+static int read_drift(struct store *s, struct store_bytes *bytes)
+{
+	return s->drift_get(s, "m", 1, bytes, &e);
+}
+
+static int read_curve(struct store *s, struct store_bytes *bytes)
+{
+	int seen = 0, rc = s->curve_read(s, job, 1, 99, see, &seen, &e);
+
+	(void)bytes;
+	ck_assert_int_eq(seen, rc ? 0 : 1);
+	return rc;
+}
+
+static int read_level(struct store *s, struct store_bytes *bytes)
+{
+	int seen = 0, rc = s->level_read(s, job, 1, 1, 99, see, &seen, &e);
+
+	(void)bytes;
+	ck_assert_int_eq(seen, rc ? 0 : 1);
+	return rc;
+}
+
+static const struct {
+	int (*read)(struct store *s, struct store_bytes *bytes);
+	const char *change, *says; /* the sentence begins so */
+} damages[] = {
+	{ read_segment, "UPDATE segment SET data = zeroblob(3000) WHERE row_group = 1 AND column_index = 0",
+			"row group 2 of column 1 of data set iris, revision 1, is damaged" },
+	/* Found in the place of another, which then is nowhere. */
+	{ read_segment,
+			"DELETE FROM segment WHERE row_group = 1 AND column_index = 0;"
+			"UPDATE segment SET row_group = 1 WHERE row_group = 0 AND column_index = 0",
+			"row group 2 of column 1 of data set iris, revision 1, is damaged" },
+	{ read_segment, "UPDATE segment SET crc = crc + 1",
+			"row group 2 of column 1 of data set iris, revision 1, is damaged" },
+	{ read_dictionary, "UPDATE dictionary SET data = CAST('sword' AS BLOB)",
+			"the list of values of column 2 of data set iris, revision 1, is damaged" },
+	{ read_blob, "UPDATE blob_chunk SET data = zeroblob(1048576) WHERE chunk = 1",
+			"version 1 of model m is damaged" },
+	{ read_blob,
+			"DELETE FROM blob_chunk WHERE chunk = 1;"
+			"INSERT INTO blob_chunk (blob, chunk, data, crc) SELECT blob, 1, data, crc FROM blob_chunk WHERE chunk = 2",
+			"version 1 of model m is damaged" },
+	{ read_drift, "UPDATE drift SET data = x'00'",
+			"what was counted of version 1 of model m is damaged" },
+	{ read_curve, "UPDATE curve_block SET data = x'00'", "the curve of job 1 is damaged" },
+	{ read_curve, "UPDATE curve_block SET first_event = first_event + 1",
+			"the curve of job 1 is damaged" },
+	{ read_level, "UPDATE curve_level SET data = x'00'", "the curve of job 1 is damaged" },
+};
+
+START_TEST(a_changed_piece_is_named)
+{
+	struct store_bytes bytes = { 0 };
+	struct store *s;
+
+	for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+		fill();
+		s = open_again();
+		OK(damages[i].read(s, &bytes));
+		s->close(s);
+		sql_on(suite_path, damages[i].change);
+		s = open_again();
+		REFUSED(damages[i].read(s, &bytes), ERR_CORRUPT);
+		ck_assert_msg(!strncmp(e.text, damages[i].says, strlen(damages[i].says)), "%s", e.text);
+		ck_assert_ptr_nonnull(strstr(e.text, "descentd check"));
+		s->close(s);
+		remove_folder();
+	}
+	store_bytes_clear(&bytes);
+}
+END_TEST
+
+START_TEST(a_piece_without_a_checksum_is_read)
+{
+	struct store_bytes bytes = { 0 };
+	struct store *s;
+
+	fill();
+	sql_on(suite_path,
+			"UPDATE segment SET crc = NULL; UPDATE dictionary SET crc = NULL; UPDATE blob_chunk SET crc = NULL;"
+			"UPDATE curve_block SET crc = NULL; UPDATE curve_level SET crc = NULL; UPDATE drift SET crc = NULL");
+	s = open_again();
+	for (size_t i = 0; i < sizeof damages / sizeof *damages; i++)
+		OK(damages[i].read(s, &bytes));
+	store_bytes_clear(&bytes);
+	s->close(s);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { a_changed_piece_is_named, a_piece_without_a_checksum_is_read, NULL };
+
+	suite_open = store_open_sqlite;
+	return suite_main("damage in the SQLite store", tests, 60);
+}
