@@ -40,6 +40,8 @@ static const struct command_row {
 	{ "token create", COMMAND_TOKEN_CREATE, "NAME", "make a token and print it, this once" },
 	{ "token list", COMMAND_TOKEN_LIST, "", "show the tokens that there are" },
 	{ "token revoke", COMMAND_TOKEN_REVOKE, "ID", "end a token at once" },
+	{ "check", COMMAND_CHECK, "", "look whether the database is whole, and change nothing" },
+	{ "repair", COMMAND_REPAIR, "TO", "write what is whole of the database into a new one" },
 	{ "demo", COMMAND_DEMO, "", "show it at work on a database of its own: upload, train, predict" },
 };
 

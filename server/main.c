@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/admin/check.h"
 #include "server/admin/owner.h"
 #include "server/admin/token.h"
 #include "server/api/api.h"
@@ -431,6 +432,8 @@ int main(int argc, char **argv)
 	switch (config.command) {
 	case COMMAND_HELP: config_help(stdout); break;
 	case COMMAND_VERSION: printf("descentd %s\n", DESCENTD_VERSION); break;
+	case COMMAND_CHECK: rc = admin_check(&config); break;
+	case COMMAND_REPAIR: rc = admin_repair(&config); break;
 	case COMMAND_DEMO: rc = demo_run(&config, serve); break;
 	case COMMAND_TOKEN_CREATE: rc = admin_token_create(&config); break;
 	case COMMAND_TOKEN_LIST: rc = admin_token_list(&config); break;

@@ -157,6 +157,13 @@ static int check_of(const struct checkpoint_of *is, const struct checkpoint_of *
 	return 0;
 }
 
+int checkpoint_check(const unsigned char *bytes, size_t size, struct err *e)
+{
+	struct head head;
+
+	return check_bytes(bytes, size, &head, e);
+}
+
 int checkpoint_open(const unsigned char *bytes, size_t size, const struct checkpoint_of *of,
 		struct checkpoint_parts *parts, struct err *e)
 {

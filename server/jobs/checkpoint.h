@@ -49,6 +49,8 @@ struct checkpoint_parts {
 int checkpoint_close(struct checkpoint_room *room, const struct checkpoint_of *of,
 		const struct checkpoint_parts *parts, size_t *size, struct err *e);
 
+/* Are the bytes a whole checkpoint, of whatever? ERR_CORRUPT. */
+int checkpoint_check(const unsigned char *bytes, size_t size, struct err *e);
 /* *parts borrow from bytes. ERR_CORRUPT: damaged, or of something else; the sentence says of what. */
 int checkpoint_open(const unsigned char *bytes, size_t size, const struct checkpoint_of *of,
 		struct checkpoint_parts *parts, struct err *e);

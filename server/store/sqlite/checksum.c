@@ -46,6 +46,16 @@ bool piece_whole(struct db_row *row, const struct db_value *values)
 	return none || stored == checksum(values);
 }
 
+const struct piece_table piece_tables[] = {
+	{ "segment", "revision, row_group, column_index, data" },
+	{ "dictionary", "revision, column_index, chunk, data" },
+	{ "blob_chunk", "blob, chunk, data" },
+	{ "curve_block", "curve, first_epoch, last_epoch, points, first_event, data" },
+	{ "curve_level", "curve, level, first_key, last_key, spans, data" },
+	{ "drift", "model, version, data" },
+	{ NULL },
+};
+
 /* ---- what is damaged ---- */
 
 #define WHAT_TO_DO "is damaged in the database; descentd check says what else is: restore it from a backup"

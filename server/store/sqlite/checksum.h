@@ -17,6 +17,12 @@ int piece_put(struct db *db, enum sql id, const struct db_value *values, int *ch
 /* The next column of the row is the checksum of a piece: is it that of these values, or NULL? */
 bool piece_whole(struct db_row *row, const struct db_value *values);
 
+/* The tables of pieces, with the columns that their checksums are of, in that order; ended by a row without a name. */
+struct piece_table {
+	const char *name, *columns;
+};
+extern const struct piece_table piece_tables[];
+
 /* ERR_CORRUPT, naming what is damaged. */
 int segment_damaged(struct db *db, int64_t revision, uint64_t group, uint64_t column, struct err *e);
 int dictionary_damaged(struct db *db, int64_t revision, uint64_t column, struct err *e);

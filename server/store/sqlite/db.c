@@ -26,12 +26,16 @@ static const char *const pragmas[] = {
 		      "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 16777216",
 	[DB_READER] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0;"
 		      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512",
+	/* Where nobody else is, the index of a log may lie in our own memory, and not beside the file. */
+	[DB_LOOKER] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;"
+		      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192",
 };
 
 static const int open_flags[] = {
 	[DB_WRITER] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 		      SQLITE_OPEN_EXRESCODE,
 	[DB_READER] = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	[DB_LOOKER] = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 };
 
 /* A full disk is not always SQLITE_FULL: the system's own error says it where SQLite has only "I/O error". */
@@ -43,7 +47,7 @@ static bool disk_full(sqlite3 *handle, int code)
 	return (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG);
 }
 
-static int fail(struct db *db, int code, struct err *e)
+int db_fail(struct db *db, int code, struct err *e)
 {
 	const char *file = sqlite3_db_filename(db->handle, "main");
 	const char *text = sqlite3_errmsg(db->handle);
@@ -94,6 +98,7 @@ int db_open(struct db **out, const char *path, enum db_role role, struct err *e)
 		goto out;
 	}
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (role != DB_WRITER) sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
 	if ((rc = db_exec(db, pragmas[role], e))) goto out;
 	sqlite3_wal_hook(db->handle, note_wal, db); /* after wal_autocheckpoint, which is a hook too */
@@ -113,6 +118,11 @@ void db_close(struct db *db)
 	free(db);
 }
 
+sqlite3 *db_handle(struct db *db)
+{
+	return db->handle;
+}
+
 void db_keep_log(struct db *db)
 {
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -122,7 +132,7 @@ int db_exec(struct db *db, const char *sql, struct err *e)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
-	return code ? fail(db, code, e) : 0;
+	return code ? db_fail(db, code, e) : 0;
 }
 
 int db_pragma(struct db *db, const char *sql, int64_t *value, struct err *e)
@@ -132,7 +142,24 @@ int db_pragma(struct db *db, const char *sql, int64_t *value, struct err *e)
 
 	*value = 0;
 	if (!code && (code = sqlite3_step(stmt)) == SQLITE_ROW) *value = sqlite3_column_int64(stmt, 0);
-	if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE) rc = fail(db, code, e);
+	if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE) rc = db_fail(db, code, e);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+int db_each_text(struct db *db, const char *sql, void (*each)(void *self, const char *text), void *self,
+		struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL), rc;
+
+	while (!code && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		const char *text = (const char *)sqlite3_column_text(stmt, 0);
+
+		each(self, text ? text : "");
+		code = SQLITE_OK;
+	}
+	rc = code && code != SQLITE_DONE ? db_fail(db, code, e) : 0;
 	sqlite3_finalize(stmt);
 	return rc;
 }
@@ -202,7 +229,7 @@ int db_start(struct db *db, enum sql id, const struct db_value *values, sqlite3_
 	for (int i = 0; !code && values[i].type != DB_END; i++)
 		code = bind(db->stmts[id], i + 1, &values[i]);
 	*stmt = db->stmts[id];
-	return code ? fail(db, code, e) : 0;
+	return code ? db_fail(db, code, e) : 0;
 }
 
 int db_next(struct db *db, sqlite3_stmt *stmt, bool *row, struct err *e)
@@ -211,7 +238,7 @@ int db_next(struct db *db, sqlite3_stmt *stmt, bool *row, struct err *e)
 
 	*row = code == SQLITE_ROW;
 	if (*row) return 0;
-	if (code != SQLITE_DONE) rc = fail(db, code, e);
+	if (code != SQLITE_DONE) rc = db_fail(db, code, e);
 	sqlite3_reset(stmt);
 	return rc;
 }
@@ -250,12 +277,12 @@ int db_blob_head(struct db *db, const char *table, const char *column, int64_t r
 
 	*whole = code ? 0 : (size_t)sqlite3_blob_bytes(blob);
 	if (code)
-		rc = fail(db, code, e);
+		rc = db_fail(db, code, e);
 	else if (*whole < size)
 		rc = err_set(e, ERR_CORRUPT, "a stored %s is damaged; restore the database from a backup",
 				table);
 	else if ((code = sqlite3_blob_read(blob, to, (int)size, 0)))
-		rc = fail(db, code, e);
+		rc = db_fail(db, code, e);
 	sqlite3_blob_close(blob);
 	return rc;
 }

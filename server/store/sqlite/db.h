@@ -19,17 +19,25 @@
 
 struct db;
 
-enum db_role { DB_WRITER, DB_READER };
+/* A looker is alone with a file that it may not change: its path is a URI that look.c makes. */
+enum db_role { DB_WRITER, DB_READER, DB_LOOKER };
 
 /* *out is new (db_close). A writer creates the file; it writes nothing yet. path is absolute. */
 int db_open(struct db **out, const char *path, enum db_role role, struct err *e);
 void db_close(struct db *db);
 /* Closing will leave the log beside the file as it is: the file is not ours. */
 void db_keep_log(struct db *db);
+/* For statements that are made as one goes; and what their result codes mean. */
+sqlite3 *db_handle(struct db *db);
+int db_fail(struct db *db, int code, struct err *e);
 /* Statements without values or rows, outside of the table of sql.h. */
 int db_exec(struct db *db, const char *sql, struct err *e);
 /* The first number of the first row. */
 int db_pragma(struct db *db, const char *sql, int64_t *value, struct err *e);
+
+/* Calls each for the first column of every row. */
+int db_each_text(struct db *db, const char *sql, void (*each)(void *self, const char *text), void *self,
+		struct err *e);
 
 /* A writer's transaction is IMMEDIATE, a reader's sees one state of the file. */
 int db_begin(struct db *db, struct err *e);

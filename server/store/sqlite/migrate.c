@@ -29,9 +29,8 @@ long migrate_latest(void)
 	return latest;
 }
 
-/* *version is the file's user_version, *new whether it has no tables. The first bytes of the file told the same
- * to place_inspect, but after a crash the truth may still be in the log. */
-static int identify(struct db *db, const char *path, int64_t *version, bool *new, struct err *e)
+/* The first bytes of the file told the same to place_inspect, but after a crash the truth may still be in the log. */
+int migrate_identify(struct db *db, const char *path, int64_t *version, bool *new, struct err *e)
 {
 	int64_t application, tables;
 	int rc;
@@ -71,21 +70,25 @@ static int apply(struct db *db, const struct embedded_file *file, struct err *e)
 	return rc;
 }
 
-int migrate(struct db *db, const char *path, struct err *e)
+int migrate_to(struct db *db, const char *path, long last, struct err *e)
 {
 	int64_t version;
 	bool new;
 	int rc;
 
-	if ((rc = identify(db, path, &version, &new, e))) {
+	if ((rc = migrate_identify(db, path, &version, &new, e))) {
 		db_keep_log(db);
 		return rc;
 	}
 	if (new && (rc = db_exec(db, NEW_FILE, e))) return rc;
 	if ((rc = use_log(db, path, e))) return rc;
 	for (const struct embedded_file *f = embedded_files; f->name; f++)
-		if (number_of(f) > version && (rc = apply(db, f, e))) return rc;
-	if (version < migrate_latest())
-		db_checkpoint(db, true); /* so that the file itself says whose it is */
+		if (number_of(f) > version && number_of(f) <= last && (rc = apply(db, f, e))) return rc;
+	if (version < last) db_checkpoint(db, true); /* so that the file itself says whose it is */
 	return 0;
+}
+
+int migrate(struct db *db, const char *path, struct err *e)
+{
+	return migrate_to(db, path, migrate_latest(), e);
 }

@@ -113,7 +113,7 @@ static void close_store(struct store *s)
 	free(sq);
 }
 
-static void fill(struct store *s)
+void store_fill(struct store *s)
 {
 	static void (*const parts[])(struct store *) = { upload_fill, share_fill, dataset_fill, blob_fill,
 		model_fill, version_fill, traffic_fill, drift_fill, job_fill, claim_fill, finish_fill,
@@ -133,7 +133,7 @@ int store_open_sqlite(struct store **out, const char *path, struct err *e)
 
 	*out = NULL;
 	if (!sq) return err_nomem(e);
-	fill(&sq->ops);
+	store_fill(&sq->ops);
 	snprintf(sq->engine, sizeof sq->engine, "sqlite %s", sqlite3_libversion());
 	pthread_mutex_init(&sq->uploads_lock, NULL);
 	pthread_cond_init(&sq->uploads_change, NULL);
@@ -142,7 +142,7 @@ int store_open_sqlite(struct store **out, const char *path, struct err *e)
 	if ((rc = db_open(&db, sq->place.path, DB_WRITER, e))) goto fail;
 	if ((rc = migrate(db, sq->place.path, e))) goto fail;
 	if ((rc = sweep_loose(db, e))) goto fail;
-	if ((rc = readers_start(&sq->readers, sq->place.path, e))) goto fail;
+	if ((rc = readers_start(&sq->readers, sq->place.path, DB_READER, e))) goto fail;
 	if ((rc = writer_start(&sq->writer, db, e))) goto fail;
 	*out = &sq->ops;
 	return 0;

@@ -128,6 +128,41 @@ void place_leave(struct place *place)
 	*place = (struct place){ .lock_fd = -1 };
 }
 
+/* ---- looking only ---- */
+
+/* A lock file that we may not even open is another user's, whose daemon may run. */
+static bool is_locked(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool locked = fd < 0 ? errno != ENOENT : flock(fd, LOCK_SH | LOCK_NB) != 0;
+
+	if (fd >= 0) close(fd);
+	return locked;
+}
+
+int place_look(struct place *place, const char *path, bool *taken, struct err *e)
+{
+	struct stat st;
+	int rc = 0;
+
+	*place = (struct place){ .lock_fd = -1 };
+	if (!(place->path = realpath(path, NULL)))
+		rc = errno == ENOENT ? err_set(e, ERR_NOT_FOUND,
+						       "there is no database %s; name one with --db", path)
+				     : cannot(e, "reach the database", path);
+	else if (stat(place->path, &st) || !S_ISREG(st.st_mode))
+		rc = err_set(e, ERR_IO, "%s is not a file; name the file of a database", path);
+	else if (faccessat(AT_FDCWD, place->path, R_OK, AT_EACCESS))
+		rc = cannot(e, "read the database", path);
+	else if (asprintf(&place->lock_path, "%s-lock", place->path) < 0) {
+		place->lock_path = NULL;
+		rc = err_nomem(e);
+	} else
+		*taken = is_locked(place->lock_path);
+	if (rc) place_leave(place);
+	return rc;
+}
+
 /* ---- the first bytes ---- */
 
 static uint32_t big_endian(const unsigned char *bytes)

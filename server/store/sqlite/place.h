@@ -2,6 +2,8 @@
 #ifndef SERVER_STORE_SQLITE_PLACE_H
 #define SERVER_STORE_SQLITE_PLACE_H
 
+#include <stdbool.h>
+
 #include "core/err.h"
 
 #define DB_APPLICATION_ID 0x44534364 /* "DSCd" */
@@ -16,6 +18,9 @@ struct place {           /* zeroed is nowhere; place_leave */
  * of this one) is there. */
 int place_take(struct place *place, const char *path, struct err *e);
 void place_leave(struct place *place);
+/* Of a file that is to be looked at only; nothing is locked, and nothing made. *taken: a daemon uses it. ERR_NOT_FOUND: no
+ * such file; ERR_IO: not a file, or it cannot be read. */
+int place_look(struct place *place, const char *path, bool *taken, struct err *e);
 
 /* Looks at the first bytes of the file without opening it as a database, which might change it. ERR_CORRUPT: a
  * SQLite database of another program, or of a version of ours after schema. A file that is empty or no SQLite

@@ -9,6 +9,7 @@
 
 struct readers {
 	char *path;
+	enum db_role role;
 	pthread_mutex_t lock;  /* of all below */
 	pthread_cond_t change; /* a connection came back */
 	struct db *idle[READERS_MAX];
@@ -48,7 +49,7 @@ int readers_run(struct readers *r, read_fn *run, void *arg, struct err *e)
 	struct db *db = take(r);
 	int rc;
 
-	if (!db && (rc = db_open(&db, r->path, DB_READER, e))) goto out;
+	if (!db && (rc = db_open(&db, r->path, r->role, e))) goto out;
 	if ((rc = db_begin(db, e))) goto out;
 	rc = run(db, arg, e);
 	db_rollback(db);
@@ -65,7 +66,7 @@ static int nothing(struct db *db, void *arg, struct err *e)
 	return db_pragma(db, "PRAGMA page_count", &pages, e);
 }
 
-int readers_start(struct readers **out, const char *path, struct err *e)
+int readers_start(struct readers **out, const char *path, enum db_role role, struct err *e)
 {
 	struct readers *r = calloc(1, sizeof *r);
 	int rc;
@@ -75,6 +76,7 @@ int readers_start(struct readers **out, const char *path, struct err *e)
 		free(r);
 		return err_nomem(e);
 	}
+	r->role = role;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->change, NULL);
 	if ((rc = readers_run(r, nothing, NULL, e)))

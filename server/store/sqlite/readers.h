@@ -13,8 +13,8 @@ struct readers;
 
 typedef int read_fn(struct db *db, void *arg, struct err *e);
 
-/* *out is new (readers_stop). path is copied. One connection is opened, to see that it can be. */
-int readers_start(struct readers **out, const char *path, struct err *e);
+/* *out is new (readers_stop). path is copied, that of connections of the role. One connection is opened, to see that it can be. */
+int readers_start(struct readers **out, const char *path, enum db_role role, struct err *e);
 /* No reading is under way. NULL is fine. */
 void readers_stop(struct readers *r);
 /* run(arg) sees one state of the database throughout. */

@@ -7,6 +7,7 @@
 #define SERVER_STORE_SQLITE_SQLITE_H
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "server/store/sqlite/place.h"
 #include "server/store/sqlite/readers.h"
@@ -26,6 +27,7 @@ struct sqlite_store {
 	pthread_mutex_t uploads_lock; /* of the list and of what is in it */
 	pthread_cond_t uploads_change;
 	struct upload *uploads;
+	struct stat looked; /* of look.c: the file as it was */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *s)
@@ -53,7 +55,8 @@ int64_t store_now_ms(void);
 /* Milliseconds on the clock of leases and delays, which nobody sets. */
 int64_t store_clock_ms(void);
 
-/* Each file puts its functions into the contract. */
+/* The whole contract, of what open.c has and of each file that puts its functions into it. */
+void store_fill(struct store *s);
 void upload_fill(struct store *s);
 void share_fill(struct store *s);
 void dataset_fill(struct store *s);
@@ -74,6 +77,9 @@ void answer_fill(struct store *s);
 void notify_fill(struct store *s);
 void token_fill(struct store *s);
 void curve_fill(struct store *s);
+
+/* What a DB_LOOKER opens a file by that nobody uses; new. NULL: no memory. */
+char *look_uri(const char *path);
 
 /* Whether the upload is under way, and its fault. ERR_NOT_FOUND: it is over. */
 int upload_ready(struct store *s, int64_t id, struct err *e);

@@ -263,6 +263,7 @@ int writer_run(struct writer *w, enum write_class class, write_fn *run, void *ar
 {
 	struct operation op = { .run = run, .arg = arg, .over = PTHREAD_COND_INITIALIZER };
 
+	if (!w) return err_set(e, ERR_FORBIDDEN, "this database is only looked at");
 	pthread_mutex_lock(&w->lock);
 	queue_put(&w->queues[class], &op);
 	pthread_cond_signal(&w->work);

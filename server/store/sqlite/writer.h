@@ -21,7 +21,7 @@ int writer_start(struct writer **out, struct db *db, struct err *e);
 /* Ends after what was posted; closes the connection. No call is under way. */
 void writer_stop(struct writer *w);
 
-/* Runs run(arg) and returns its result, once committed and synced. What run left in arg counts
+/* Runs run(arg) and returns its result, once committed and synced. ERR_FORBIDDEN: there is no writer (w is NULL). What run left in arg counts
  * only when the result is 0. */
 int writer_run(struct writer *w, enum write_class class, write_fn *run, void *arg, struct err *e);
 /* Queues run(arg) as bulk without waiting; done is called by the writer's thread when it is over. On an error
