@@ -2,7 +2,8 @@
  *
  * libmicrohttpd accepts Content-Length beside Transfer-Encoding, doubled lengths, unknown codings, two Hosts and
  * names followed by a space, and cuts URLs at %00. A proxy in front of us may have read such a request otherwise:
- * what it took for a body would be our next request. So each is answered 400 and the connection is closed. In the same
+ * what it took for a body would be our next request. So each is answered 400 and the connection is closed. A lone CR or LF
+ * ends a line too, for libmicrohttpd; how the lines lie in its memory tells of it. In the same
  * pass the headers that others look at are found, and what white space stands behind their values is cut off.
  */
 #include <string.h>
@@ -11,10 +12,12 @@
 #include "server/http/exchange.h"
 
 #define REQUEST_LINE_MAX (64u << 10) /* above the memory of a connection */
+#define LINE_END_BYTES   2           /* CR LF, each of which libmicrohttpd makes a NUL */
 
 struct header_count {
 	struct request *rq;
 	unsigned content_length, transfer_encoding, host;
+	const char *next;  /* where the line behind this one begins, if CR LF is between them */
 	const char *fault; /* the first thing wrong */
 };
 
@@ -67,6 +70,15 @@ static void cut_space(const char *value, size_t n)
 		text[--n] = 0;
 }
 
+/* The value of a line stands behind its name, the colon's NUL and white space. One that was folded is put together
+ * elsewhere, with nothing between its parts. */
+static bool is_folded(const char *name, size_t n, const char *value)
+{
+	const char *at = name + n + 1;
+
+	return at + strspn(at, " \t") != value;
+}
+
 static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const char *name, size_t name_n,
 		const char *value, size_t value_n)
 {
@@ -77,7 +89,12 @@ static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const c
 		say(count, "a header's name contains a space or another character that is not allowed");
 	if (value && (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) ||
 				     memchr(value, 0, value_n)))
-		say(count, "a header's value is folded over lines or contains a control character");
+		say(count, "a header's value contains a control character");
+	else if (value && is_folded(name, name_n, value))
+		say(count, "a header's value is folded over lines");
+	else if (name != count->next)
+		say(count, "a line does not end with CR and LF, or contains a NUL");
+	count->next = value ? value + value_n + LINE_END_BYTES : NULL;
 	switch (request_header(count->rq, name, name_n, value)) {
 	case HEADERS: break;
 	case HEADER_CONTENT_LENGTH: /* these two as libmicrohttpd has read them: where the body ends goes by them */
@@ -95,13 +112,16 @@ static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const c
 	return MHD_YES;
 }
 
-/* A NUL of the client's ended the string that we were given, when the version does not stand right behind it. (Should
- * the two ever be kept in different places, they are far apart.) */
+/* Between the method, the URL and the version there is one space, in the place of which a NUL stands now? A NUL of the client's
+ * would have ended the string that we were given. (Should they ever be kept in different places, they are far apart.) */
 static bool is_cut(const struct exchange *x)
 {
-	uintptr_t gap = (uintptr_t)x->version - (uintptr_t)x->raw_end;
+	uintptr_t url = (uintptr_t)x->raw_end - strlen(x->url.data);
+	uintptr_t before = url - (uintptr_t)x->rq.method,
+		  behind = (uintptr_t)x->version - (uintptr_t)x->raw_end;
 
-	return gap > 1 && gap < REQUEST_LINE_MAX;
+	return (before != strlen(x->rq.method) + 1 && before < REQUEST_LINE_MAX) ||
+	       (behind > 1 && behind < REQUEST_LINE_MAX);
 }
 
 /* %00 would cut the URL where libmicrohttpd decodes it, and raw control characters have no place in one. */
@@ -112,7 +132,16 @@ static const char *url_fault(const struct exchange *x)
 			return "the URL contains a space or a control character";
 		if (at[0] == '%' && at[1] == '0' && at[2] == '0') return "the URL contains %00";
 	}
-	return is_cut(x) ? "the URL contains a NUL" : NULL;
+	return is_cut(x) ? "the request line contains a NUL, or more than one space in a row" : NULL;
+}
+
+/* Where the head ends for libmicrohttpd, it ends for all: behind the empty line, which is next. */
+static bool ends_well(const struct exchange *x, const char *next)
+{
+	const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	return info && next && next + LINE_END_BYTES == x->rq.method + info->header_size;
 }
 
 /* RFC 9110, section 10.1.1. */
@@ -128,7 +157,8 @@ static int check_expect(const struct request *rq, struct err *e)
 
 int gate_check(struct exchange *x, struct err *e)
 {
-	struct header_count count = { .rq = &x->rq };
+	struct header_count count = { .rq = &x->rq,
+		.next = x->version + strlen(x->version) + LINE_END_BYTES };
 
 	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, count_header, &count);
 	if (!count.fault) count.fault = url_fault(x);
@@ -141,6 +171,8 @@ int gate_check(struct exchange *x, struct err *e)
 		count.fault = "there are both a Content-Length and a Transfer-Encoding header";
 	if (!count.fault && count.host > 1) count.fault = "there are two Host headers";
 	if (!count.fault && !count.host) count.fault = "there is no Host header";
+	if (!count.fault && !ends_well(x, count.next))
+		count.fault = "the last header does not end with CR and LF, or contains a NUL";
 	if (!count.fault) return check_expect(&x->rq, e);
 	return err_set(e, ERR_BAD_REQUEST, "%s", count.fault);
 }

@@ -88,6 +88,16 @@ AMBIGUOUS = {
     "one-host-twice": "GET /v1/models HTTP/1.1\r\n" + HOST + HOST + "\r\n" + SMUGGLED,
     "no-host": "GET /v1/models HTTP/1.1\r\n\r\n" + SMUGGLED,
     "name-without-colon": "GET /v1/models HTTP/1.1\r\n" + HOST + "Nonsense\r\n\r\n" + SMUGGLED,
+    # A lone CR or LF ended a line, where others read on; a fold was joined without a space.
+    "cr-within-a-value": POST + "X: a\rContent-Length: 2\r\n\r\n{}" + SMUGGLED,
+    "cr-before-the-end": "GET /v1/models HTTP/1.1\r\n" + HOST + "X: a\r\r\n" + SMUGGLED,
+    "cr-behind-the-version": "GET /v1/models HTTP/1.1\r" + HOST + "\r\n" + SMUGGLED,
+    "lf-between-headers": "GET /v1/models HTTP/1.1\r\n" + HOST + "X: a\nY: b\r\n\r\n" + SMUGGLED,
+    "folded-coding": POST + "Transfer-Encoding: chun\r\n ked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "folded-value": "GET /v1/models HTTP/1.1\r\n" + HOST + "X: a\r\n b\r\n\r\n" + SMUGGLED,
+    "nul-behind-a-value": "GET /v1/models HTTP/1.1\r\n" + HOST + "X: a\0b\r\n\r\n" + SMUGGLED,
+    "two-nuls-behind-a-host": "GET /v1/models HTTP/1.1\r\nHost: evil\0\0.example\r\n\r\n" + SMUGGLED,
+    "nul-behind-the-method": "OPTIONS\0 /livez HTTP/1.1\r\n" + HOST + "\r\n" + SMUGGLED,
     "no-version": "GET /v1/models\r\n\r\n" + SMUGGLED,
     "version-nonsense": "GET /v1/models HTTP/one\r\n" + HOST + "\r\n" + SMUGGLED,
 }
