@@ -390,6 +390,13 @@ static bool asks_options(const struct request *rq, int rc)
 	       (rc == ERR_METHOD || (rc == ERR_NO_ROUTE && !strcmp(rq->url, "*")));
 }
 
+/* Nothing comes behind the headers of a request that asks for leave to send no body. libmicrohttpd would give leave, take what
+ * the client sends next for a part of this, and take no answer any more. */
+static bool ends_here(const struct request *rq)
+{
+	return rq->headers[HEADER_EXPECT] && !headers_length(rq) && !rq->headers[HEADER_TRANSFER_ENCODING];
+}
+
 static enum MHD_Result on_headers(struct exchange *x)
 {
 	const struct route *route;
@@ -573,12 +580,13 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 	if (x->phase == PHASE_NEW) {
 		x->rq.method = method;
 		x->version = version;
-		return on_headers(x);
+		taken = on_headers(x);
+		return x->phase == PHASE_BODY && ends_here(&x->rq) ? on_complete(x) : taken;
 	}
 	if (on_pool(x)) return MHD_YES; /* nothing is taken: it is shown again after the resumption */
 	if (x->phase == PHASE_OPENED) {
 		x->phase = PHASE_STREAM;
-		if (!*size) return MHD_YES;
+		if (!*size && !ends_here(&x->rq)) return MHD_YES;
 	}
 	if (!*size) return on_complete(x);
 	full = fills_buffer(x, data, *size);

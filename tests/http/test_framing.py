@@ -71,3 +71,13 @@ def test_an_expectation_that_nobody_meets(daemon, expectation, wanted):
     with Raw(daemon.port) as raw:
         answer = raw.send(f"GET /livez HTTP/1.1\r\n{HOST}Expect: {expectation}\r\n\r\n").all()
     assert [status for status in statuses(answer) if status != 100] == wanted
+
+
+@pytest.mark.parametrize("head", [f"POST /v1/models/none:predict HTTP/1.1\r\n{HOST}", f"GET /livez HTTP/1.1\r\n{HOST}",
+                                  f"PUT /v1/datasets/none HTTP/1.1\r\n{HOST}Content-Type: text/csv\r\n"])
+def test_leave_for_a_body_that_there_is_not(daemon, head):
+    """The next request was taken for a part of this, and the connection closed without an answer to either."""
+    with Raw(daemon.port) as raw:
+        answer = raw.send(f"{head}Expect: 100-continue\r\n\r\nGET /livez HTTP/1.1\r\n{HOST}\r\n").all()
+    found = statuses(answer)
+    assert found and 100 not in found and len(found) <= 2 and all(status < 500 for status in found)
