@@ -85,7 +85,8 @@ struct walk walk_begin(struct ranking *r, size_t k)
 			other[others++] = r->keys[i * r->classes + k];
 	sort_keys(own, spare, owns);
 	sort_keys(other, spare, others);
-	return (struct walk){ own, other, owns, others, bins->steps, bins->steps + bins->count };
+	return (struct walk){ own, other, owns, others, bins->steps,
+		bins->count ? bins->steps + bins->count : bins->steps };
 }
 
 bool walk_next(struct walk *w, struct step *step)

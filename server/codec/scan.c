@@ -304,9 +304,10 @@ static void check_text(struct check *check, struct scan_value *value)
 
 int scan_check(const char *text, size_t size, struct scan_value *value, struct err *e)
 {
-	struct check check = { .text = text, .end = text + size };
+	struct check check = { .text = size ? text : "" }; /* of an empty body there is no text */
 
-	if (check_space(&check, text) == check.end)
+	check.end = check.text + size;
+	if (check_space(&check, check.text) == check.end)
 		return err_set(e, ERR_JSON, "the body is empty; JSON is needed");
 	check_text(&check, value);
 	return check.why ? say_where(&check, e) : 0;
