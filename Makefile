@@ -169,7 +169,7 @@ SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
 
 C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch]')
 
-.PHONY: test unit http house install-test format torture asan tsan fuzz
+.PHONY: test unit http house install-test format torture asan tsan fuzz fuzz-smoke
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
 	@$(MAKE) -s -j$(JOBS) all lib $(UNIT)
@@ -222,9 +222,9 @@ tsan: ## run the unit tests under ThreadSanitizer
 
 # Inputs that a fuzzer finds worth keeping stay in build/; a crash is copied to tests/fuzz/corpus by hand.
 FUZZ         ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SECONDS ?= 10
+T            ?= 10
 
-fuzz: ## run each fuzzer for FUZZ_SECONDS=10, or those of FUZZ="csv number"
+fuzz: ## run each fuzzer for T=10 seconds, or those of FUZZ="csv number"
 	@CC=clang docker/deps.sh build fuzz
 	@$(MAKE) -s -j$(JOBS) VARIANT=fuzz CC=clang $(SLOW) \
 		SANITIZE='-fsanitize=fuzzer-no-link,address $(SANITIZE_UB)' $(FUZZ:%=build/fuzz/tests/fuzz_%.run)
@@ -233,11 +233,15 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libserver.a $(BUILD)/libdesc
 	@mkdir -p $(@D)
 	$(CC) $(ALL_FLAGS) -fsanitize=fuzzer $(PKG_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libserver.a $(BUILD)/libdescent.a -pie $(PKG_LIBS) -lm
 
+fuzz-smoke: ## run each fuzzer for 20 seconds
+	@$(MAKE) -s fuzz T=20
+
 .PHONY: $(FUZZ:%=$(BUILD)/tests/fuzz_%.run)
 $(FUZZ:%=$(BUILD)/tests/fuzz_%.run): $(BUILD)/tests/fuzz_%.run: $(BUILD)/tests/fuzz_%
 	@mkdir -p $(BUILD)/corpus/$*
-	@echo "fuzz $*: $(FUZZ_SECONDS) s"
-	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=20 -artifact_prefix=$(BUILD)/crash-$*- -print_final_stats=1 \
+	@echo "fuzz $*: $(T) s"
+	@$< -max_total_time=$(T) -timeout=30 -artifact_prefix=$(BUILD)/crash-$*- -print_final_stats=1 \
+		$(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) \
 		$(BUILD)/corpus/$* tests/fuzz/corpus/$* >$(BUILD)/$*.log 2>&1 \
 		|| { grep -E -B 2 -A 40 'ERROR|runtime error|deadly signal' $(BUILD)/$*.log; exit 1; }
 	@grep -E 'number_of_executed_units|peak_rss' $(BUILD)/$*.log
