@@ -48,6 +48,7 @@ enum err_code {
 	ERR_DEADLINE, /* the time that the client gave is over */
 	ERR_RATE,     /* too many requests in the time, or too many tokens guessed */
 	ERR_QUOTA,    /* more than a token may keep */
+	ERR_SLOW,     /* a body that comes more slowly than we wait */
 	ERR_CODES,
 };
 

@@ -52,6 +52,9 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	unsigned max_requests;
 	uint64_t model_memory_bytes; /* 0: a share of memory_budget_bytes */
 	unsigned workers, threads, loops, max_connections;
+	unsigned address_connections; /* 0: by where it listens */
+	unsigned header_seconds, body_seconds;
+	uint64_t rate_min;
 	unsigned keep_jobs, keep_versions; /* UINT32_MAX: all */
 	bool no_batching;
 	unsigned metrics_models;

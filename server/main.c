@@ -41,6 +41,10 @@ extern char **environ;
 #define DOCUMENTS_SHARE 8
 #define JOBS_SHARE      2
 #define LARGE_BLOCK     (1 << 20)
+#define PUBLIC_SHARE    4 /* likewise of the connections, for one address */
+#define OTHER_DESCRIPTORS \
+	256 /* besides those of connections: the database, files of jobs, the reserve for health */
+#define CONNECTIONS_MIN 16
 
 /* ---- starting ---- */
 
@@ -49,15 +53,46 @@ static void jobs_say(void *self, const char *sentence)
 	log_info((struct log *)self, "%s", sentence);
 }
 
-/* One descriptor a connection, and some for the rest. */
-static void raise_descriptors(unsigned connections)
+struct daemon {
+	struct config *config; /* ours: SIGHUP changes it */
+	struct app app;
+	struct route *routes;
+	struct http_server *http;
+	struct notify *notify;
+	struct watchdog *watchdog;
+	struct tls *tls; /* until the server has it */
+	int fd, control_fd;
+	char *control; /* path of the socket beside the database */
+	unsigned port;
+	bool listens, public;
+};
+
+/* One descriptor a connection, and some for the rest. Where the system gives fewer, connections are fewer. */
+static void raise_descriptors(struct app *app)
 {
+	rlim_t wanted = app->connections_max + OTHER_DESCRIPTORS;
 	struct rlimit limit;
-	rlim_t wanted = connections + 256;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted) return;
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	if (setrlimit(RLIMIT_NOFILE, &limit)) getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur >= wanted) return;
+	app->connections_max = limit.rlim_cur > OTHER_DESCRIPTORS + CONNECTIONS_MIN
+					       ? (unsigned)limit.rlim_cur - OTHER_DESCRIPTORS
+					       : CONNECTIONS_MIN;
+	log_error(app->log,
+			"this process may open %llu files (ulimit -Hn, LimitNOFILE=), so --max-connections is %u and not %llu",
+			(unsigned long long)limit.rlim_cur, app->connections_max,
+			(unsigned long long)(wanted - OTHER_DESCRIPTORS));
+}
+
+/* --max-connections-per-address. On this machine all peers are one address: a proxy's, an application's. */
+static unsigned address_connections(const struct daemon *d)
+{
+	unsigned all = d->app.connections_max;
+
+	if (d->config->address_connections) return d->config->address_connections;
+	return d->public && all >= PUBLIC_SHARE ? all / PUBLIC_SHARE : all;
 }
 
 /* Appears with its content whole: scripts wait for the file. */
@@ -75,20 +110,6 @@ static int write_port(const char *path, unsigned port, struct err *e)
 		return err_set(e, ERR_IO, "cannot write %s: %s", path, strerror(errno));
 	return 0;
 }
-
-struct daemon {
-	struct config *config; /* ours: SIGHUP changes it */
-	struct app app;
-	struct route *routes;
-	struct http_server *http;
-	struct notify *notify;
-	struct watchdog *watchdog;
-	struct tls *tls; /* until the server has it */
-	int fd, control_fd;
-	char *control; /* path of the socket beside the database */
-	unsigned port;
-	bool listens, public;
-};
 
 static void say_where(const struct daemon *d)
 {
@@ -239,6 +260,10 @@ static int start_http(struct daemon *d, struct err *e)
 		.loops = app->loops,
 		.pool_threads = POOL_THREADS,
 		.connections_max = app->connections_max,
+		.address_connections_max = address_connections(d),
+		.header_ms = d->config->header_seconds * 1000,
+		.transfer_ms = d->config->body_seconds * 1000,
+		.rate_min = d->config->rate_min,
 		.requests_max = d->config->max_requests,
 		.held_bytes_max = d->config->request_memory_bytes ? d->config->request_memory_bytes
 								  : app->memory_bytes / REQUESTS_SHARE,
@@ -254,7 +279,6 @@ static int start_http(struct daemon *d, struct err *e)
 	int rc;
 
 	if (d->tls) log_info(app->log, "%s", tls_summary(d->tls));
-	raise_descriptors(app->connections_max);
 	if (!(http.routes = app->routes = d->routes = api_routes(app))) return err_nomem(e);
 	app->routes_count = api_routes_count();
 	app->metrics_models = d->config->metrics_models;
@@ -390,6 +414,7 @@ static int run(struct config *config)
 		fprintf(stderr, "descentd: %s\n", e.text);
 		return EXIT_FAILURE;
 	}
+	raise_descriptors(app);
 	begin_telling(&d);
 	if (!(rc = open_gate(&d, &e)) && !(rc = open_store(&d, &e)) && !(rc = start_work(&d, &e)) &&
 			!(rc = start_http(&d, &e)) && !(rc = be_ready(&d, &e))) {

@@ -15,16 +15,17 @@
 #include "server/auth/token.h"
 #include "server/log.h"
 
-#define KIB           (UINT64_C(1) << 10)
-#define MIB           (UINT64_C(1) << 20)
-#define GIB           (UINT64_C(1) << 30)
-#define TIB           (UINT64_C(1) << 40)
-#define THREADS_MAX   256
-#define BUDGET_MIN    (64 * MIB)
-#define BUDGET_MAX    (1024 * TIB)
-#define CGROUP_MEMORY "/sys/fs/cgroup/memory.max"
-#define SIZE_TEXT     32
-#define KEEP_MAX      1000000000
+#define KIB             (UINT64_C(1) << 10)
+#define MIB             (UINT64_C(1) << 20)
+#define GIB             (UINT64_C(1) << 30)
+#define TIB             (UINT64_C(1) << 40)
+#define THREADS_MAX     256
+#define BUDGET_MIN      (64 * MIB)
+#define BUDGET_MAX      (1024 * TIB)
+#define CGROUP_MEMORY   "/sys/fs/cgroup/memory.max"
+#define SIZE_TEXT       32
+#define KEEP_MAX        1000000000
+#define CONNECTIONS_MAX 1000000
 
 static bool is_address(const char *text)
 {
@@ -88,6 +89,12 @@ static uint64_t shared(void)
 	return 0;
 }
 
+/* What --max-connections-per-address is when nobody says: it depends on --listen. */
+static uint64_t by_place(void)
+{
+	return 0;
+}
+
 static const char *const engines[] = { "auto", "naive", "portable", "avx2", "avx512", NULL };
 static const char *const log_formats[] = { [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL };
 static const char *const log_levels[] = {
@@ -145,8 +152,17 @@ const struct option options[] = {
 	{ "loops", "N", COUNT(loops), .places = OPTION_ANYWHERE, CPUS,
 	  .meaning = "event loops that answer HTTP" },
 	{ "max-connections", "N", COUNT(max_connections), .places = OPTION_ANYWHERE, .fallback = "12000",
-	  .min = THREADS_MAX, .max = 1000000,
+	  .min = 1, .max = CONNECTIONS_MAX,
 	  .meaning = "connections open at the same time" },
+	{ "max-connections-per-address", "N", COUNT(address_connections), .places = OPTION_ANYWHERE,
+	  .fallback = "all, or a quarter of them if public", .computed = by_place, .min = 1, .max = CONNECTIONS_MAX,
+	  .meaning = "of these, from one address" },
+	{ "header-seconds", "N", COUNT(header_seconds), .places = OPTION_ANYWHERE, .fallback = "10", .min = 1, .max = 3600,
+	  .meaning = "a request's headers must be there within so long" },
+	{ "body-seconds", "N", COUNT(body_seconds), .places = OPTION_ANYWHERE, .fallback = "30", .min = 1, .max = 3600,
+	  .meaning = "a body, or the reading of an answer, may take so long" },
+	{ "min-rate", "SIZE", SIZE(rate_min), .places = OPTION_ANYWHERE, .fallback = "4K", .min = 1, .max = GIB,
+	  .meaning = "and a second more for so many bytes that moved" },
 	{ "connection-memory", "SIZE", SIZE(connection_bytes), .places = OPTION_ANYWHERE, .fallback = "8K", .min = 4 * KIB, .max = MIB,
 	  .meaning = "of each connection; URL and headers must fit in it" },
 	{ "max-requests", "N", COUNT(max_requests), .places = OPTION_ANYWHERE, .fallback = "4096", .min = 1, .max = 1000000,

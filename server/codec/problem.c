@@ -18,6 +18,7 @@ static const struct problem problems[ERR_CODES] = {
 	[ERR_NO_VERSION] = { 404, "no-version", "No version yet" },
 	[ERR_METHOD] = { 405, "method-not-allowed", "Method not allowed" },
 	[ERR_NOT_ACCEPTABLE] = { 406, "not-acceptable", "Not acceptable" },
+	[ERR_SLOW] = { 408, "request-timeout", "Request timeout" },
 	[ERR_CONFLICT] = { 409, "conflict", "Conflict" },
 	[ERR_PRECONDITION] = { 412, "precondition-failed", "Precondition failed" },
 	[ERR_TOO_LARGE] = { 413, "body-too-large", "Body too large" },

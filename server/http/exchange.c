@@ -25,7 +25,7 @@
 #define INLINE_PACK_BYTES (4u << 10)  /* so is that of a smaller one whose answer is to be packed */
 #define AHEAD_BYTES       (256u << 10)
 
-static void reply_problem(struct exchange *x, int code, const struct err *e)
+void exchange_problem(struct exchange *x, int code, const struct err *e)
 {
 	x->rp.body.size = 0;
 	x->server->config.problem(&x->rq, &x->rp, code, e);
@@ -47,10 +47,12 @@ static char *target_path(char *target)
 
 void *exchange_begin(void *server, const char *url, struct MHD_Connection *connection)
 {
-	struct exchange *x = exchange_new(url);
+	struct connection *link = connection_of(connection);
+	struct exchange *x = link && connection_heads(link) ? exchange_new(url) : NULL;
 
 	if (!x) return NULL;
 	x->server = server;
+	x->link = link;
 	x->connection = connection;
 	x->rq.app = x->server->config.app;
 	x->rq.url = target_path(x->url.data);
@@ -103,12 +105,15 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 {
 	struct http_server *http = server;
 	struct exchange *x = *state;
+	unsigned told_status = 0; /* past libmicrohttpd */
 	struct http_access access;
 	struct timespec now;
 
 	(void)connection;
 	if (!x) return;
 	*state = NULL;
+	if (!connection_idle(x->link) && !x->sent_status && connection_was_told(x->link))
+		told_status = HTTP_TOO_SLOW;
 	atomic_fetch_sub_explicit(&x->server->under_way, 1, memory_order_relaxed);
 	pressure_leave(x);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -116,7 +121,7 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 		.method = x->rq.method ? x->rq.method : "-",
 		.url = x->rq.url,
 		.route = x->rq.match.route,
-		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : 0,
+		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : told_status,
 		.sent_bytes = x->sent_bytes,
 		.trace = &x->trace,
 		.seconds = (double)(now.tv_sec - x->started.tv_sec) +
@@ -144,49 +149,6 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 	if (!pool_add(x->server->pool, &x->task)) run_abandon(&x->task);
 }
 
-/* ---- the reply ---- */
-
-static enum MHD_Result send_reply(struct exchange *x)
-{
-	struct reply *rp = &x->rp;
-	struct MHD_Response *response;
-	enum MHD_Result queued;
-	char trace[TRACE_TEXT_BYTES];
-
-	if (!rp->status) rp->status = 200;
-	if (!buffer_ok(&rp->body)) {
-		struct err e;
-
-		reply_problem(x, err_nomem(&e), &e);
-	}
-	conditional_finish(&x->rq, rp);
-	pressure_leave(x);
-	pressure_keep(x, rp->body.size);
-	x->sent_bytes = strcmp(x->rq.method, "HEAD") && rp->status != 304 ? rp->body.size : 0;
-	/* The body stays in the exchange, which outlives the sending. */
-	response = rp->source.next ? stream_response(x)
-				   : MHD_create_response_from_buffer(
-						     rp->body.size, rp->body.data, MHD_RESPMEM_PERSISTENT);
-	if (!response) return MHD_NO;
-	if (rp->status != 204 && rp->status != 304)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				rp->content_type ? rp->content_type : "application/json");
-	for (size_t i = 0; i < rp->headers_count; i++)
-		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
-	cors_headers(x, response);
-	guard_headers(&x->rq, response);
-	if (*x->trace.span_id) {
-		trace_text(&x->trace, trace);
-		MHD_add_response_header(response, "traceresponse", trace);
-	}
-	if (rp->close || atomic_load_explicit(&x->server->draining, memory_order_relaxed))
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-	x->sent_status = rp->status;
-	queued = MHD_queue_response(x->connection, rp->status, response);
-	MHD_destroy_response(response);
-	return queued;
-}
-
 /* ---- work on the pool ---- */
 
 /* Both under the lock: a loop that saw the phase before the resumption would suspend a connection that is suspended
@@ -195,7 +157,7 @@ void exchange_give_back(struct exchange *x, enum phase phase)
 {
 	pthread_mutex_lock(&x->server->resume_lock);
 	x->phase = phase;
-	MHD_resume_connection(x->connection);
+	exchange_resume(x);
 	pthread_mutex_unlock(&x->server->resume_lock);
 }
 
@@ -207,9 +169,9 @@ static enum MHD_Result hand_over(struct exchange *x, enum phase phase, void (*ru
 
 	x->phase = phase;
 	x->task.run = run;
-	MHD_suspend_connection(x->connection);
+	exchange_suspend(x);
 	if (pool_add(vital ? x->server->computing : x->server->pool, &x->task)) return MHD_YES;
-	reply_problem(x, err_set(&e, ERR_BUSY, "too many requests are waiting"), &e);
+	exchange_problem(x, err_set(&e, ERR_BUSY, "too many requests are waiting"), &e);
 	exchange_give_back(x, phase == PHASE_WORKING ? PHASE_READY : PHASE_REFUSED);
 	return MHD_YES;
 }
@@ -250,7 +212,7 @@ void http_again(struct request *rq)
 static enum MHD_Result wait_for_others(struct exchange *x)
 {
 	x->phase = PHASE_WORKING;
-	MHD_suspend_connection(x->connection);
+	exchange_suspend(x);
 	x->rq.later(&x->rq);
 	return MHD_YES;
 }
@@ -296,7 +258,7 @@ static void run_work(struct pool_task *task)
 			x->rp.body.size = 0;
 			reply_reset(&x->rp);
 		}
-		if ((rc = run_handler(x, &e))) reply_problem(x, rc, &e);
+		if ((rc = run_handler(x, &e))) exchange_problem(x, rc, &e);
 		if (x->server->config.answered) x->server->config.answered(&x->rq, &x->rp);
 		held = stream_hold(x);
 	} while (held == HELD_AGAIN);
@@ -312,7 +274,7 @@ static void run_begin(struct pool_task *task)
 	x->rq.may_wait = true;
 	rc = x->rq.guard ? x->rq.guard(&x->rq, &e) : 0;
 	if (!rc) rc = x->rq.match.route->stream->begin(&x->rq, &x->rp, &e);
-	if (rc) reply_problem(x, rc, &e);
+	if (rc) exchange_problem(x, rc, &e);
 	x->streaming = !rc && !x->rp.status;
 	if (!x->streaming && x->server->config.answered) x->server->config.answered(&x->rq, &x->rp);
 	exchange_give_back(x, x->streaming ? PHASE_OPENED : PHASE_REFUSED);
@@ -333,10 +295,10 @@ static bool go_on(struct exchange *x, int rc, const struct err *e)
 {
 	x->rq.body.size = 0;
 	if (rc && x->phase == PHASE_STREAM && !x->gone) { /* else the loop has refused the rest itself */
-		reply_problem(x, rc, e);
+		exchange_problem(x, rc, e);
 		x->phase = PHASE_REFUSED;
 	}
-	if (x->held) MHD_resume_connection(x->connection);
+	if (x->held) exchange_resume(x);
 	x->held = false;
 	x->at_work = x->ahead.size && x->phase == PHASE_STREAM && !x->gone;
 	if (x->at_work) take_ahead(x);
@@ -381,7 +343,7 @@ static enum MHD_Result settle(struct exchange *x)
 			!rq->headers[HEADER_EXPECT])
 		return MHD_YES;
 	x->rp.close = true;
-	return send_reply(x);
+	return exchange_reply(x);
 }
 
 static bool asks_options(const struct request *rq, int rc)
@@ -401,14 +363,16 @@ static enum MHD_Result on_headers(struct exchange *x)
 {
 	const struct route *route;
 	struct err e;
-	int rc = headers_check(x, &e);
+	int rc;
 
+	if (!connection_body(x->link)) return MHD_NO;
+	rc = headers_check(x, &e);
 	trace_begin(x->rq.headers[HEADER_TRACEPARENT], &x->trace);
 	if (rc) {
 		if (asks_options(&x->rq, rc))
 			x->rp.status = 204;
 		else
-			reply_problem(x, rc, &e);
+			exchange_problem(x, rc, &e);
 		return settle(x);
 	}
 	route = x->rq.match.route;
@@ -420,7 +384,7 @@ static enum MHD_Result on_headers(struct exchange *x)
 /* In the middle of a body. A stream that was opened is abandoned at the end of the exchange, on the pool. */
 static void refuse_rest(struct exchange *x, int code, const struct err *e)
 {
-	reply_problem(x, code, e);
+	exchange_problem(x, code, e);
 	x->rp.close = true;
 	x->phase = PHASE_REFUSED;
 }
@@ -451,7 +415,7 @@ static void stream_data(struct exchange *x, const char *data, size_t size)
 	if (x->at_work) {
 		if (x->ahead.size < AHEAD_BYTES || x->held) return;
 		x->held = true;
-		MHD_suspend_connection(x->connection);
+		exchange_suspend(x);
 		return;
 	}
 	take_ahead(x);
@@ -501,7 +465,7 @@ static bool stream_done(struct exchange *x)
 	done = !x->at_work;
 	if (!done && !x->held) {
 		x->held = true;
-		MHD_suspend_connection(x->connection);
+		exchange_suspend(x);
 	}
 	pthread_mutex_unlock(&x->server->resume_lock);
 	return done;
@@ -512,6 +476,7 @@ static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *siz
 	struct err e;
 	int rc;
 
+	if (!connection_received(x->link, *size)) return MHD_NO;
 	if (x->phase == PHASE_STREAM) return on_stream(x, data, size);
 	if (!within_limit(x, *size)) {
 		size_t limit = x->rq.match.route ? x->rq.match.route->max_body : 0;
@@ -543,15 +508,16 @@ static enum MHD_Result on_complete(struct exchange *x)
 	int rc;
 
 	if (x->phase == PHASE_STREAM && !stream_done(x)) return MHD_YES;
+	if (!connection_works(x->link)) return MHD_NO;
 	if (x->phase == PHASE_STREAM) return hand_over(x, PHASE_WORKING, run_work);
-	if (x->phase != PHASE_BODY && x->phase != PHASE_AGAIN) return send_reply(x);
+	if (x->phase != PHASE_BODY && x->phase != PHASE_AGAIN) return exchange_reply(x);
 	if (!(x->rq.match.route->flags & ROUTE_INLINE) || x->rq.body.size > inline_bytes(&x->rq))
 		return hand_over(x, PHASE_WORKING, run_work);
 	rc = run_handler(x, &e);
 	if (rc == ERR_WOULD_BLOCK) return hand_over(x, PHASE_WORKING, run_work);
 	if (rc == ERR_LATER) return wait_for_others(x);
-	if (rc) reply_problem(x, rc, &e);
-	return send_reply(x);
+	if (rc) exchange_problem(x, rc, &e);
+	return exchange_reply(x);
 }
 
 /* libmicrohttpd goes on calling while it has chunks in its buffer, although the connection is suspended. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "server/http/connection.h"
 #include "server/http/http.h"
 #include "server/http/pool.h"
 #include "server/http/tls.h"
@@ -17,6 +18,8 @@ struct http_server {
 	_Atomic(struct tls *) tls;    /* what new connections go by; NULL: plain HTTP */
 	atomic_uint refusals;         /* handshakes that failed and were not told of, */
 	_Atomic int64_t refusals_due; /* which they are when this second has come */
+	struct connections *connections;
+	struct door *door;
 	struct MHD_Daemon *daemon;
 	struct MHD_Daemon *control; /* on the socket beside the database; NULL: there is none */
 	struct pool *pool;
@@ -52,6 +55,7 @@ struct exchange {
 	struct reply rp;
 	struct http_server *server;
 	struct MHD_Connection *connection;
+	struct connection *link; /* ours beside it; it may end as soon as the exchange has */
 	struct pool_task task;
 	void (*run)(struct request *rq); /* of http_compute */
 	_Atomic enum phase phase;
@@ -86,8 +90,23 @@ static inline struct exchange *exchange_of(struct pool_task *task)
 {
 	return (struct exchange *)((char *)task - offsetof(struct exchange, task));
 }
+/* Its connection waits, or goes on: what the client takes is not its time meanwhile. */
+static inline void exchange_suspend(struct exchange *x)
+{
+	connection_pause(x->link);
+	MHD_suspend_connection(x->connection);
+}
+static inline void exchange_resume(struct exchange *x)
+{
+	connection_resume(x->link);
+	MHD_resume_connection(x->connection);
+}
 /* The pool is done with it: its connection goes on. */
 void exchange_give_back(struct exchange *x, enum phase phase);
+
+/* The reply becomes a problem; the reply leaves. */
+void exchange_problem(struct exchange *x, int code, const struct err *e);
+enum MHD_Result exchange_reply(struct exchange *x);
 
 /* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3);
  * ERR_EXPECT. Fills rq.headers, whatever it says of them. */

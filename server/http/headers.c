@@ -146,6 +146,7 @@ int headers_check(struct exchange *x, struct err *e)
 	struct err no_route;
 	int rc, routed;
 
+	x->rp.close = x->link->reserve;
 	if ((rc = gate_check(x, e))) {
 		x->rp.close = true;
 		return rc;
@@ -166,6 +167,9 @@ int headers_check(struct exchange *x, struct err *e)
 		x->rp.close = true;
 		return err_set(e, ERR_BUSY, "the daemon is stopping");
 	}
+	if (x->link->reserve && !(route->flags & ROUTE_VITAL))
+		return err_set(e, ERR_BUSY,
+				"there are too many connections, of all clients or of this one; on this one only health and metrics are answered");
 	if ((rc = pressure_enter(x, e))) return rc;
 	return route->stream ? pressure_hold(x, STREAM_BYTES, e) : pressure_room(x, headers_length(rq), e);
 }

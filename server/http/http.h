@@ -31,11 +31,16 @@ struct http_config {
 	int listen_fd; /* from http_listen; the server closes it */
 	int control_fd; /* from http_listen_file, likewise; whoever comes there is the owner (request.local). -1: none */
 	struct tls *tls; /* from tls_read (server/http/tls.h); the server frees it; NULL: plain HTTP */
-	unsigned loops, pool_threads, connections_max;
-	unsigned requests_max;   /* at work at a time; one more gets 503 */
-	uint64_t held_bytes_max; /* that bodies and answers may hold together */
+	unsigned loops, pool_threads;
+	unsigned connections_max, address_connections_max; /* in all, of one address */
+	unsigned requests_max;                             /* at work at a time; one more gets 503 */
+	uint64_t held_bytes_max;                           /* that bodies and answers may hold together */
 	size_t connection_bytes; /* of each connection, open or idle: a request's headers must find room in it */
-	unsigned idle_seconds;      /* a connection without traffic for this long is closed */
+	unsigned idle_seconds; /* a connection without traffic for this long is closed */
+	/* A request's headers must be there within so long; its body, and the reading of its answer, may take so long, and
+	 * a second more for every rate_min bytes that move. */
+	unsigned header_ms, transfer_ms;
+	uint64_t rate_min;
 	const struct route *routes; /* ended by a row without a method */
 	void *app;                  /* request.app */
 	/* May this request come in: host, origin, token, role. route is NULL when there is none for it. Called on a
@@ -48,6 +53,8 @@ struct http_config {
 	void (*access)(void *app, const struct http_access *access); /* NULL: none */
 	void (*log)(void *app, const char *sentence);                /* what libmicrohttpd has to say */
 };
+
+#define HTTP_TOO_SLOW 408 /* status of a request whose body took too long */
 
 struct http_server;
 

@@ -12,14 +12,6 @@
 
 #include "server/http/exchange.h"
 
-static bool is_full(const struct http_server *server)
-{
-	const union MHD_DaemonInfo *info =
-			MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-
-	return info && info->num_connections + server->config.loops >= server->config.connections_max;
-}
-
 static struct timeval time_of(double seconds)
 {
 	return (struct timeval){ .tv_sec = (time_t)seconds,
@@ -45,7 +37,8 @@ bool http_moves(struct http_server *server, double seconds)
 	bool moves;
 	int fd;
 
-	if (is_full(server) || getsockname(server->config.listen_fd, (struct sockaddr *)&address, &size))
+	if (connections_full(server->connections) ||
+			getsockname(server->config.listen_fd, (struct sockaddr *)&address, &size))
 		return true;
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) return true; /* no descriptor left says nothing of the loops */

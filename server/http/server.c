@@ -1,22 +1,22 @@
 /* server.c - the life of the HTTP server: loops, pools, and an end that loses no request. See http.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "server/http/door.h"
 #include "server/http/exchange.h"
 #include "server/http/sleep.h"
 
-#define POOL_QUEUE_MAX      4096
-#define CONTROL_CONNECTIONS 16
+#define POOL_QUEUE_MAX 4096
 /* The loops go first: while all cores are busy more requests gather before each product, and it is larger. */
 #define COMPUTING_NICENESS 5
 #define REPLY_PAUSE_MS     2
 #define REPLY_PAUSES       500
+#define NO_LIMIT           ((unsigned)INT_MAX) /* of libmicrohttpd's connections: places are given by connection.h */
 #define REFUSALS_SECONDS   60
 
 /* Anybody can have handshakes fail, thousands a second: they are counted, and told once a minute. */
@@ -53,15 +53,16 @@ static void log_sentence(void *self, const char *format, va_list args)
 		server->config.log(server->config.app, text);
 }
 
-/* A connection is there; over TLS its handshake is still to come. */
+/* A connection is there, over TLS with its handshake still to come; or it ends. */
 static void connection_changes(void *self, struct MHD_Connection *connection, void **context,
 		enum MHD_ConnectionNotificationCode what)
 {
 	const struct http_server *server = self;
 	const struct tls *tls = atomic_load_explicit(&server->tls, memory_order_acquire);
 
-	(void)context;
-	if (tls && what == MHD_CONNECTION_NOTIFY_STARTED) tls_begin(tls, connection);
+	if (tls && what == MHD_CONNECTION_NOTIFY_STARTED && !peer_is_owner(server, connection))
+		tls_begin(tls, connection);
+	connections_notice(server->connections, connection, context, what);
 }
 
 /* Nobody connects any more. MHD_quiesce_daemon is not for that: it takes the socket out of each loop's epoll set, the loop
@@ -76,25 +77,29 @@ static void stop_listening(int listen_fd)
 	close(fd);
 }
 
+/* fd: -1 where the door lets its connections in. */
 static int start_daemon(struct MHD_Daemon **out, struct http_server *server, int fd, unsigned loops,
-		unsigned connections, const struct tls *tls, struct err *e)
+		const struct tls *tls, struct err *e)
 {
 	const struct http_config *config = &server->config;
-	const struct MHD_OptionItem pool[] = { /* of one is none */
+	const struct MHD_OptionItem some[] = {
+		{ fd < 0 ? MHD_OPTION_CONNECTION_LIMIT : MHD_OPTION_LISTEN_SOCKET,
+				fd < 0 ? (intptr_t)NO_LIMIT : fd, NULL },
+		/* a pool of one is none */
 		{ loops > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, loops, NULL },
-		{ MHD_OPTION_END, 0, NULL }
+		{ MHD_OPTION_END, 0, NULL },
 	};
 
 	/* The first option must be the logger: it is needed while the others are read. */
 	*out = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+						(fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0) |
 						(tls ? MHD_USE_TLS : 0),
 			0, NULL, NULL, exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_sentence,
-			server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY, pool,
-			MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
-			config->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_bytes,
+			server, MHD_OPTION_ARRAY, some, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_seconds,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_bytes,
 			MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
-			exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION, tls ? connection_changes : NULL,
-			server, MHD_OPTION_ARRAY, tls_options(tls), MHD_OPTION_END);
+			exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION, connection_changes, server,
+			MHD_OPTION_ARRAY, tls_options(tls), MHD_OPTION_END);
 	if (*out) return 0;
 	return err_set(e, ERR_IO, "the HTTP server could not be started: %s", strerror(errno));
 }
@@ -114,22 +119,23 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 		err_set(e, rc, "no thread could be started");
 		goto free;
 	}
-	if ((rc = pool_start(&server->pool, config->pool_threads, POOL_QUEUE_MAX, 0, e)) ||
+	if ((rc = connections_new(&server->connections, &server->config, e)) ||
+			(rc = pool_start(&server->pool, config->pool_threads, POOL_QUEUE_MAX, 0, e)) ||
 			(rc = pool_start(&server->computing, config->loops, POOL_QUEUE_MAX,
 					 COMPUTING_NICENESS, e)))
 		goto fail;
-	if ((rc = start_daemon(&server->daemon, server, config->listen_fd, config->loops,
-			     config->connections_max, config->tls, e)))
-		goto fail;
-	if (config->control_fd >= 0 && (rc = start_daemon(&server->control, server, config->control_fd, 1,
-							CONTROL_CONNECTIONS, NULL, e))) {
-		stop_listening(config->listen_fd);
+	if ((rc = start_daemon(&server->daemon, server, -1, config->loops, config->tls, e))) goto fail;
+	if (config->control_fd >= 0 &&
+			(rc = start_daemon(&server->control, server, config->control_fd, 1, NULL, e))) {
 		MHD_stop_daemon(server->daemon);
 		goto fail;
 	}
+	if ((rc = door_open(&server->door, server, e))) goto fail;
 	*out = server;
 	return 0;
 fail:
+	if (server->daemon) MHD_stop_daemon(server->daemon);
+	connections_free(server->connections);
 	if (server->pool) pool_stop(server->pool);
 	if (server->computing) pool_stop(server->computing);
 	pool_free(server->pool);
@@ -152,7 +158,7 @@ bool http_set_tls(struct http_server *server, struct tls *tls)
 void http_drain(struct http_server *server)
 {
 	if (atomic_exchange(&server->draining, true)) return;
-	stop_listening(server->config.listen_fd);
+	door_close(server->door);
 	if (server->control) stop_listening(server->config.control_fd);
 	sleep_drain(server);
 }
@@ -176,8 +182,10 @@ void http_stop(struct http_server *server, double seconds)
 	/* No connection may be suspended when the daemon stops: every task resumes its own. */
 	pool_stop(server->pool);
 	pool_stop(server->computing);
+	door_stop(server->door);
 	MHD_stop_daemon(server->daemon);
 	if (server->control) MHD_stop_daemon(server->control);
+	connections_free(server->connections);
 	sleep_stop(server);
 	pool_free(server->pool);
 	pool_free(server->computing);

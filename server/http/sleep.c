@@ -79,7 +79,7 @@ static bool fall_asleep(struct exchange *x, uint64_t due_ms, bool suspend)
 	if (asleep) {
 		list_put(x);
 		set_due(x, due_ms);
-		if (suspend) MHD_suspend_connection(x->connection);
+		if (suspend) exchange_suspend(x);
 	}
 	pthread_mutex_unlock(&x->server->resume_lock);
 	return asleep;
@@ -102,7 +102,7 @@ static void resume(struct exchange *x)
 {
 	list_take(x);
 	if (x->phase == PHASE_WORKING) x->phase = PHASE_READY;
-	MHD_resume_connection(x->connection);
+	exchange_resume(x);
 }
 
 /* A held reply is asked for anew, on the pool. */

@@ -71,7 +71,7 @@ static bool hand_to_pool(struct exchange *x)
 	x->task.run = run_fill;
 	pthread_mutex_lock(&x->server->resume_lock);
 	added = pool_add(x->server->pool, &x->task);
-	if (added) MHD_suspend_connection(x->connection);
+	if (added) exchange_suspend(x);
 	pthread_mutex_unlock(&x->server->resume_lock);
 	return added;
 }

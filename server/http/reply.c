@@ -1,0 +1,57 @@
+/* reply.c - an exchange's reply goes to libmicrohttpd. See exchange.h. */
+#include <string.h>
+
+#include "server/http/exchange.h"
+#include "server/http/pressure.h"
+
+/* Of a body that is there, it stays in the exchange, which outlives the sending. */
+static struct MHD_Response *new_response(struct exchange *x)
+{
+	if (x->rp.source.next) return stream_response(x);
+	return MHD_create_response_from_buffer(x->rp.body.size, x->rp.body.data, MHD_RESPMEM_PERSISTENT);
+}
+
+/* An event stream: its client has nothing to do but to stay. */
+static bool waits_for_news(const struct reply *rp)
+{
+	return rp->source.next && !rp->source.fill;
+}
+
+enum MHD_Result exchange_reply(struct exchange *x)
+{
+	struct reply *rp = &x->rp;
+	struct MHD_Response *response;
+	enum MHD_Result queued;
+	char trace[TRACE_TEXT_BYTES];
+
+	if (!rp->status) rp->status = 200;
+	if (!buffer_ok(&rp->body)) {
+		struct err e;
+
+		exchange_problem(x, err_nomem(&e), &e);
+	}
+	conditional_finish(&x->rq, rp);
+	pressure_leave(x);
+	pressure_keep(x, rp->body.size);
+	x->sent_bytes = strcmp(x->rq.method, "HEAD") && rp->status != 304 ? rp->body.size : 0;
+	if (!connection_answers(x->link) || (waits_for_news(rp) && !connection_works(x->link))) return MHD_NO;
+	response = new_response(x);
+	if (!response) return MHD_NO;
+	if (rp->status != 204 && rp->status != 304)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				rp->content_type ? rp->content_type : "application/json");
+	for (size_t i = 0; i < rp->headers_count; i++)
+		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
+	cors_headers(x, response);
+	guard_headers(&x->rq, response);
+	if (*x->trace.span_id) {
+		trace_text(&x->trace, trace);
+		MHD_add_response_header(response, "traceresponse", trace);
+	}
+	if (rp->close || atomic_load_explicit(&x->server->draining, memory_order_relaxed))
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	x->sent_status = rp->status;
+	queued = MHD_queue_response(x->connection, rp->status, response);
+	MHD_destroy_response(response);
+	return queued;
+}
