@@ -2,7 +2,8 @@
  * stop in an order that loses nothing.
  *
  * Signals are blocked in every thread and taken by this one (sigwaitinfo), so that nothing runs in a handler. A
- * daemon that does not come to its end within STOP_SECONDS is ended by an alarm: what was committed is safe.
+ * daemon that does not come to its end within STOP_SECONDS is ended by an alarm: what was committed is safe. A store that
+ * has failed for good ends it too, with an error: the next start finds what was confirmed.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -32,7 +33,9 @@
 
 extern char **environ;
 
-#define STOP_SECONDS    9  /* 10 are promised */
+#define STOP_SECONDS 9 /* 10 are promised */
+#define FAILED_SECONDS \
+	1 /* in which a store that failed is shown by /readyz, before nobody is let in any more */
 #define DRAIN_SECONDS   3  /* for requests at work; the rest is for jobs and the store */
 #define IDLE_SECONDS    75 /* a connection without traffic; above the usual 60 of proxies */
 #define POOL_THREADS    16 /* that may wait for the disk */
@@ -65,6 +68,7 @@ struct daemon {
 	char *control; /* path of the socket beside the database */
 	unsigned port;
 	bool listens, public;
+	atomic_bool failed; /* the store did, for good */
 };
 
 /* One descriptor a connection, and some for the rest. Where the system gives fewer, connections are fewer. */
@@ -163,15 +167,25 @@ static void open_control(struct daemon *d)
 	d->control = NULL;
 }
 
+/* Called by the store's thread; the main thread does the rest. */
+static void store_failed(void *self, const struct err *e)
+{
+	struct daemon *d = self;
+
+	log_error(d->app.log, "%s", e->text);
+	atomic_store(&d->failed, true);
+	kill(getpid(), SIGTERM);
+}
+
 static int open_store(struct daemon *d, struct err *e)
 {
 	struct app *app = &d->app;
 	int rc;
 
 	app->database = d->config->db;
-	if ((rc = store_open_sqlite(&app->store, d->config->db, e)) ||
-			(rc = auth_load(app->auth, app->store, e)) || (rc = check_gate(d, e)))
-		return rc;
+	if ((rc = store_open_sqlite(&app->store, d->config->db, e))) return rc;
+	app->store->on_failure(app->store, store_failed, d);
+	if ((rc = auth_load(app->auth, app->store, e)) || (rc = check_gate(d, e))) return rc;
 	if ((rc = audit_open(&app->audit, d->config->audit_log, app->log, e))) return rc;
 	open_control(d);
 	return 0;
@@ -310,14 +324,17 @@ static int be_ready(struct daemon *d, struct err *e)
 /* ---- stopping ---- */
 
 /* A request that computes for longer than we have is cut: nothing of it was promised. */
+static volatile sig_atomic_t end_status = EXIT_SUCCESS;
+
 static void end_now(int number)
 {
 	(void)number;
-	_exit(EXIT_SUCCESS);
+	_exit(end_status);
 }
 
-static void stop(struct daemon *d)
+static void stop(struct daemon *d, int status)
 {
+	end_status = status;
 	signal(SIGALRM, end_now);
 	alarm(STOP_SECONDS);
 	atomic_store(&d->app.stopping, true);
@@ -366,7 +383,10 @@ static void wait_for_signal(struct daemon *d)
 		reload(&d->app, d->http, d->config);
 		notify_ready(d->notify);
 	}
-	log_info(log, "stopping on %s", which == SIGINT ? "SIGINT" : "SIGTERM");
+	if (atomic_load(&d->failed))
+		sleep(FAILED_SECONDS);
+	else
+		log_info(log, "stopping on %s", which == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
 /* Left to itself, malloc takes a large block from the arena of its thread once one of that size was freed, and keeps
@@ -424,7 +444,8 @@ static int run(struct config *config)
 		wait_for_signal(&d);
 	} else
 		log_error(app->log, "%s", e.text);
-	stop(&d);
+	if (atomic_load(&d.failed)) rc = ERR_IO;
+	stop(&d, rc ? EXIT_FAILURE : EXIT_SUCCESS);
 	log_stop(app->log);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -26,10 +26,9 @@ int livez(struct request *rq, struct reply *rp, struct err *e)
 int readyz(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
-	int rc;
 
 	if (atomic_load(&app->stopping)) return err_set(e, ERR_BUSY, "the daemon is stopping");
-	if ((rc = app->store->check(app->store, e))) return rc;
+	if (app->store->check(app->store, e)) return ERR_BUSY; /* whatever it is, e says it: not ready */
 	if (!request_query(rq, "verbose")) return reply_ok(rp);
 	buffer_text(&rp->body,
 			"{\"status\":\"ok\",\"checks\":{\"store_writable\":\"ok\",\"store_migrated\":\"ok\","

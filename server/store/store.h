@@ -525,6 +525,9 @@ struct store {
 	/* told is called on the writer's thread after each commit that logged something, and must be quick; NULL: nobody.
 	 * When on_commit returns, who was told before is told no more. */
 	void (*on_commit)(struct store *s, void (*told)(void *self), void *self);
+	/* told is called once, as soon as the disk did not confirm what was written (at once, if that was before): from then
+	 * on every write is ERR_IO, for good, as a later sync might confirm what is not there. It must be quick. */
+	void (*on_failure)(struct store *s, void (*told)(void *self, const struct err *e), void *self);
 
 	/* -- keeping no more than is wanted: some steps a call, *count is how many went, 0 when there is no more to do -- */
 	/* All but the `keep` jobs that ended last; children count and go with their parents. */

@@ -18,6 +18,7 @@ struct db {
 	int wal_pages;
 	bool garbage;
 	int64_t event, event_committed;
+	struct err unsynced; /* the sentence of a sync that failed; else "" */
 };
 
 static const char *const pragmas[] = {
@@ -47,11 +48,23 @@ static bool disk_full(sqlite3 *handle, int code)
 	return (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG);
 }
 
+static int fail_sync(struct db *db, const char *file, struct err *e)
+{
+	int rc = err_set(&db->unsynced, ERR_IO,
+			"the disk did not confirm what was written to the database %s, so nothing more is written and the "
+			"daemon ends; look at the disk, then start it again",
+			file);
+
+	if (e) *e = db->unsynced;
+	return rc;
+}
+
 int db_fail(struct db *db, int code, struct err *e)
 {
 	const char *file = sqlite3_db_filename(db->handle, "main");
 	const char *text = sqlite3_errmsg(db->handle);
 
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) return fail_sync(db, file, e);
 	if (disk_full(db->handle, code))
 		return err_set(e, ERR_DISK_FULL,
 				"there is no room left on the disk of %s; free some and try again", file);
@@ -112,6 +125,7 @@ out:
 void db_close(struct db *db)
 {
 	if (!db) return;
+	if (db_unsynced(db)) db_keep_log(db); /* it has all that was ever confirmed */
 	for (int i = 0; i < SQL_COUNT; i++)
 		sqlite3_finalize(db->stmts[i]);
 	sqlite3_close(db->handle);
@@ -422,6 +436,11 @@ void db_mark_garbage(struct db *db)
 	db->garbage = true;
 }
 
+const struct err *db_unsynced(const struct db *db)
+{
+	return db->unsynced.text[0] ? &db->unsynced : NULL;
+}
+
 bool db_take_garbage(struct db *db)
 {
 	bool garbage = db->garbage;
@@ -455,6 +474,10 @@ void db_checkpoint(struct db *db, bool reset)
 {
 	int mode = reset ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, left = 0, done = 0;
 
-	if (!sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &left, &done) && left == done)
+	int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &left, &done);
+
+	if (code)
+		db_fail(db, code, NULL);
+	else if (left == done)
 		db->wal_pages = 0;
 }

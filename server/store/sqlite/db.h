@@ -137,5 +137,8 @@ int64_t db_event_committed(const struct db *db);
 int db_wal_pages(const struct db *db);
 /* Copies the log into the file; with reset, waits for readers so that the next commit starts a new log. */
 void db_checkpoint(struct db *db, bool reset);
+/* Why no commit of this connection can be believed any more: a sync failed, and the kernel may have dropped what it could
+ * not write and say nothing of it at the next sync. Borrowed; NULL: all is well. */
+const struct err *db_unsynced(const struct db *db);
 
 #endif

@@ -144,9 +144,15 @@ static void on_commit(struct store *s, void (*told)(void *self), void *self)
 	writer_on_commit(sqlite_of(s)->writer, told, self);
 }
 
+static void on_failure(struct store *s, void (*told)(void *self, const struct err *e), void *self)
+{
+	writer_on_failure(sqlite_of(s)->writer, told, self);
+}
+
 void event_fill(struct store *s)
 {
 	s->events_after = events_after;
 	s->last_event = last_event;
 	s->on_commit = on_commit;
+	s->on_failure = on_failure;
 }

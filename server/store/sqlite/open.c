@@ -142,6 +142,7 @@ int store_open_sqlite(struct store **out, const char *path, struct err *e)
 	if ((rc = db_open(&db, sq->place.path, DB_WRITER, e))) goto fail;
 	if ((rc = migrate(db, sq->place.path, e))) goto fail;
 	if ((rc = sweep_loose(db, e))) goto fail;
+	if ((rc = place_sync(&sq->place, e))) goto fail;
 	if ((rc = readers_start(&sq->readers, sq->place.path, DB_READER, e))) goto fail;
 	if ((rc = writer_start(&sq->writer, db, e))) goto fail;
 	*out = &sq->ops;

@@ -128,6 +128,22 @@ void place_leave(struct place *place)
 	*place = (struct place){ .lock_fd = -1 };
 }
 
+int place_sync(const struct place *place, struct err *e)
+{
+	char *copy = strdup(place->path);
+	const char *folder;
+	int fd, rc = 0;
+
+	if (!copy) return err_nomem(e);
+	folder = dirname(copy);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || (fsync(fd) && errno != EINVAL)) /* EINVAL: its file system has no such thing */
+		rc = cannot(e, "be sure of the names in the folder of the database,", folder);
+	if (fd >= 0) close(fd);
+	free(copy);
+	return rc;
+}
+
 /* ---- looking only ---- */
 
 /* A lock file that we may not even open is another user's, whose daemon may run. */

@@ -18,6 +18,8 @@ struct place {           /* zeroed is nowhere; place_leave */
  * of this one) is there. */
 int place_take(struct place *place, const char *path, struct err *e);
 void place_leave(struct place *place);
+/* Makes sure of the names in the folder, once database and log are there: SQLite asks for that too, and ignores the answer. */
+int place_sync(const struct place *place, struct err *e);
 /* Of a file that is to be looked at only; nothing is locked, and nothing made. *taken: a daemon uses it. ERR_NOT_FOUND: no
  * such file; ERR_IO: not a file, or it cannot be read. */
 int place_look(struct place *place, const char *path, bool *taken, struct err *e);

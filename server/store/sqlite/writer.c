@@ -6,6 +6,8 @@
  * After a transaction the log is copied into the file when it has grown past WAL_PAGES, which bounds the log and
  * keeps each copying short. Readers can keep a log from starting anew: past WAL_PAGES_RESET the writer waits for
  * them, and as none reads for longer than a chunk, that ends soon.
+ * A sync that failed is the end: a second try would succeed without having written what the first one lost. From then on
+ * every operation gets that error, and whoever asked to be told of it ends the process.
  */
 #include "server/store/sqlite/writer.h"
 
@@ -44,9 +46,12 @@ struct writer {
 	bool stopping;
 	_Atomic uint64_t commits, commit_ns;
 	_Atomic int64_t event;     /* the newest that was committed */
-	pthread_mutex_t told_lock; /* of the next two, held while told is called */
+	pthread_mutex_t told_lock; /* of all below, held while told and lost are called */
 	void (*told)(void *self);
 	void *told_self;
+	bool failed; /* for good; set by the writer's thread, which reads it without the lock */
+	void (*lost)(void *self, const struct err *e);
+	void *lost_self;
 };
 
 static void queue_put(struct queue *q, struct operation *op)
@@ -148,6 +153,17 @@ static void tell(struct writer *w)
 	pthread_mutex_unlock(&w->told_lock);
 }
 
+/* Whether a sync has failed; whoever wants to know is told once. */
+static bool lost(struct writer *w)
+{
+	if (w->failed || !db_unsynced(w->db)) return w->failed;
+	pthread_mutex_lock(&w->told_lock);
+	w->failed = true;
+	if (w->lost) w->lost(w->lost_self, db_unsynced(w->db));
+	pthread_mutex_unlock(&w->told_lock);
+	return true;
+}
+
 static uint64_t clock_ns(void)
 {
 	struct timespec now;
@@ -172,6 +188,7 @@ static void do_batch(struct writer *w, struct operation *batch)
 	atomic_fetch_add(&w->commits, 1);
 	atomic_fetch_add(&w->commit_ns, clock_ns() - begun);
 
+	lost(w); /* first: who gets the error finds the store as it is */
 	finish(w, batch, rc, &e);
 	if (logged) tell(w);
 }
@@ -202,13 +219,16 @@ static void *writer_thread(void *arg)
 		struct operation *batch = next_batch(w, sweeping, &stop);
 
 		if (stop && !batch) break;
-		if (batch)
+		if (batch && w->failed)
+			finish(w, batch, ERR_IO, db_unsynced(w->db));
+		else if (batch)
 			do_batch(w, batch);
 		else
 			sweeping = sweep_step(w->db);
 		if (db_take_garbage(w->db)) sweeping = true;
-		if (db_wal_pages(w->db) >= WAL_PAGES)
+		if (!lost(w) && db_wal_pages(w->db) >= WAL_PAGES)
 			db_checkpoint(w->db, db_wal_pages(w->db) >= WAL_PAGES_RESET);
+		if (lost(w)) sweeping = false;
 	}
 	return NULL;
 }
@@ -299,5 +319,14 @@ void writer_on_commit(struct writer *w, void (*told)(void *self), void *self)
 	pthread_mutex_lock(&w->told_lock);
 	w->told = told;
 	w->told_self = self;
+	pthread_mutex_unlock(&w->told_lock);
+}
+
+void writer_on_failure(struct writer *w, void (*told)(void *self, const struct err *e), void *self)
+{
+	pthread_mutex_lock(&w->told_lock);
+	w->lost = told;
+	w->lost_self = self;
+	if (w->failed && told) told(self, db_unsynced(w->db));
 	pthread_mutex_unlock(&w->told_lock);
 }

@@ -31,8 +31,9 @@ int writer_post(struct writer *w, write_fn *run, void (*done)(void *arg, int rc,
 
 /* Transactions that were written since the start, and the seconds that they took. */
 void writer_commits(const struct writer *w, uint64_t *count, double *seconds);
-/* See last_event and on_commit in store.h. */
+/* See last_event, on_commit and on_failure in store.h. */
 int64_t writer_last_event(const struct writer *w);
 void writer_on_commit(struct writer *w, void (*told)(void *self), void *self);
+void writer_on_failure(struct writer *w, void (*told)(void *self, const struct err *e), void *self);
 
 #endif

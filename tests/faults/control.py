@@ -1,0 +1,116 @@
+"""control.py - the library of fault.c, built, and the file through which it is told what is to fail next."""
+import ctypes
+import errno
+import mmap
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("fault.c")
+FRAMES, SITES, KINDS_MAX, NAME_BYTES = 4, 65536, 64, 16
+MODULES = ("", "libsqlite3", "libmicrohttpd", "libjansson", "libz", "libnettle")
+SHORT = 1000
+MASK = (1 << 64) - 1
+
+ALLOCATIONS = ("malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "strdup", "strndup")
+SYNCS = ("fdatasync", "fsync")
+
+
+class Site(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_uint64), ("kind", ctypes.c_uint64), ("done", ctypes.c_uint64),
+                ("calls", ctypes.c_uint64), ("frames", ctypes.c_uint64 * FRAMES)]
+
+
+class Control(ctypes.Structure):
+    """struct control of fault.c."""
+    _fields_ = [("armed", ctypes.c_uint64), ("fired", ctypes.c_uint64), ("way", ctypes.c_uint64),
+                ("sites_lost", ctypes.c_uint64), ("kinds_count", ctypes.c_uint64), ("part", ctypes.c_uint64),
+                ("seed", ctypes.c_uint64), ("spare", ctypes.c_uint64),
+                ("names", ctypes.c_char * NAME_BYTES * KINDS_MAX), ("ways", ctypes.c_uint64 * KINDS_MAX),
+                ("sites", Site * SITES)]
+
+
+def build(folder):
+    """Compiles fault.c into the folder."""
+    out = Path(folder) / "fault.so"
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-shared", "-fno-builtin",
+                    "-fno-omit-frame-pointer", "-o", out, SOURCE, "-ldl"], check=True)
+    return out
+
+
+def mix(value, with_):
+    value = (value ^ with_) * 0x9E3779B97F4A7C15 & MASK
+    return value ^ value >> 29
+
+
+class Faults:
+    """What a daemon that runs with environment() makes fail."""
+
+    def __init__(self, folder, binary, part=1, seed=0):
+        self.binary = str(binary)
+        self.library = build(folder)
+        self.path = Path(folder) / "faults"
+        with open(self.path, "wb") as file:
+            file.truncate(ctypes.sizeof(Control))
+        with open(self.path, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 0)
+        self.control = Control.from_buffer(self.map)
+        self.control.part, self.control.seed = part, seed
+
+    def environment(self):
+        return {"LD_PRELOAD": str(self.library), "FAULT_CONTROL": str(self.path),
+                "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0:allocator_may_return_null=1",
+                "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+    def kinds(self):
+        """Their names; known once a daemon has run."""
+        return [name.value.decode() for name in self.control.names[:self.control.kinds_count]]
+
+    def arm(self, kinds):
+        """The next call of these kinds, at a site that has not failed in every way, fails."""
+        self.control.fired = 0
+        names = self.kinds()
+        self.control.armed = sum(1 << names.index(kind) for kind in kinds)
+
+    def disarm(self):
+        """The site that failed and how, in words; None: none did."""
+        self.control.armed = 0
+        fired = self.control.fired
+        return self.describe(self.control.sites[fired - 1], self.control.way) if fired else None
+
+    def kind_of(self, site):
+        return self.kinds()[site.kind]
+
+    def describe(self, site, way):
+        how = "short" if way == SHORT else errno.errorcode.get(way, str(ctypes.c_int(way).value))
+        return f"{self.kind_of(site)} {how} in " + " < ".join(self.frames(site))
+
+    def frames(self, site):
+        """Names of the program's functions, offsets in libraries."""
+        for frame in site.frames:
+            module, offset = frame >> 48, frame & (1 << 48) - 1
+            if module:
+                yield f"{MODULES[module]}+{offset:#x}"
+            elif offset:
+                found = subprocess.run(["addr2line", "-f", "-s", "-e", self.binary, hex(offset - 1)], capture_output=True, text=True)
+                yield " ".join(found.stdout.split()) or hex(offset)
+
+    def chosen(self, kinds):
+        """The sites of these kinds that were reached and are among those to fail."""
+        names, part, seed = self.kinds(), self.control.part, self.control.seed
+        wanted = {names.index(kind) for kind in kinds}
+        return [s for s in self.control.sites if s.id and s.kind in wanted and (part <= 1 or mix(s.id, seed) % part == 0)]
+
+    def tally(self, kinds):
+        """(sites reached, sites made to fail, ways of these, ways in which they failed, {kind: (reached, failed)})"""
+        assert not self.control.sites_lost, "more sites than the file holds"
+        sites = self.chosen(kinds)
+        ways = sum(self.control.ways[s.kind] for s in sites)
+        done = sum(bin(s.done).count("1") for s in sites)
+        reached = Counter(self.kind_of(s) for s in sites)
+        failed = Counter(self.kind_of(s) for s in sites if s.done)
+        return len(sites), sum(failed.values()), ways, done, {k: (reached[k], failed[k]) for k in reached}
+
+    def missed(self, kinds):
+        return [f"{self.kind_of(s)} in " + " < ".join(self.frames(s)) for s in self.chosen(kinds) if not s.done]
