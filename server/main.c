@@ -24,6 +24,7 @@
 #include "server/api/idempotency.h"
 #include "server/api/webhook.h"
 #include "server/auth/host.h"
+#include "server/codec/json.h"
 #include "server/config.h"
 #include "server/demo/demo.h"
 #include "server/notify.h"
@@ -471,6 +472,7 @@ int main(int argc, char **argv)
 	struct err e;
 	int rc = EXIT_SUCCESS;
 
+	json_note_memory();
 	if (config_read(&config, argc, argv, environ, &e)) {
 		fprintf(stderr, "descentd: %s\n", e.text);
 		return 2;

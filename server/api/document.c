@@ -11,6 +11,7 @@
 #include "server/codec/problem.h"
 
 #define LARGE_DOCUMENT (1u << 20) /* bytes */
+#define LAST_WORDS     "out of memory"
 
 /* What is kept with a request until it ends. */
 struct notes {
@@ -232,6 +233,20 @@ static const struct err *tell_media(const struct request *rq, int code, const st
 	return e;
 }
 
+/* There is no memory for a problem of its own. */
+static void write_last_words(struct reply *rp, bool plain)
+{
+	buffer_reset(&rp->body, SIZE_MAX);
+	rp->status = 503;
+	if (plain)
+		buffer_text(&rp->body, "{\"error\":\"" LAST_WORDS "\"}");
+	else
+		buffer_text(&rp->body,
+				"{\"type\":\"/problems/out-of-memory\",\"title\":\"Out of memory\",\"status\":503,"
+				"\"code\":\"out-of-memory\",\"detail\":\"" LAST_WORDS
+				"\",\"error\":\"" LAST_WORDS "\"}");
+}
+
 void api_problem(struct request *rq, struct reply *rp, int code, const struct err *e)
 {
 	const struct route *route = rq->match.route;
@@ -251,6 +266,7 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 		faults = &query;
 	}
 	rp->status = problem.status;
+	json_was_short(); /* if it was, this tells of it */
 	if (speaks_oip(rq, route)) {
 		document = json_pack("{s:s}", "error", e->text);
 		rp->content_type = "application/json";
@@ -259,8 +275,9 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 		rp->content_type = "application/problem+json";
 	}
 	if (document) json_write(document, &rp->body);
+	if (!document || !buffer_ok(&rp->body)) write_last_words(rp, speaks_oip(rq, route));
 	json_decref(document);
-	if (problem.status == 503) reply_header(rp, "Retry-After", "1");
+	if (rp->status == 503) reply_header(rp, "Retry-After", "1");
 	if (code == ERR_RATE) reply_header(rp, "Retry-After", "%u", rq->wait_seconds ? rq->wait_seconds : 1);
 	if (problem.status == 401) reply_header(rp, "WWW-Authenticate", "Bearer");
 }

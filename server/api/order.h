@@ -17,7 +17,8 @@ struct idempotency;
 struct order;
 
 struct order_verb {
-	/* Takes what is not of a :train out of o->document; NULL: nothing is. Faults. */
+	/* Takes what is not of a :train out of o->document; NULL: nothing is. Faults; memory
+	 * that jansson did not get is noted. */
 	void (*read)(struct order *o);
 	/* Before the request is completed, once model and data are known; NULL: nothing to say. Faults. */
 	void (*check)(struct order *o);

@@ -304,6 +304,7 @@ static int prepare(struct order *o, char from[24], struct err *e)
 	int rc;
 
 	if (o->verb->read) o->verb->read(o);
+	if (json_was_short()) return err_nomem(e); /* what was said may be lost, or a default */
 	train_request_read(o->document, false, &o->request, o->faults);
 	if (o->request.notify) webhook_check(o->app->webhook, o->request.notify, "/notify", o->faults);
 	if ((rc = store->model_get(store, o->model, &o->stored, e))) return rc;

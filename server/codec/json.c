@@ -11,6 +11,35 @@
 #include "core/date.h"
 #include "server/codec/number.h"
 
+/* ---- memory ---- */
+
+/* Most of jansson's results go straight into its next call, which takes NULL for an answer: a member would be missing,
+ * and nobody would know. So what could not be had is noted here, and asked for where a document is written. */
+static _Thread_local bool short_of_memory;
+
+static void *note_malloc(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (!memory) short_of_memory = true;
+	return memory;
+}
+
+void json_note_memory(void)
+{
+	json_set_alloc_funcs(note_malloc, free);
+}
+
+bool json_was_short(void)
+{
+	bool was = short_of_memory;
+
+	short_of_memory = false;
+	return was;
+}
+
+/* ---- reading ---- */
+
 /* jansson recurses: 2,048 levels overflow a small stack. Counts brackets outside of strings before it starts. */
 static bool too_deep(const char *text, size_t size)
 {
@@ -48,6 +77,7 @@ int json_read(const char *text, size_t size, json_t **out, struct err *e)
 		return err_set(e, ERR_JSON, "the JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
 	*out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
 	if (*out) return 0;
+	if (short_of_memory) return err_nomem(e); /* whatever it is to jansson */
 	switch (json_error_code(&why)) {
 	case json_error_out_of_memory: return err_nomem(e);
 	case json_error_duplicate_key:
@@ -154,6 +184,7 @@ static void write_object(const json_t *object, struct buffer *out, bool sorted)
 void json_write(const json_t *document, struct buffer *out)
 {
 	write_value(document, out, false);
+	if (json_was_short()) out->failed = true;
 }
 
 char *json_text(const json_t *document, bool sorted)
@@ -163,7 +194,7 @@ char *json_text(const json_t *document, bool sorted)
 	if (!document) return NULL;
 	write_value(document, &out, sorted);
 	buffer_add(&out, "", 1);
-	if (buffer_ok(&out)) return out.data;
+	if (!json_was_short() && buffer_ok(&out)) return out.data;
 	buffer_free(&out);
 	return NULL;
 }

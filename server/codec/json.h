@@ -15,6 +15,12 @@
 
 #define JSON_DEPTH_MAX 64
 
+/* Once, before anything else of it: from then on a document that there was no memory for somewhere, on the thread that writes
+ * it, is not written (json_write, json_text), so that nobody who builds one has to look after each call. */
+void json_note_memory(void);
+/* Whether that was so on this thread since it was asked last, and forgets it: for whoever tells of it. */
+bool json_was_short(void);
+
 /* *out is new. ERR_JSON: not JSON, cut short, nested deeper than JSON_DEPTH_MAX, not UTF-8 (the sentence gives
  * line and column); ERR_DUPLICATE_KEY; ERR_RANGE: a number that none of ours holds; ERR_NOMEM. */
 int json_read(const char *text, size_t size, json_t **out, struct err *e);
@@ -24,7 +30,7 @@ int json_read_stored(const char *text, json_t **out, struct err *e);
 /* As many bytes as the tree of a text may take, or more, from its punctuation alone: without reading it. */
 uint64_t json_tree_bytes(const char *text, size_t size);
 
-/* Appends the compact text of a document: keys as they were put in, numbers with as few digits as read back to the
+/* Appends the compact text of a document, or out fails: keys as they were put in, numbers with as few digits as read back to the
  * same double. */
 void json_write(const json_t *document, struct buffer *out);
 /* The same as a string, new (free); sorted: keys in order, for comparing. NULL: no memory, or no document. */

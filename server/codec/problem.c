@@ -66,10 +66,11 @@ static json_t *fault_document(const struct fault *fault)
 
 json_t *problem_document(const struct problem *problem, const struct err *e, const struct faults *faults)
 {
-	json_t *out = json_object(), *errors;
 	struct err sentence = *e;
+	json_t *out, *errors;
 
-	if (!out) return NULL;
+	json_was_short(); /* if it was, this tells of it */
+	if (!(out = json_object())) return NULL;
 	utf8_mend(sentence.text); /* it may quote any bytes, or half a character */
 	json_put(out, "type", json_sprintf("/problems/%s", problem->code));
 	json_put(out, "title", json_string(problem->title));

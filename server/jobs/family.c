@@ -120,7 +120,7 @@ int house_end_as(const struct house *h, const struct store_job *child, const cha
 		.stop_reason = child->stop_reason ? child->stop_reason : "error",
 		.error = problem,
 	};
-	int rc = house_end(h, &end, e);
+	int rc = child->error && !problem ? err_nomem(e) : house_end(h, &end, e);
 
 	free(problem);
 	return rc;
@@ -134,7 +134,7 @@ int house_fail(const struct house *h, int rc, struct err *e)
 	struct store_job_end end = { .state = JOB_FAILED, .stop_reason = "error", .error = text };
 
 	json_decref(document);
-	rc = house_end(h, &end, e);
+	rc = text ? house_end(h, &end, e) : err_nomem(e);
 	free(text);
 	return rc;
 }
