@@ -27,7 +27,7 @@
 
 void exchange_problem(struct exchange *x, int code, const struct err *e)
 {
-	x->rp.body.size = 0;
+	buffer_reset(&x->rp.body, SIZE_MAX); /* it may have failed */
 	x->server->config.problem(&x->rq, &x->rp, code, e);
 }
 

@@ -51,6 +51,7 @@ static bool is_loopback(const struct sockaddr *address)
 	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
+/* 0: with errno. */
 static unsigned bound_port(int fd)
 {
 	struct sockaddr_storage address = { 0 };
@@ -76,13 +77,13 @@ int http_listen(const char *address, int *fd, unsigned *port, bool *public, stru
 		return err_set(e, ERR_INVALID, "--listen %s: %s", address, gai_strerror(rc));
 	*fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-			bind(*fd, found->ai_addr, found->ai_addrlen) || listen(*fd, LISTEN_BACKLOG)) {
+			bind(*fd, found->ai_addr, found->ai_addrlen) || listen(*fd, LISTEN_BACKLOG) ||
+			!(*port = bound_port(*fd))) {
 		rc = err_set(e, ERR_IO, "cannot listen on %s: %s", address, strerror(errno));
 		if (*fd >= 0) close(*fd);
 		*fd = -1;
 		goto out;
 	}
-	*port = bound_port(*fd);
 	*public = !is_loopback(found->ai_addr);
 out:
 	freeaddrinfo(found);

@@ -17,12 +17,33 @@ static bool waits_for_news(const struct reply *rp)
 	return rp->source.next && !rp->source.fill;
 }
 
+static bool add_headers(struct exchange *x, struct MHD_Response *response)
+{
+	const struct reply *rp = &x->rp;
+	enum MHD_Result added = MHD_YES;
+	char trace[TRACE_TEXT_BYTES];
+
+	if (rp->status != 204 && rp->status != 304)
+		added &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				rp->content_type ? rp->content_type : "application/json");
+	for (size_t i = 0; i < rp->headers_count; i++)
+		added &= MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
+	cors_headers(x, response);
+	guard_headers(&x->rq, response);
+	if (*x->trace.span_id) {
+		trace_text(&x->trace, trace);
+		added &= MHD_add_response_header(response, "traceresponse", trace);
+	}
+	if (rp->close || atomic_load_explicit(&x->server->draining, memory_order_relaxed))
+		added &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	return added == MHD_YES;
+}
+
 enum MHD_Result exchange_reply(struct exchange *x)
 {
 	struct reply *rp = &x->rp;
 	struct MHD_Response *response;
 	enum MHD_Result queued;
-	char trace[TRACE_TEXT_BYTES];
 
 	if (!rp->status) rp->status = 200;
 	if (!buffer_ok(&rp->body)) {
@@ -37,19 +58,10 @@ enum MHD_Result exchange_reply(struct exchange *x)
 	if (!connection_answers(x->link) || (waits_for_news(rp) && !connection_works(x->link))) return MHD_NO;
 	response = new_response(x);
 	if (!response) return MHD_NO;
-	if (rp->status != 204 && rp->status != 304)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				rp->content_type ? rp->content_type : "application/json");
-	for (size_t i = 0; i < rp->headers_count; i++)
-		MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
-	cors_headers(x, response);
-	guard_headers(&x->rq, response);
-	if (*x->trace.span_id) {
-		trace_text(&x->trace, trace);
-		MHD_add_response_header(response, "traceresponse", trace);
+	if (!add_headers(x, response)) { /* no answer rather than a part of one */
+		MHD_destroy_response(response);
+		return MHD_NO;
 	}
-	if (rp->close || atomic_load_explicit(&x->server->draining, memory_order_relaxed))
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	x->sent_status = rp->status;
 	queued = MHD_queue_response(x->connection, rp->status, response);
 	MHD_destroy_response(response);
