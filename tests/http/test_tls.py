@@ -382,7 +382,7 @@ def test_a_new_certificate(shop, pair, other):
     kept.get("/livez")
     assert kept.connection.sock is socket_before, "on the same connection"
     assert kept.connection.sock.getpeercert(binary_form=True) == pair.der()
-    assert "certificate" not in shop.hang_up("options were read again")
+    assert "other files" not in shop.hang_up("options were read again")
     shop.put(pair, pair)
     shop.hang_up("other files of TLS")
     assert shown(shop.daemon, pair.trust()) == pair.der()
