@@ -11,13 +11,16 @@ static bool final(int rc)
 	return !rc || rc == ERR_CONFLICT || rc == ERR_NOT_FOUND;
 }
 
-/* Waits before another try; false when the daemon ends. */
+/* Tells the log and who looks at the job, and waits before another try; false when the daemon ends. */
 static bool try_again(const struct run *run, const char *what, const struct err *e)
 {
 	const struct timespec pause = { JOBS_TROUBLE_SECONDS, 0 };
-	const struct jobs *jobs = run->worker->jobs;
+	struct jobs *jobs = run->worker->jobs;
 
 	jobs_say(jobs, run->job.id, what, e->text);
+	pthread_mutex_lock(&jobs->lock);
+	err_set(&run->worker->trouble, 0, "the job %s: %s", what, e->text);
+	pthread_mutex_unlock(&jobs->lock);
 	if (atomic_load(&jobs->ending)) return false;
 	nanosleep(&pause, NULL);
 	return true;

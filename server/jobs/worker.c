@@ -26,6 +26,7 @@ static void put_down(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->jobs->lock);
 	worker->attempt = 0;
+	worker->trouble.text[0] = 0;
 	pthread_mutex_unlock(&worker->jobs->lock);
 }
 
