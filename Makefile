@@ -212,6 +212,13 @@ torture: all ## kill the daemon KILLS=200 times, in uploads, epochs, checkpoints
 	@docker/deps.sh test
 	@DESCENTD=$(CURDIR)/$(BUILD)/descentd $(PYTHON) tests/torture/torture.py $(KILLS)
 
+DAMAGES ?= 500
+
+.PHONY: damage
+damage: all ## damage a database in DAMAGES=500 random ways, and look what daemon, check and repair make of it
+	@docker/deps.sh test
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd $(PYTHON) tests/damage/damage.py $(DAMAGES)
+
 asan: ## run the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@CK_TIMEOUT_MULTIPLIER=10 $(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) \
 		SANITIZE='-fsanitize=address $(SANITIZE_UB)' unit

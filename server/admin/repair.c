@@ -11,6 +11,7 @@
 
 #include "server/admin/check.h"
 #include "server/admin/verify.h"
+#include "server/codec/json.h"
 
 #define ROUNDS_MAX 4
 
@@ -38,6 +39,15 @@ static void on_left_out(void *self, const char *sentence)
 
 	r->left_out++;
 	printf("left out: %s\n", sentence);
+}
+
+static bool is_document(const char *text)
+{
+	json_t *document = NULL;
+	bool is = !json_read_stored(text, &document, NULL);
+
+	json_decref(document);
+	return is;
 }
 
 static void on_fault(void *self, const struct verify_fault *fault)
@@ -199,7 +209,7 @@ int admin_repair(const struct config *config)
 	struct err e;
 	int rc;
 
-	if (!(rc = store_salvage_sqlite(config->db, to, on_left_out, &r, &e)) &&
+	if (!(rc = store_salvage_sqlite(config->db, to, is_document, on_left_out, &r, &e)) &&
 			!(rc = store_open_sqlite(&r.store, to, &e))) {
 		rc = settle(&r, &e);
 		r.store->close(r.store);

@@ -575,11 +575,11 @@ int store_open_sqlite(struct store **out, const char *path, struct err *e);
  * older release, which a daemon of this one has to bring up to date first. */
 int store_look_sqlite(struct store **out, const char *path, struct err *e);
 /* Writes what can be read of the SQLite file `from`, whatever release it is of, into a new file: rows that cannot be read, or
- * whose checksum is wrong, are left out, and so is what names them; each time left_out is called. What is there has
- * checksums afterwards. ERR_CONFLICT: `to` is there already, or a daemon uses `from`; else as store_look_sqlite. On an error
+ * whose checksum is wrong, are left out, and so is what names them and what is no document for `document`, where one must
+ * be; each time left_out is called. What is there has checksums afterwards. ERR_CONFLICT: `to` is there already, or a daemon uses `from`; else as store_look_sqlite. On an error
  * there is no file `to`. */
-int store_salvage_sqlite(const char *from, const char *to, void (*left_out)(void *self, const char *sentence),
-		void *self, struct err *e);
+int store_salvage_sqlite(const char *from, const char *to, bool (*document)(const char *text),
+		void (*left_out)(void *self, const char *sentence), void *self, struct err *e);
 /* What SQLite finds wrong in the file and among its rows, fault by fault, of a store of either kind; *unchecked is how many
  * pieces have no checksum. ERR_NOMEM. */
 int store_verify_sqlite(struct store *s, void (*fault)(void *self, const char *sentence), void *self,

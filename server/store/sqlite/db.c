@@ -27,8 +27,9 @@ static const char *const pragmas[] = {
 		      "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 16777216",
 	[DB_READER] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0;"
 		      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512",
-	/* Where nobody else is, the index of a log may lie in our own memory, and not beside the file. */
-	[DB_LOOKER] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;"
+	/* Where nobody else is, the index of a log may lie in our own memory, and not beside the file. With writable_schema
+	 * SQLite reads on where a file is shorter than it says, or a table is described in a way that it does not know. */
+	[DB_LOOKER] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA writable_schema = ON; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;"
 		      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192",
 };
 
@@ -110,7 +111,7 @@ int db_open(struct db **out, const char *path, enum db_role role, struct err *e)
 				: err_nomem(e);
 		goto out;
 	}
-	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, role != DB_LOOKER, NULL);
 	if (role != DB_WRITER) sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
 	if ((rc = db_exec(db, pragmas[role], e))) goto out;

@@ -119,8 +119,22 @@ static bool find_behind(struct copying *c, int64_t bad, int64_t *good)
 	return true;
 }
 
+/* A stretch of rows that cannot be read, from behind one id to before another; the first 0: there is none. */
+struct gap {
+	int64_t behind, before;
+};
+
+static void say_gap(struct copying *c, struct gap *gap)
+{
+	if (gap->before)
+		salvage_left_out(c->s, "the table %s cannot be read between rows %lld and %lld",
+				c->table->name, (long long)gap->behind, (long long)gap->before);
+	gap->before = 0;
+}
+
 static int copy_by_id(struct copying *c, struct err *e)
 {
+	struct gap gap = { 0, 0 };
 	int64_t next = FIRST_ID, last;
 	bool whole;
 	int rc;
@@ -128,15 +142,18 @@ static int copy_by_id(struct copying *c, struct err *e)
 	for (;;) {
 		last = next - 1;
 		sqlite3_bind_int64(c->read, 1, next);
-		if ((rc = put_rows(c, &whole, &last, e)) || whole) return rc;
+		if ((rc = put_rows(c, &whole, &last, e)) || whole) break;
+		if (last >= next) say_gap(c, &gap); /* there were rows behind it */
+		if (!gap.before) gap.behind = last;
 		if (last == INT64_MAX || !find_behind(c, last + 1, &next)) {
 			salvage_left_out(c->s, "the table %s cannot be read behind row %lld", c->table->name,
-					(long long)last);
+					(long long)gap.behind);
 			return 0;
 		}
-		salvage_left_out(c->s, "the table %s cannot be read between rows %lld and %lld",
-				c->table->name, (long long)last, (long long)next);
+		gap.before = next;
 	}
+	say_gap(c, &gap);
+	return rc;
 }
 
 static int copy_from_both_ends(struct copying *c, struct err *e)
@@ -319,10 +336,10 @@ static void remove_new(const char *path)
 	}
 }
 
-int store_salvage_sqlite(const char *from, const char *to, void (*left_out)(void *self, const char *sentence),
-		void *self, struct err *e)
+int store_salvage_sqlite(const char *from, const char *to, bool (*document)(const char *text),
+		void (*left_out)(void *self, const char *sentence), void *self, struct err *e)
 {
-	struct salvage s = { .left_out = left_out, .self = self };
+	struct salvage s = { .document = document, .left_out = left_out, .self = self };
 	struct place old = { .lock_fd = -1 }, new = { .lock_fd = -1 };
 	int rc;
 

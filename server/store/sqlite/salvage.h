@@ -9,6 +9,7 @@
 
 struct salvage {
 	struct db *from, *to;
+	bool (*document)(const char *text);
 	void (*left_out)(void *self, const char *sentence);
 	void *self;
 };

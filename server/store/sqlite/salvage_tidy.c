@@ -76,6 +76,30 @@ out:
 	return rc;
 }
 
+/* What the log says of a change is shown to whoever watches, as it is. */
+static int check_log(struct salvage *s, struct err *e)
+{
+	sqlite3_stmt *read = NULL, *drop = NULL;
+	int code = SQLITE_OK, rc;
+
+	if ((rc = salvage_prepare(s->to, "SELECT id, data FROM event", &read, e)) ||
+			(rc = salvage_prepare(s->to, "DELETE FROM event WHERE id = ?1", &drop, e)))
+		goto out;
+	while (!rc && (code = sqlite3_step(read)) == SQLITE_ROW) {
+		const char *text = (const char *)sqlite3_column_text(read, 1);
+		int64_t id = sqlite3_column_int64(read, 0);
+
+		if (text && s->document(text)) continue;
+		salvage_left_out(s, "event %lld of the log is no document", (long long)id);
+		rc = run(s, drop, id, 0, e);
+	}
+	if (!rc && code != SQLITE_DONE) rc = db_fail(s->to, code, e);
+out:
+	sqlite3_finalize(read);
+	sqlite3_finalize(drop);
+	return rc;
+}
+
 /* ---- rows ---- */
 
 #define NO_VERSION(table)                                                                                 \
@@ -102,8 +126,10 @@ static const struct {
 	{ NO_VERSION("label"), "labels of versions that are not there" },
 	{ NO_VERSION("traffic"), "parts of the traffic of versions that are not there" },
 	{ NO_VERSION("drift"), NULL },
-	{ "DELETE FROM checkpoint WHERE job NOT IN (SELECT id FROM job) OR blob NOT IN (SELECT id FROM blob)",
-			"checkpoints without their job or their bytes" },
+	{ "DELETE FROM checkpoint WHERE job NOT IN (SELECT id FROM job) OR NOT EXISTS (SELECT 1 FROM blob b"
+	  " WHERE b.id = checkpoint.blob AND b.size_bytes ="
+	  " (SELECT coalesce(sum(length(data)), 0) FROM blob_chunk c WHERE c.blob = b.id))",
+			"checkpoints without their job or some of their bytes" },
 	{ "UPDATE job SET output = 0 WHERE output > 0 AND output NOT IN (SELECT id FROM blob)",
 			"predictions of jobs without their bytes" },
 	{ "DELETE FROM notify WHERE job NOT IN (SELECT id FROM job)", NULL },
@@ -148,6 +174,7 @@ int salvage_tidy(struct salvage *s, struct err *e)
 
 	for (const struct piece_table *table = piece_tables; table->name && !rc; table++)
 		rc = check_pieces(s, table, e);
+	if (!rc) rc = check_log(s, e);
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !rc; i++) {
 		rc = db_exec(s->to, steps[i].sql, e);
 		if (!rc && steps[i].says && sqlite3_changes(db_handle(s->to)))

@@ -1,0 +1,232 @@
+"""Damaged, foreign and newer files: refused with a sentence or answered with what is right, found by `descentd check`, and what is
+whole of them brought back by `descentd repair`. tests/damage has the random ones."""
+import os
+import random
+import shutil
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "damage"))
+from damage import Campaign, Asking, ROW, build, command, end, serve
+
+RANDOM = 40  # damaged files; make damage meets 500
+LOGS = 10    # damaged logs
+
+
+def contents(folder):
+    """What lies in it and since when; the folder's own time shows whether something was there for a moment."""
+    return os.stat(folder).st_mtime_ns, {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A database with something of everything."""
+    return build(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder that a killed daemon left, with its log."""
+    folder = build(tmp_path_factory.mktemp("killed"), kill=True).parent
+    (folder / "x.db-control").unlink(missing_ok=True)  # a socket
+    return folder
+
+
+@pytest.fixture
+def file(sound, tmp_path):
+    """A copy of it."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    return Path(shutil.copy(sound, folder / "x.db"))
+
+
+def change(file, sql, *values):
+    """Behind the back of everybody, with nothing left beside the file."""
+    with sqlite3.connect(file) as db:
+        assert db.execute(sql, values).rowcount != 0
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+
+
+def test_random_damage(tmp_path):
+    seed = str(time.time_ns())
+    tally = Campaign(tmp_path, seed).run(RANDOM, os.cpu_count() or 1)
+    assert tally["check clean"] + tally["check faults"] + tally["check cannot"] == RANDOM, (seed, tally)
+    assert tally["repaired"] + tally["beyond_repair"] == RANDOM and tally["repaired"] > RANDOM // 2, (seed, tally)
+
+
+# ---- check ----
+
+def test_a_whole_database_has_no_fault_and_is_not_touched(file):
+    before = contents(file.parent)
+    code, said = command("check", "--db", file)
+    assert code == 0 and said.endswith("no fault\n") and "2 data sets" in said and "2 models (3 versions)" in said
+    assert contents(file.parent) == before
+
+
+def test_a_killed_daemon_s_log_is_read_and_not_touched(killed, tmp_path):
+    folder = shutil.copytree(killed, tmp_path / "x")
+    assert (folder / "x.db-wal").stat().st_size
+    before = contents(folder)
+    code, said = command("check", "--db", folder / "x.db")
+    assert code == 0 and "2 models (3 versions)" in said
+    assert contents(folder) == before
+
+
+def test_beside_a_daemon(c, daemon, iris):
+    """What was committed a moment ago is looked at, and the daemon goes on."""
+    c.put("/v1/models/beside", {"dataset": iris, "target": "species"}, status=(200, 201))
+    c.train("beside", {"dataset": iris, "epochs": 2})
+    code, said = command("check", "--db", daemon.database)
+    assert code == 0 and "no fault" in said, said
+    code, said = command("repair", daemon.folder / "new.db", "--db", daemon.database)
+    assert code == 2 and "stop it" in said and not (daemon.folder / "new.db").exists()
+    assert c.get("/v1/models/beside")["latest_version"] == "1"
+
+
+DAMAGES = [
+    ("UPDATE segment SET data = zeroblob(length(data)) WHERE id = (SELECT max(id) FROM segment)", "data set many, revision 2, row group"),
+    ("UPDATE dictionary SET data = CAST(data || 'x' AS BLOB) WHERE id = 1", "data set iris, revision 1, row group 1: the list of values of column 5"),
+    ("UPDATE blob_chunk SET data = zeroblob(length(data)) WHERE blob = (SELECT blob FROM version WHERE model = 'flower' AND number = 2)",
+     "model flower, version 2"),
+    ("DELETE FROM blob_chunk WHERE blob = (SELECT max(blob) FROM checkpoint)", "checkpoint"),
+    ("UPDATE curve_block SET data = x'00' WHERE curve = 1", "the curve of job 1"),
+    ("UPDATE curve_level SET crc = 1", "the curve of job 1"),
+    ("UPDATE drift SET data = x'00'", "what was counted of version 1"),
+    ("UPDATE blob_chunk SET data = zeroblob(length(data)) WHERE blob = (SELECT output FROM job WHERE id = 4)", "what job 4 predicted"),
+    ("UPDATE model SET definition = '{' WHERE name = 'wide'", "model wide: a stored document is damaged"),
+    ("UPDATE job SET config = '{' WHERE id = 2", "job 2: a stored document is damaged"),
+    ("UPDATE event SET data = 'x' WHERE id = (SELECT max(id) FROM event)", "the log, near event"),
+    ("DELETE FROM blob WHERE id = (SELECT blob FROM version WHERE model = 'wide')", "names one of the table blob that is not there"),
+    ("UPDATE revision SET row_count = row_count + 1 WHERE dataset = 'iris'", "data set iris, revision 1: it has 150 rows and says 151"),
+]
+
+
+@pytest.mark.parametrize("sql, names", DAMAGES, ids=[names[:24] for _, names in DAMAGES])
+def test_every_kind_of_damage_is_named_and_left_out(file, tmp_path, sql, names):
+    change(file, sql)
+    code, said = command("check", "--db", file)
+    assert code == 1 and names in said, said
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 1 and "left out: " in said, said
+    assert command("check", "--db", tmp_path / "new.db")[0] == 0
+
+
+def test_what_is_left_out_is_all_that_is(file, tmp_path):
+    """The weights of one version: it goes with its label, its model and all others stay."""
+    change(file, "UPDATE blob_chunk SET data = zeroblob(length(data)) WHERE blob = (SELECT blob FROM version WHERE model = 'flower' AND number = 1)")
+    assert command("repair", tmp_path / "new.db", "--db", file)[0] == 1
+    daemon = serve(tmp_path, tmp_path / "new.db")
+    asking = Asking(daemon.port)
+    assert asking.ask("GET", "/v1/models/flower/versions/1")[0] == 404
+    assert asking.ask("POST", "/v1/models/flower/versions/2:predict", ROW)[0] == 200
+    assert b'"labels":{}' in asking.ask("GET", "/v1/models/flower")[1]
+    assert asking.train() # numbers go on
+    assert asking.ask("GET", "/v1/models/flower/versions/3")[0] == 200
+    end(daemon)
+
+
+def test_damaged_cells_and_weights_are_refused_by_name(file, tmp_path):
+    change(file, "UPDATE segment SET data = zeroblob(length(data)) WHERE revision = 1 AND column_index = 2")
+    change(file, "UPDATE blob_chunk SET data = zeroblob(length(data)) WHERE blob = (SELECT blob FROM version WHERE model = 'wide')")
+    daemon = serve(tmp_path, file)
+    asking = Asking(daemon.port)
+    status, body = asking.ask("GET", "/v1/datasets/iris/rows")
+    assert status == 500 and b"row group 1 of column 3 of data set iris, revision 1, is damaged" in body, body
+    status, body = asking.ask("POST", "/v1/models/wide:predict", ROW)
+    assert status == 500 and b"version 1 of model wide is damaged" in body, body
+    assert asking.train() is None and asking.ask("GET", "/v1/models/flower/versions/3")[0] == 404
+    assert b"descentd check" in asking.ask("GET", "/v1/jobs?limit=1")[1]
+    end(daemon)
+
+
+def test_an_older_release_s_pieces_get_their_checksums(file, tmp_path):
+    change(file, "UPDATE segment SET crc = NULL")
+    code, said = command("check", "--db", file)
+    assert code == 0 and "pieces of an older release have no checksum" in said
+    assert command("repair", tmp_path / "new.db", "--db", file)[0] == 0
+    assert "no checksum" not in command("check", "--db", tmp_path / "new.db")[1]
+
+
+# ---- files that are none of ours ----
+
+def refused_by_all(file, tmp_path, words, serves=False):
+    before = file.read_bytes() if file.is_file() else None
+    for done in (command("check", "--db", file), command("repair", tmp_path / "new.db", "--db", file)):
+        assert done[0] == 2 and words in done[1], done
+    assert not (tmp_path / "new.db").exists()
+    if not serves:
+        assert serve(tmp_path, file) is None
+        assert words in (tmp_path / "log").read_text()
+    assert file.exists() and (before is None or file.read_bytes() == before)
+
+
+def test_random_bytes(tmp_path):
+    (tmp_path / "x.db").write_bytes(random.Random(1).randbytes(100_000))
+    refused_by_all(tmp_path / "x.db", tmp_path, "is not a SQLite database")
+
+
+def test_an_empty_file_is_a_database_to_be(tmp_path):
+    (tmp_path / "x.db").touch()
+    refused_by_all(tmp_path / "x.db", tmp_path, "there is nothing in", serves=True)
+
+
+def test_a_database_of_another_program(tmp_path):
+    with sqlite3.connect(tmp_path / "x.db") as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    refused_by_all(tmp_path / "x.db", tmp_path, "of another program")
+
+
+def test_a_folder_and_a_fifo(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    refused_by_all(tmp_path / "folder", tmp_path, "is not a file")
+    refused_by_all(tmp_path / "fifo", tmp_path, "is not a file")
+
+
+def test_a_newer_release_s(file, tmp_path):
+    with sqlite3.connect(file) as db:
+        db.execute(f"PRAGMA user_version = {db.execute('PRAGMA user_version').fetchone()[0] + 1}")
+    db.close()
+    refused_by_all(file, tmp_path, "was written by a newer descentd")
+
+
+def test_a_file_that_is_there_is_not_written_over(file, tmp_path):
+    (tmp_path / "new.db").write_bytes(b"mine")
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 2 and "is there already" in said and (tmp_path / "new.db").read_bytes() == b"mine"
+
+
+# ---- beside the file ----
+
+@pytest.mark.parametrize("number", range(LOGS))
+def test_a_damaged_log(killed, tmp_path, number):
+    """What the log has before the damage counts; nobody crashes, and nothing goes."""
+    rng = random.Random(number)
+    folder = shutil.copytree(killed, tmp_path / "x")
+    data = bytearray((folder / "x.db-wal").read_bytes())
+    for _ in range(rng.choice((1, 5))):
+        data[rng.randrange(len(data))] ^= rng.randrange(1, 256)
+    (folder / "x.db-wal").write_bytes(data[:rng.choice((len(data), rng.randrange(len(data))))])
+    before = contents(folder)
+    command("check", "--db", folder / "x.db")
+    assert contents(folder) == before
+    daemon = serve(folder, folder / "x.db")
+    if daemon:
+        for status, body in Asking(daemon.port).everything():
+            assert status in (200, 404, 500), body
+        end(daemon)
+    assert (folder / "x.db").exists()
+
+
+def test_a_journal_of_somebody_beside_the_file(file, tmp_path):
+    Path(f"{file}-journal").write_bytes(random.Random(2).randbytes(5000))
+    daemon = serve(tmp_path, file)
+    assert daemon and Asking(daemon.port).ask("POST", "/v1/models/wide:predict", ROW)[0] == 200
+    end(daemon)
+    assert command("check", "--db", file)[0] == 0
