@@ -43,6 +43,9 @@ static const struct command_row {
 	{ "check", COMMAND_CHECK, "", "look whether the database is whole, and change nothing" },
 	{ "repair", COMMAND_REPAIR, "TO", "write what is whole of the database into a new one" },
 	{ "demo", COMMAND_DEMO, "", "show it at work on a database of its own: upload, train, predict" },
+	{ "backup", COMMAND_BACKUP, "TO", "copy the database to a new file; a daemon may be running on it" },
+	{ "restore", COMMAND_RESTORE, "FROM",
+			"put a backup in the place of the database, which no daemon holds" },
 };
 
 #define COMMANDS  (sizeof commands / sizeof *commands)

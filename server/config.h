@@ -16,6 +16,8 @@
 enum command {
 	COMMAND_SERVE,
 	COMMAND_DEMO,
+	COMMAND_BACKUP,
+	COMMAND_RESTORE,
 	COMMAND_TOKEN_CREATE,
 	COMMAND_TOKEN_LIST,
 	COMMAND_TOKEN_REVOKE,
@@ -61,6 +63,8 @@ struct config { /* texts are owned (config_clear), NULL where nothing is set */
 	unsigned log_format; /* enum log_format */
 	unsigned log_level;  /* enum log_level */
 	bool no_drift;
+	uint64_t backup_rate; /* bytes a second */
+	bool force;           /* of restore */
 	uint64_t memory_budget_bytes, max_body_bytes, max_upload_bytes;
 	/* Of `token create`. */
 	char *token_roles, *token_models;                              /* lists of auth/token.h */

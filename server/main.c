@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/admin/backup.h"
 #include "server/admin/check.h"
 #include "server/admin/owner.h"
 #include "server/admin/token.h"
@@ -184,6 +185,7 @@ static int open_store(struct daemon *d, struct err *e)
 	int rc;
 
 	app->database = d->config->db;
+	app->backup_rate = d->config->backup_rate;
 	if ((rc = store_open_sqlite(&app->store, d->config->db, e))) return rc;
 	app->store->on_failure(app->store, store_failed, d);
 	if ((rc = auth_load(app->auth, app->store, e)) || (rc = check_gate(d, e))) return rc;
@@ -482,6 +484,8 @@ int main(int argc, char **argv)
 	case COMMAND_VERSION: printf("descentd %s\n", DESCENTD_VERSION); break;
 	case COMMAND_CHECK: rc = admin_check(&config); break;
 	case COMMAND_REPAIR: rc = admin_repair(&config); break;
+	case COMMAND_BACKUP: rc = admin_backup(&config); break;
+	case COMMAND_RESTORE: rc = admin_restore(&config); break;
 	case COMMAND_DEMO: rc = demo_run(&config, serve); break;
 	case COMMAND_TOKEN_CREATE: rc = admin_token_create(&config); break;
 	case COMMAND_TOKEN_LIST: rc = admin_token_list(&config); break;

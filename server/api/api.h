@@ -45,6 +45,7 @@ struct app { /* borrows everything; request.app */
 	uint64_t documents_bytes_max;     /* of the trees of all JSON bodies together */
 	_Atomic uint64_t documents_bytes; /* that they take now */
 	const char *database;             /* its path */
+	uint64_t backup_rate;             /* bytes a second */
 	int64_t started_ms;
 	atomic_bool stopping;
 	pthread_mutex_t keys_lock; /* of the requests under way that have an Idempotency-Key */

@@ -6,6 +6,7 @@
 #include "server/http/route.h"
 
 route_handler livez, readyz, system_get, openapi_get; /* system.c */
+route_handler backup_post;                            /* backup.c */
 route_handler metrics_get;                            /* metrics.c */
 route_handler token_post, token_list, token_get, token_delete, session_post, session_get,
 		session_delete; /* tokens.c */

@@ -109,6 +109,7 @@ struct reply_source {
 	ssize_t (*next)(void *self, char *to, size_t size);
 	/* Makes more after a 0, on the pool, where it may wait. NULL: whoever has more calls http_wake. */
 	void (*fill)(void *self);
+	uint64_t size;    /* of the whole, where that is known: then the answer says it. 0: it is not */
 	const char *beat; /* static text, sent every HTTP_BEAT_SECONDS in a moment without others: finds clients that left. Not with fill */
 };
 

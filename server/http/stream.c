@@ -99,7 +99,8 @@ struct MHD_Response *stream_response(struct exchange *x)
 
 	x->sent_bytes = 0;
 	x->beat_ms = sleep_now_ms() + HTTP_BEAT_SECONDS * 1000;
-	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read, x, NULL);
+	return MHD_create_response_from_callback(
+			x->rp.source.size ? x->rp.source.size : MHD_SIZE_UNKNOWN, PIECE_BYTES, read, x, NULL);
 }
 
 /* ---- held back ---- */

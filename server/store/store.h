@@ -310,12 +310,27 @@ struct store_info {
 };
 void store_info_clear(struct store_info *info);
 
+/* ---- a copy of all of it ---- */
+
+struct store_backup {  /* how it is made */
+	uint64_t rate; /* bytes a second, at most; 0: as many as there can be */
+	int (*go_on)(void *self, struct
+			err *e); /* asked every 100 ms or more often; not 0 ends it with that. NULL: to the end */
+	void *self;
+};
+
 struct store {
 	/* Writes what was queued and frees the store. No other call may be under way, or come after it. */
 	void (*close)(struct store *s);
 	/* 0 when a write transaction can be made just now. */
 	int (*check)(struct store *s, struct err *e);
 	int (*info)(struct store *s, struct store_info *out, struct err *e);
+
+	/* *fd is new (close): a file without a name, in the folder of the database, that holds all that is committed, as one
+	 * state, synced and checked; reading begins at its start. The file that store_restore_sqlite takes. Others read and
+	 * write meanwhile. ERR_CONFLICT: another one is under way. */
+	int (*backup)(struct store *s, const struct store_backup *how, int *fd, uint64_t *size,
+			struct err *e);
 
 	/* -- uploads: begin, any number of groups, segments and dictionaries, then commit or abort. Nothing is
 	 * visible before the commit; what a crash left is swept at the next start. -- */
@@ -584,5 +599,13 @@ int store_salvage_sqlite(const char *from, const char *to, bool (*document)(cons
  * pieces have no checksum. ERR_NOMEM. */
 int store_verify_sqlite(struct store *s, void (*fault)(void *self, const char *sentence), void *self,
 		uint64_t *unchecked, struct err *e);
+/* Copies the database in the file at path, which a daemon may have open, to a new file `to`, which appears whole.
+ * ERR_CONFLICT: `to` is there. ERR_CORRUPT: path is no database of ours, or it is damaged. */
+int store_backup_sqlite(const char *path, const char *to, const struct store_backup *how, struct err *e);
+/* Puts a copy of the database in the file `from` in the place of path, which no daemon holds (ERR_CONFLICT). Is something
+ * there it is ERR_CONFLICT, or with force it is kept, and *kept is its new name (new; else NULL). Whatever ends the process,
+ * the next store_open_sqlite finds the one or the other. ERR_CORRUPT: `from` is none of ours, newer, or damaged. */
+int store_restore_sqlite(const char *from, const char *path, bool force, const struct store_backup *how,
+		char **kept, struct err *e);
 
 #endif

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_MS 5000 /* how long a reset of the log waits for our own readers */
+#define BUSY_MS  5000 /* for another program that locks the file */
+#define RESET_MS 500  /* for our own readers, none of which reads for longer than a chunk */
 
 struct db {
 	sqlite3 *handle;
@@ -31,6 +32,7 @@ static const char *const pragmas[] = {
 	 * SQLite reads on where a file is shorter than it says, or a table is described in a way that it does not know. */
 	[DB_LOOKER] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA writable_schema = ON; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;"
 		      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192",
+	[DB_COPY] = "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA mmap_size = 0; PRAGMA cache_size = -2048",
 };
 
 static const int open_flags[] = {
@@ -38,6 +40,7 @@ static const int open_flags[] = {
 		      SQLITE_OPEN_EXRESCODE,
 	[DB_READER] = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 	[DB_LOOKER] = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	[DB_COPY] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 };
 
 /* A full disk is not always SQLITE_FULL: the system's own error says it where SQLite has only "I/O error". */
@@ -474,11 +477,49 @@ int db_wal_pages(const struct db *db)
 void db_checkpoint(struct db *db, bool reset)
 {
 	int mode = reset ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, left = 0, done = 0;
+	int code;
 
-	int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &left, &done);
-
+	sqlite3_busy_timeout(db->handle, RESET_MS);
+	code = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &left, &done);
 	if (code)
 		db_fail(db, code, NULL);
 	else if (left == done)
 		db->wal_pages = 0;
+	sqlite3_busy_timeout(db->handle, BUSY_MS);
+}
+
+/* ---- the whole file ---- */
+
+int db_copy(struct db *from, struct db *to, int (*each)(void *self, size_t bytes, struct err *e), void *self,
+		struct err *e)
+{
+	sqlite3_backup *backup = NULL;
+	int64_t page;
+	int code = SQLITE_OK, rc;
+
+	if ((rc = db_pragma(from, "PRAGMA page_size", &page, e))) return rc;
+	if (!(backup = sqlite3_backup_init(to->handle, "main", from->handle, "main")))
+		return db_fail(to, sqlite3_errcode(to->handle), e);
+	do {
+		code = sqlite3_backup_step(backup, DB_COPY_BYTES / (int)page);
+		if (code == SQLITE_OK || code == SQLITE_DONE) rc = each(self, DB_COPY_BYTES, e);
+	} while (code == SQLITE_OK && !rc);
+	if (sqlite3_backup_finish(backup) && !rc) rc = db_fail(to, code, e);
+	return rc;
+}
+
+int db_quick_check(struct db *db, struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &stmt, NULL), rc = 0;
+
+	if (!code) code = sqlite3_step(stmt);
+	if (code != SQLITE_ROW)
+		rc = db_fail(db, code, e);
+	else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok"))
+		rc = err_set(e, ERR_CORRUPT, "%s is damaged (%.200s)",
+				sqlite3_db_filename(db->handle, "main"),
+				(const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	return rc;
 }

@@ -19,8 +19,12 @@
 
 struct db;
 
-/* A looker is alone with a file that it may not change: its path is a URI that look.c makes. */
-enum db_role { DB_WRITER, DB_READER, DB_LOOKER };
+enum db_role {
+	DB_WRITER,
+	DB_READER,
+	DB_LOOKER, /* alone with a file that it may not change: its path is a URI that look.c makes */
+	DB_COPY,   /* a new file, filled by db_copy; nothing of it is synced */
+};
 
 /* *out is new (db_close). A writer creates the file; it writes nothing yet. path is absolute. */
 int db_open(struct db **out, const char *path, enum db_role role, struct err *e);
@@ -135,10 +139,18 @@ int64_t db_event_committed(const struct db *db);
 
 /* Pages of the write-ahead log after the last commit of this connection. */
 int db_wal_pages(const struct db *db);
-/* Copies the log into the file; with reset, waits for readers so that the next commit starts a new log. */
+/* Copies the log into the file; with reset, waits some time for readers so that the next commit starts a new log. */
 void db_checkpoint(struct db *db, bool reset);
 /* Why no commit of this connection can be believed any more: a sync failed, and the kernel may have dropped what it could
  * not write and say nothing of it at the next sync. Borrowed; NULL: all is well. */
 const struct err *db_unsynced(const struct db *db);
+
+/* Fills `to`, a DB_COPY, with what `from` sees in the transaction that is open. each is called after every piece of
+ * DB_COPY_BYTES or less; not 0 ends it with that. */
+#define DB_COPY_BYTES (1 << 20)
+int db_copy(struct db *from, struct db *to, int (*each)(void *self, size_t bytes, struct err *e), void *self,
+		struct err *e);
+/* Is the file sound, as far as its structure goes? ERR_CORRUPT. Reads all of it. */
+int db_quick_check(struct db *db, struct err *e);
 
 #endif

@@ -6,7 +6,8 @@
 
 /* The user_version of a file that has all migrations of schema/sqlite. */
 long migrate_latest(void);
-/* *version is the file's user_version, *new whether it has no tables. ERR_CORRUPT as below. */
+/* *version is the file's user_version, *new whether it has no tables. ERR_CORRUPT: it is another program's or of a newer
+ * version of this one. */
 int migrate_identify(struct db *db, const char *path, int64_t *version, bool *new, struct err *e);
 /* Runs the missing ones, each in one transaction. ERR_CORRUPT, before anything is changed: the file is another
  * program's or of a newer version of this one. */

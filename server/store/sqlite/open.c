@@ -1,7 +1,8 @@
 /* open.c - the SQLite store as a whole: opening, looking at it, closing.
  *
- * Order of opening: the place is taken, so that nobody else is there; its first bytes are looked at; the one
- * write connection checks again and migrates; what a crash left loose becomes garbage; readers and writer start.
+ * Order of opening: the place is taken, so that nobody else is there; a restore that was cut off is finished; the first
+ * bytes are looked at; the one write connection checks again and migrates; what a crash left loose becomes garbage;
+ * readers and writer start.
  * Nothing of this grows with the size of the file. Closing goes the other way round.
  */
 #include <stdio.h>
@@ -9,7 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "server/store/sqlite/copy.h"
 #include "server/store/sqlite/migrate.h"
+#include "server/store/sqlite/restore.h"
 #include "server/store/sqlite/sqlite.h"
 #include "server/store/sqlite/sweep.h"
 
@@ -118,7 +121,7 @@ void store_fill(struct store *s)
 	static void (*const parts[])(struct store *) = { upload_fill, share_fill, dataset_fill, blob_fill,
 		model_fill, version_fill, traffic_fill, drift_fill, job_fill, claim_fill, finish_fill,
 		wish_fill, part_fill, checkpoint_fill, curve_fill, event_fill, keep_fill, answer_fill,
-		notify_fill, token_fill };
+		notify_fill, token_fill, backup_fill };
 
 	*s = (struct store){ .close = close_store, .check = check, .info = info };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -138,6 +141,8 @@ int store_open_sqlite(struct store **out, const char *path, struct err *e)
 	pthread_mutex_init(&sq->uploads_lock, NULL);
 	pthread_cond_init(&sq->uploads_change, NULL);
 	if ((rc = place_take(&sq->place, path, e))) goto fail;
+	copy_sweep(sq->place.path);
+	if ((rc = restore_finish(sq->place.path, NULL, e))) goto fail;
 	if ((rc = place_inspect(&sq->place, migrate_latest(), e))) goto fail;
 	if ((rc = db_open(&db, sq->place.path, DB_WRITER, e))) goto fail;
 	if ((rc = migrate(db, sq->place.path, e))) goto fail;

@@ -7,6 +7,7 @@
 #define SERVER_STORE_SQLITE_SQLITE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "server/store/sqlite/place.h"
@@ -28,6 +29,7 @@ struct sqlite_store {
 	pthread_cond_t uploads_change;
 	struct upload *uploads;
 	struct stat looked; /* of look.c: the file as it was */
+	atomic_bool backing_up;
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *s)
@@ -77,6 +79,7 @@ void answer_fill(struct store *s);
 void notify_fill(struct store *s);
 void token_fill(struct store *s);
 void curve_fill(struct store *s);
+void backup_fill(struct store *s);
 
 /* What a DB_LOOKER opens a file by that nobody uses; new. NULL: no memory. */
 char *look_uri(const char *path);

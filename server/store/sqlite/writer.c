@@ -5,7 +5,8 @@
  * savepoint and can fail alone. A bulk operation has a transaction of its own, of STORE_CHUNK_BYTES at most.
  * After a transaction the log is copied into the file when it has grown past WAL_PAGES, which bounds the log and
  * keeps each copying short. Readers can keep a log from starting anew: past WAL_PAGES_RESET the writer waits for
- * them, and as none reads for longer than a chunk, that ends soon.
+ * them, and as none reads for longer than a chunk, that ends soon. A backup does (as does a program of the user's that
+ * looks into the file): then the log grows, and the writer waits once in WAL_PAGES_RESET.
  * A sync that failed is the end: a second try would succeed without having written what the first one lost. From then on
  * every operation gets that error, and whoever asked to be told of it ends the process.
  */
@@ -210,9 +211,22 @@ static struct operation *next_batch(struct writer *w, bool sweeping, bool *stop)
 	return batch;
 }
 
+/* *waited: how long the log was when a reader kept it from starting anew; 0: none did. */
+static void bound_log(struct db *db, int *waited)
+{
+	int pages = db_wal_pages(db);
+	bool reset = pages >= *waited + WAL_PAGES_RESET;
+
+	if (pages < *waited) *waited = 0;
+	if (pages < WAL_PAGES) return;
+	db_checkpoint(db, reset);
+	if (reset) *waited = db_wal_pages(db);
+}
+
 static void *writer_thread(void *arg)
 {
 	struct writer *w = arg;
+	int waited = 0;
 	bool sweeping = true, stop = false; /* at start: what a crash left */
 
 	for (;;) {
@@ -226,9 +240,10 @@ static void *writer_thread(void *arg)
 		else
 			sweeping = sweep_step(w->db);
 		if (db_take_garbage(w->db)) sweeping = true;
-		if (!lost(w) && db_wal_pages(w->db) >= WAL_PAGES)
-			db_checkpoint(w->db, db_wal_pages(w->db) >= WAL_PAGES_RESET);
-		if (lost(w)) sweeping = false;
+		if (lost(w))
+			sweeping = false;
+		else
+			bound_log(w->db, &waited);
 	}
 	return NULL;
 }
