@@ -33,6 +33,7 @@ test   module    jsonschema        python3-jsonschema
 test   module    yaml              python3-yaml
 test   command   openssl           openssl
 test   command   curl              curl
+test   command   strace            strace
 format command   clang-format-14   clang-format-14
 ci     command   gcc               gcc
 ci     command   clang             clang
