@@ -18,9 +18,13 @@ const char *const event_topics[] = { "jobs", "models", "datasets", NULL };
 
 /* ---- streams ---- */
 
+/* Whoever may not ask any more is told nothing more: asked before each piece, and with each beat. */
 static ssize_t stream_next(void *self, char *to, size_t size)
 {
-	return watcher_next(self, to, size);
+	struct request *rq = self;
+	const struct app *app = rq->app;
+
+	return auth_holds(app->auth, rq->token) ? watcher_next(rq->state, to, size) : REPLY_END;
 }
 
 static void free_watcher(void *self)
@@ -61,7 +65,7 @@ static int reply_stream(
 	if ((rc = watcher_new(&watcher, app->watch, key, after, wake_request, rq, e))) return rc;
 	rq->state = watcher;
 	rq->state_free = free_watcher;
-	rp->source = (struct reply_source){ .self = watcher,
+	rp->source = (struct reply_source){ .self = rq,
 		.next = stream_next,
 		.beat = key->form == EVENTS_LINES ? "{\"event\":\"beat\"}\n" : ": beat\n\n" };
 	rp->content_type = key->form == EVENTS_LINES ? "application/x-ndjson" : "text/event-stream";

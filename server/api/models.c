@@ -5,6 +5,7 @@
  */
 #include "server/api/models.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,8 @@
 #include "server/api/job_runs.h"
 #include "server/codec/column_type.h"
 #include "server/codec/json.h"
+
+#define NAME_BYTES 256 /* of where a list goes on; names are shorter */
 
 #define FORCE_WAIT_MS 10
 #define FORCE_WAITS   500 /* for jobs that were told to stop */
@@ -376,31 +379,57 @@ int model_get(struct request *rq, struct reply *rp, struct err *e)
 	return reply_model(rq, rp, e);
 }
 
-int model_list(struct request *rq, struct reply *rp, struct err *e)
+/* Up to limit + 1 models after `after` that the caller may see. A page that hid the others would be short, and its cursor would
+ * name one of them. */
+static int list_seen(struct request *rq, const struct page *page, struct store_model *seen, size_t *count,
+		struct err *e)
 {
 	struct app *app = rq->app;
-	struct store_model *found = NULL;
-	json_t *items, *item;
+	size_t limit = page->limit + 1, got = limit;
+	char after[NAME_BYTES];
+
+	*count = 0;
+	snprintf(after, sizeof after, "%s", page->after);
+	while (got == limit && *count < limit) {
+		struct store_model *found;
+		int rc = app->store->model_list(app->store, after, limit, &found, &got, e);
+
+		if (rc) return rc;
+		if (got) snprintf(after, sizeof after, "%s", found[got - 1].name);
+		for (size_t i = 0; i < got; i++)
+			if (*count == limit || (rq->limited && auth_may_see(app->auth, rq->token,
+									       found[i].name, NULL)))
+				store_model_clear(&found[i]);
+			else
+				seen[(*count)++] = found[i];
+		free(found);
+	}
+	return 0;
+}
+
+int model_list(struct request *rq, struct reply *rp, struct err *e)
+{
+	struct store_model *seen = NULL;
+	json_t *items = NULL, *item;
 	struct page page;
 	size_t count = 0;
 	int rc;
 
 	if ((rc = page_read(rq, &page, NULL, e))) return rc;
-	if ((rc = app->store->model_list(app->store, page.after, page.limit + 1, &found, &count, e)))
-		return rc;
+	if (!(seen = calloc(page.limit + 1, sizeof *seen))) return err_nomem(e);
+	if ((rc = list_seen(rq, &page, seen, &count, e))) goto out;
 	items = json_array();
-	for (size_t i = 0; i < count && i < page.limit && !rc; i++) {
-		if (rq->limited && auth_may_see(app->auth, rq->token, found[i].name, NULL)) continue;
-		if (!(rc = model_document(&found[i], &item, e))) json_array_append_new(items, item);
-	}
+	for (size_t i = 0; i < count && i < page.limit && !rc; i++)
+		if (!(rc = model_document(&seen[i], &item, e))) json_array_append_new(items, item);
 	if (rc)
 		json_decref(items);
 	else
 		rc = reply_page(rq, rp, "models", items, &page,
-				count > page.limit ? found[page.limit - 1].name : NULL, e);
+				count > page.limit ? seen[page.limit - 1].name : NULL, e);
+out:
 	for (size_t i = 0; i < count; i++)
-		store_model_clear(&found[i]);
-	free(found);
+		store_model_clear(&seen[i]);
+	free(seen);
 	return rc;
 }
 

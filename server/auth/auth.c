@@ -403,9 +403,9 @@ static int check_token(const struct auth *auth, struct gates *gates, const struc
 	grant->token = who.token->is.id;
 	grant->roles = who.token->is.roles;
 	grant->limited = who.token->is.models;
-	if ((rc = check_role(&who.token->is, request, e)) || (rc = check_models(&who.token->is, request, e)))
+	if ((rc = check_rate(who.token, grant, e)) || (rc = check_role(&who.token->is, request, e)))
 		return rc;
-	return check_rate(who.token, grant, e);
+	return check_models(&who.token->is, request, e);
 }
 
 int auth_check(const struct auth *auth, const struct auth_request *request, struct auth_grant *grant,
@@ -442,6 +442,18 @@ int auth_may_see(const struct auth *auth, int64_t id, const char *model, struct 
 		rc = err_set(e, ERR_UNAUTHORIZED, "the token was revoked");
 	tokens_leave(auth->tokens, seat);
 	return rc;
+}
+
+bool auth_holds(const struct auth *auth, int64_t id)
+{
+	unsigned seat;
+	bool holds;
+
+	if (!id) return true;
+	seat = tokens_enter(auth->tokens);
+	holds = tokens_find_id(auth->tokens, id);
+	tokens_leave(auth->tokens, seat);
+	return holds;
 }
 
 bool auth_token_name(const struct auth *auth, int64_t id, char name[TOKEN_NAME_MAX + 1])

@@ -81,6 +81,8 @@ bool auth_may_read(const struct auth *auth, const char *origin);
 /* Of a grant that is limited: is the model one of its own? ERR_FORBIDDEN. */
 int auth_may_see(const struct auth *auth, int64_t token, const char *model, struct err *e);
 
+/* Is a grant's token still good? One that is 0 always is. */
+bool auth_holds(const struct auth *auth, int64_t token);
 /* Its name, copied; false: it was revoked. */
 bool auth_token_name(const struct auth *auth, int64_t token, char name[TOKEN_NAME_MAX + 1]);
 

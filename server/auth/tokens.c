@@ -12,6 +12,7 @@
 #define LINE_BYTES    64 /* of a cache */
 #define PAUSE_NS      100000
 #define NS_PER_SECOND INT64_C(1000000000)
+#define EVERY_MAX_NS  1e17 /* three years, which fit into 64 bits; who has such a rate sends one request */
 
 struct set {
 	size_t count;
@@ -250,8 +251,8 @@ unsigned token_burst(const struct token *token)
 /* The generic cell rate algorithm (ITU-T I.371, annex A): one number is all that is kept, so no lock is needed. */
 bool token_in_rate(struct token *token, int64_t now_ns, int64_t *wait_ns, unsigned *left)
 {
-	double every = (double)NS_PER_SECOND / token->is.rate;
-	int64_t ahead_max = (int64_t)(every * (token_burst(token) - 1)), next, due;
+	int64_t every = (int64_t)fmin((double)NS_PER_SECOND / token->is.rate, EVERY_MAX_NS);
+	int64_t ahead_max = every * (token_burst(token) - 1), next, due;
 
 	next = atomic_load_explicit(&token->next_ns, memory_order_relaxed);
 	do {
@@ -259,8 +260,8 @@ bool token_in_rate(struct token *token, int64_t now_ns, int64_t *wait_ns, unsign
 		*wait_ns = due - now_ns - ahead_max;
 		*left = 0;
 		if (*wait_ns > 0) return false;
-	} while (!atomic_compare_exchange_weak_explicit(&token->next_ns, &next, due + (int64_t)every,
-			memory_order_relaxed, memory_order_relaxed));
-	*left = (unsigned)((double)-*wait_ns / every);
+	} while (!atomic_compare_exchange_weak_explicit(
+			&token->next_ns, &next, due + every, memory_order_relaxed, memory_order_relaxed));
+	*left = (unsigned)(-*wait_ns / every);
 	return true;
 }
