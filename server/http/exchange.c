@@ -557,6 +557,6 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
 	if (!*size) return on_complete(x);
 	full = fills_buffer(x, data, *size);
 	taken = on_data(x, data, size);
-	if (!full && !x->server->config.tls) look_for_end(x);
+	if (!full && !x->rq.secure) look_for_end(x);
 	return taken;
 }
