@@ -227,15 +227,18 @@ def test_an_upload_of_some_megabytes_arrives_whole(daemon, pair, fresh, low):
         assert document["columns"][0]["max"] == 399_999 and document["columns"][0]["mean"] == 199_999.5
 
 
-def test_a_large_answer(daemon, c):
-    """More than a socket takes at once: weights of 4 MB, as text and as bytes."""
-    weights = [[(i * 7 + j) % 13 - 6 for j in range(500)] for i in range(600)]
-    c.put("/v1/models/wide", {"inputs": 500, "outputs": 600, "layers": [], "normalize": "none"}, status=(200, 201))
+def test_a_large_answer(c):
+    """More than a socket takes at once, to a client that reads late. (Not held against the contract, which takes a minute.)"""
+    weights = [[(i * 7 + j) % 13 - 6 for j in range(40)] for i in range(600)]
+    c.put("/v1/models/wide", {"inputs": 40, "outputs": 600, "layers": [], "normalize": "none"}, status=(200, 201))
     c.post("/v1/models/wide/versions", by_hand([weights], [[0] * 600]), status=201)
-    assert c.layers("wide", 1)[0][0] == weights
-    rows = [[1] * 500] * 1000
+    c.connection.request("POST", "/v1/models/wide:predict", json.dumps({"instances": [[1] * 40] * 1000}))
+    response = c.connection.getresponse()
+    time.sleep(0.5)
+    body = response.read()
     sums = {f"y{i}": [sum(line)] for i, line in enumerate(weights)}
-    assert all(found == sums for found in c.predict("wide", rows)["predictions"])
+    assert response.status == 200 and len(body) > 6_000_000
+    assert all(found == sums for found in json.loads(body)["predictions"])
 
 
 def test_an_event_stream_and_its_beat(daemon, c, pair, fresh):
