@@ -154,9 +154,96 @@ START_TEST(a_piece_without_a_checksum_is_read)
 }
 END_TEST
 
+/* ---- looking ---- */
+
+static void count_it(void *self, const char *sentence)
+{
+	ck_assert_uint_gt(strlen(sentence), 0);
+	++*(int *)self;
+}
+
+START_TEST(what_is_looked_at_is_not_written)
+{
+	struct store_bytes bytes = { 0 };
+	enum store_outcome outcome;
+	uint64_t unchecked = 9;
+	struct store *s;
+	int faults = 0;
+
+	fill();
+	OK(store_look_sqlite(&s, suite_path, &e));
+	OK(read_blob(s, &bytes));
+	OK(store_verify_sqlite(s, count_it, &faults, &unchecked, &e));
+	ck_assert_int_eq(faults, 0);
+	ck_assert_uint_eq(unchecked, 0);
+	REFUSED(s->model_create(s, "n", "{}", "{}", "", "{}", 0, &outcome, &e), ERR_FORBIDDEN);
+	OK(s->check(s, &e));
+	sql_on(suite_path, "DELETE FROM drift; PRAGMA wal_checkpoint(TRUNCATE)");
+	REFUSED(s->check(s, &e), ERR_CONFLICT);
+	s->close(s);
+	store_bytes_clear(&bytes);
+}
+END_TEST
+
+START_TEST(a_path_that_looks_like_a_uri_is_none)
+{
+	char name[sizeof suite_path + 32];
+	struct store *s;
+
+	fresh_path();
+	snprintf(name, sizeof name, "%s/a%%41?mode=rw#b", suite_folder);
+	OK(store_open_sqlite(&s, name, &e));
+	s->close(s);
+	OK(store_look_sqlite(&s, name, &e));
+	s->close(s);
+}
+END_TEST
+
+/* ---- salvage ---- */
+
+static bool any(const char *text)
+{
+	return text;
+}
+
+START_TEST(what_cannot_be_read_is_left_out_and_told)
+{
+	struct store_bytes bytes = { 0 };
+	char new[sizeof suite_path + 8];
+	struct store_version version;
+	struct store_job found;
+	struct store *s;
+	int told = 0;
+
+	fill();
+	sql_on(suite_path,
+			"DELETE FROM series; DELETE FROM dataset; UPDATE segment SET crc = 1 WHERE row_group = 0;"
+			"DELETE FROM blob_chunk WHERE chunk = 2; INSERT INTO garbage VALUES (2, 1), (0, 1)");
+	snprintf(new, sizeof new, "%s.new", suite_path);
+	OK(store_salvage_sqlite(suite_path, new, any, count_it, &told, &e));
+	ck_assert_int_eq(told, 2); /* both segments of the group */
+	REFUSED(store_salvage_sqlite(suite_path, new, any, count_it, &told, &e), ERR_CONFLICT);
+	OK(store_open_sqlite(&s, new, &e));
+	OK(read_segment(s, &bytes));
+	REFUSED(s->segment_read(s, revision, 0, 0, &bytes, &e), ERR_NOT_FOUND);
+	REFUSED(read_blob(s, &bytes), ERR_CORRUPT);
+	OK(s->version_get(s, "m", 1, &version, &e));
+	store_version_clear(&version);
+	OK(s->job_get(s, job, &found, &e));
+	store_job_clear(&found);
+	ck_assert_int_ge(s->last_event(s), 5); /* no number is given again */
+	ck_assert_uint_eq(put_version(s, "m"), 2);
+	ck_assert_int_gt(put_dataset(s, "other", 'b'), revision);
+	s->close(s);
+	store_bytes_clear(&bytes);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = { a_changed_piece_is_named, a_piece_without_a_checksum_is_read, NULL };
+	const TTest *const tests[] = { a_changed_piece_is_named, a_piece_without_a_checksum_is_read,
+		what_is_looked_at_is_not_written, a_path_that_looks_like_a_uri_is_none,
+		what_cannot_be_read_is_left_out_and_told, NULL };
 
 	suite_open = store_open_sqlite;
 	return suite_main("damage in the SQLite store", tests, 60);

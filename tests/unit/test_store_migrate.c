@@ -128,6 +128,42 @@ START_TEST(first_release_is_brought_up)
 }
 END_TEST
 
+static bool any(const char *text)
+{
+	return text;
+}
+
+static void count_it(void *self, const char *sentence)
+{
+	(void)sentence;
+	++*(int *)self;
+}
+
+START_TEST(what_is_saved_of_an_older_file_is_of_this_release)
+{
+	char new[sizeof suite_path + 8];
+	struct store_bytes bytes = { 0 };
+	struct store *s;
+	int told = 0;
+
+	fresh_path();
+	write_second_release();
+	REFUSED(store_look_sqlite(&s, suite_path, &e), ERR_CORRUPT);
+	snprintf(new, sizeof new, "%s.new", suite_path);
+	OK(store_salvage_sqlite(suite_path, new, any, count_it, &told, &e));
+	ck_assert_int_eq(told, 0);
+	ck_assert_int_eq(number_on(suite_path, "PRAGMA user_version"), 2);
+	ck_assert_int_eq(number_on(new, "PRAGMA user_version"), migrate_latest());
+	ck_assert_int_eq(number_on(new, "SELECT count(*) FROM segment WHERE crc IS NULL"), 0);
+	OK(store_open_sqlite(&s, new, &e));
+	OK(s->segment_read(s, 7, 0, 0, &bytes, &e));
+	ck_assert_uint_eq(bytes.size, 2);
+	ck_assert_int_eq(s->last_event(s), 20);
+	s->close(s);
+	store_bytes_clear(&bytes);
+}
+END_TEST
+
 /* A migration is whole or not at all: one that is killed at any moment is done by the next start. */
 START_TEST(crash_while_migrating_is_mended)
 {
@@ -156,7 +192,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { first_release_is_brought_up, second_release_is_brought_up,
-		crash_while_migrating_is_mended, NULL };
+		crash_while_migrating_is_mended, what_is_saved_of_an_older_file_is_of_this_release, NULL };
 
 	suite_open = store_open_sqlite;
 	return suite_main("migrations of the SQLite store", tests, 60);
