@@ -2,7 +2,7 @@
  *
  * We connect to the socket that we listen on, say at once that nothing will be sent, and wait for the other side to close
  * as well: a loop must have taken the connection, read and closed it. No request is made, so nothing stands in the log or
- * in any count, and it is the same under TLS. While as many connections are open as there may be, nobody is let in and
+ * in any count; under TLS the handshake that does not come is not told of. While as many connections are open as there may be, nobody is let in and
  * this cannot be asked.
  */
 #include <errno.h>
@@ -44,7 +44,9 @@ bool http_moves(struct http_server *server, double seconds)
 	if (fd < 0) return true; /* no descriptor left says nothing of the loops */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait); /* of connect too */
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	atomic_store(&server->knocking, true);
 	moves = !connect(fd, (struct sockaddr *)&address, size) && !shutdown(fd, SHUT_WR) && is_closed(fd);
+	atomic_store(&server->knocking, false);
 	close(fd);
 	return moves;
 }

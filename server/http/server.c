@@ -47,9 +47,9 @@ static void log_sentence(void *self, const char *format, va_list args)
 
 	vsnprintf(text, sizeof text, format, args);
 	text[strcspn(text, "\n")] = 0;
-	if (strstr(text, "handshake"))
-		log_refusals(server);
-	else
+	if (strstr(text, "handshake")) {
+		if (!atomic_load(&server->knocking)) log_refusals(server);
+	} else
 		server->config.log(server->config.app, text);
 }
 

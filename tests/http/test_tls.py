@@ -613,3 +613,17 @@ def test_loopback_and_sockets_need_neither(start, tmp_path, pair):
 ])
 def test_options_that_do_not_go_together(tmp_path, pair, flags, says):
     assert says in refused(tmp_path, *({"CERT": pair.cert, "KEY": pair.key}.get(flag, flag) for flag in flags))
+
+
+def test_the_watchdogs_own_look_is_no_failed_handshake(start, tmp_path, pair):
+    """It connects, and ends before a handshake (server/http/knock.c)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        daemon = start(*pair.flags(), environment={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"})
+        while manager.recv(100) != b"READY=1":
+            pass
+        for _ in range(5):
+            assert manager.recv(100) == b"WATCHDOG=1"
+        daemon.stop()
+    assert "handshake" not in daemon.log()
