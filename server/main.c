@@ -162,8 +162,10 @@ static void open_control(struct daemon *d)
 {
 	struct err e;
 
-	if (!(d->control = owner_socket(d->config->db))) return;
-	if (!http_listen_file(d->control, OWNER_SOCKET_MODE, &d->control_fd, &e)) return;
+	if (!(d->control = owner_socket(d->config->db)))
+		err_set(&e, ERR_LENGTH, "the path of %s is too long for a socket beside it", d->config->db);
+	else if (!http_listen_file(d->control, OWNER_SOCKET_MODE, &d->control_fd, &e))
+		return;
 	log_error(d->app.log, "`descentd token` and others will not reach this daemon: %s", e.text);
 	free(d->control);
 	d->control = NULL;
