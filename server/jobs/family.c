@@ -173,7 +173,8 @@ static int settle(struct house *h, struct err *e)
 	return h->unfinished ? house_stop(h, e) : house_end(h, &end, e);
 }
 
-void family_settle(struct family *f, int64_t parent)
+/* False: it is left behind. */
+static bool settle_one(struct family *f, int64_t parent)
 {
 	struct err e = { "" };
 	char text[ERR_TEXT_BYTES + 64];
@@ -190,10 +191,16 @@ void family_settle(struct family *f, int64_t parent)
 	} while (!rc && changed);
 	pthread_mutex_unlock(&f->lock);
 	/* It has ended, or was deleted, meanwhile. */
-	if (!rc || rc == ERR_CONFLICT || rc == ERR_NOT_FOUND) return;
+	if (!rc || rc == ERR_CONFLICT || rc == ERR_NOT_FOUND) return true;
 	snprintf(text, sizeof text, "job %" PRId64 " could not go on: %s", parent, e.text);
 	f->log(f->log_self, text);
 	atomic_store(&f->behind, true);
+	return false;
+}
+
+void family_settle(struct family *f, int64_t parent)
+{
+	if (!settle_one(f, parent)) jobs_wake(f->jobs); /* an idle worker would look in some time only */
 }
 
 void family_settle_all(struct family *f)
@@ -209,7 +216,7 @@ void family_settle_all(struct family *f)
 			return;
 		}
 		for (size_t i = 0; i < count; i++) {
-			if (!found[i].attempt) family_settle(f, found[i].id);
+			if (!found[i].attempt) settle_one(f, found[i].id);
 			filter.before = found[i].id;
 			store_job_clear(&found[i]);
 		}
