@@ -169,7 +169,7 @@ SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
 
 C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch]')
 
-.PHONY: test unit http house install-test format torture asan tsan fuzz fuzz-smoke
+.PHONY: test unit http house install-test format torture faults faults-smoke asan tsan fuzz fuzz-smoke
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
 	@$(MAKE) -s -j$(JOBS) all lib $(UNIT)
@@ -218,6 +218,20 @@ DAMAGES ?= 500
 damage: all ## damage a database in DAMAGES=500 random ways, and look what daemon, check and repair make of it
 	@docker/deps.sh test
 	@DESCENTD=$(CURDIR)/$(BUILD)/descentd $(PYTHON) tests/damage/damage.py $(DAMAGES)
+
+# One call site in FAULTS_PART is made to fail, by FAULTS_SEED. Allocations fail under the sanitizers, system calls in the release.
+FAULTS      ?= system memory
+FAULTS_PART ?= 1
+FAULTS_SEED ?=
+
+faults: all ## make each system call and each allocation fail in turn, or those of FAULTS=system, and look what is left
+	@docker/deps.sh test
+	@set -e; for what in $(FAULTS); do variant=$(VARIANT); if [ $$what = memory ]; then variant=asan; \
+		$(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) SANITIZE='-fsanitize=address $(SANITIZE_UB)' build/asan/descentd; fi; \
+		DESCENTD=$(CURDIR)/build/$$variant/descentd $(PYTHON) tests/faults/faults.py $$what $(FAULTS_PART) $(FAULTS_SEED); done
+
+faults-smoke: ## the same of one call site in 25, within about a minute
+	@$(MAKE) -s faults FAULTS_PART=25
 
 asan: ## run the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@CK_TIMEOUT_MULTIPLIER=10 $(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) \

@@ -7,7 +7,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("fault.c")
+SOURCES = [Path(__file__).with_name(name) for name in ("fault.c", "calls.c")]
 FRAMES, SITES, KINDS_MAX, NAME_BYTES = 4, 65536, 64, 16
 MODULES = ("", "libsqlite3", "libmicrohttpd", "libjansson", "libz", "libnettle")
 SHORT = 1000
@@ -19,23 +19,23 @@ SYNCS = ("fdatasync", "fsync")
 
 class Site(ctypes.Structure):
     _fields_ = [("id", ctypes.c_uint64), ("kind", ctypes.c_uint64), ("done", ctypes.c_uint64),
-                ("calls", ctypes.c_uint64), ("frames", ctypes.c_uint64 * FRAMES)]
+                ("after", ctypes.c_uint64), ("frames", ctypes.c_uint64 * FRAMES)]
 
 
 class Control(ctypes.Structure):
     """struct control of fault.c."""
-    _fields_ = [("armed", ctypes.c_uint64), ("fired", ctypes.c_uint64), ("way", ctypes.c_uint64),
+    _fields_ = [("armed", ctypes.c_uint64), ("fired", ctypes.c_uint64), ("way", ctypes.c_uint64), ("first", ctypes.c_uint64),
                 ("sites_lost", ctypes.c_uint64), ("kinds_count", ctypes.c_uint64), ("part", ctypes.c_uint64),
-                ("seed", ctypes.c_uint64), ("spare", ctypes.c_uint64),
+                ("seed", ctypes.c_uint64),
                 ("names", ctypes.c_char * NAME_BYTES * KINDS_MAX), ("ways", ctypes.c_uint64 * KINDS_MAX),
                 ("sites", Site * SITES)]
 
 
 def build(folder):
-    """Compiles fault.c into the folder."""
+    """Compiles them into the folder."""
     out = Path(folder) / "fault.so"
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-shared", "-fno-builtin",
-                    "-fno-omit-frame-pointer", "-o", out, SOURCE, "-ldl"], check=True)
+                    "-fno-omit-frame-pointer", "-o", out, *SOURCES, "-ldl"], check=True)
     return out
 
 
@@ -67,15 +67,15 @@ class Faults:
         """Their names; known once a daemon has run."""
         return [name.value.decode() for name in self.control.names[:self.control.kinds_count]]
 
-    def arm(self, kinds):
-        """The next call of these kinds, at a site that has not failed in every way, fails."""
-        self.control.fired = 0
+    def arm(self, kinds, first=0):
+        """The next call of these kinds, at a site that has not failed in every way, fails; first: after that site (from 1) has."""
+        self.control.fired, self.control.first = 0, first
         names = self.kinds()
         self.control.armed = sum(1 << names.index(kind) for kind in kinds)
 
     def disarm(self):
         """The site that failed and how, in words; None: none did."""
-        self.control.armed = 0
+        self.control.armed = self.control.first = 0
         fired = self.control.fired
         return self.describe(self.control.sites[fired - 1], self.control.way) if fired else None
 
@@ -111,6 +111,10 @@ class Faults:
         reached = Counter(self.kind_of(s) for s in sites)
         failed = Counter(self.kind_of(s) for s in sites if s.done)
         return len(sites), sum(failed.values()), ways, done, {k: (reached[k], failed[k]) for k in reached}
+
+    def behind(self, kinds):
+        """{site (from 1): how many have not failed that were first reached after it did}"""
+        return Counter(s.after for s in self.chosen(kinds) if s.after and not s.done)
 
     def missed(self, kinds):
         return [f"{self.kind_of(s)} in " + " < ".join(self.frames(s)) for s in self.chosen(kinds) if not s.done]
