@@ -49,6 +49,7 @@ enum err_code {
 	ERR_RATE,     /* too many requests in the time, or too many tokens guessed */
 	ERR_QUOTA,    /* more than a token may keep */
 	ERR_SLOW,     /* a body that comes more slowly than we wait */
+	ERR_HEADERS,  /* headers that leave a connection no memory for an answer */
 	ERR_CODES,
 };
 

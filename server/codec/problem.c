@@ -32,6 +32,7 @@ static const struct problem problems[ERR_CODES] = {
 	[ERR_MISSING_FIELD] = { 422, "missing-field", "Missing field" },
 	[ERR_NAME] = { 422, "name-invalid", "Invalid name" },
 	[ERR_DIVERGED] = { 422, "diverged", "Training diverged" },
+	[ERR_HEADERS] = { 431, "headers-too-large", "Headers too large" },
 	[ERR_CRASHED] = { 500, "crashed", "Training ended the daemon" },
 	[ERR_BUSY] = { 503, "busy", "Busy" },
 	[ERR_RATE] = { 429, "too-many-requests", "Too many requests" },

@@ -32,9 +32,15 @@ struct address {
 	struct address *next;
 };
 
+/* An answer that is made before it is needed, to be written past libmicrohttpd. */
+struct refusal {
+	unsigned status;
+	struct buffer text;
+};
+
 struct connections {
 	const struct http_config *config;
-	struct buffer too_slow; /* the answer to a body that is */
+	struct refusal too_slow, too_large; /* of a body, of headers */
 	atomic_uint open, reserve;
 	atomic_bool scarce;
 	pthread_mutex_t lock;
@@ -206,24 +212,35 @@ struct connection *connection_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
-/* The answer to a body that comes too slowly, made before it is needed. */
-static int write_too_slow(struct connections *all, struct err *e)
+static int write_refusal(struct connections *all, struct refusal *out, int code, const char *phrase,
+		const char *sentence, struct err *e)
 {
 	static char url[] = "/";
-	struct request rq = { .app = all->config->app, .method = "POST", .url = url, .path_length = 1 };
+	struct request rq = { .app = all->config->app, .method = "GET", .url = url, .path_length = 1 };
 	struct reply rp = { 0 };
 	struct err why;
 
-	err_set(&why, ERR_SLOW,
-			"the body came too slowly: nothing was read any more, and the connection ends");
-	all->config->problem(&rq, &rp, ERR_SLOW, &why);
-	buffer_printf(&all->too_slow,
-			"HTTP/1.1 %u Request Timeout\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-			rp.status, rp.content_type, rp.body.size);
-	buffer_add(&all->too_slow, rp.body.data, rp.body.size);
+	err_set(&why, code, "%s", sentence);
+	all->config->problem(&rq, &rp, code, &why);
+	out->status = rp.status;
+	buffer_printf(&out->text,
+			"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+			rp.status, phrase, rp.content_type, rp.body.size);
+	buffer_add(&out->text, rp.body.data, rp.body.size);
 	if (rq.notes) rq.notes_free(rq.notes);
 	buffer_free(&rp.body);
-	return buffer_ok(&all->too_slow) ? 0 : err_nomem(e);
+	return buffer_ok(&out->text) ? 0 : err_nomem(e);
+}
+
+static int write_refusals(struct connections *all, struct err *e)
+{
+	int rc = write_refusal(all, &all->too_slow, ERR_SLOW, "Request Timeout",
+			"the body came too slowly: no more of it is read, and the connection ends", e);
+
+	return rc ? rc
+		  : write_refusal(all, &all->too_large, ERR_HEADERS, "Request Header Fields Too Large",
+				    "URL and headers are too large; --connection-memory is what a connection has for them",
+				    e);
 }
 
 int connections_new(struct connections **out, const struct http_config *config, struct err *e)
@@ -235,7 +252,7 @@ int connections_new(struct connections **out, const struct http_config *config, 
 	if (!all) return err_nomem(e);
 	all->config = config;
 	pthread_mutex_init(&all->lock, NULL);
-	if ((rc = write_too_slow(all, e))) {
+	if ((rc = write_refusals(all, e))) {
 		connections_free(all);
 		return rc;
 	}
@@ -246,7 +263,8 @@ int connections_new(struct connections **out, const struct http_config *config, 
 void connections_free(struct connections *all)
 {
 	if (!all) return;
-	buffer_free(&all->too_slow);
+	buffer_free(&all->too_slow.text);
+	buffer_free(&all->too_large.text);
 	pthread_mutex_destroy(&all->lock);
 	free(all);
 }
@@ -276,14 +294,20 @@ static void drop_answer(const struct connection *c)
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+/* Nothing of libmicrohttpd's is under way. The lock is held. */
+static void tell(struct connection *c, const struct refusal *refusal)
+{
+	const struct buffer *text = &refusal->text;
+
+	if (c->plain && send(c->fd, text->data, text->size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+					(ssize_t)text->size)
+		c->told = refusal->status;
+}
+
 /* The loop sees the end of the socket, and ends the connection. */
 static void end(struct connections *all, struct connection *c, enum part part)
 {
-	const struct buffer *text = &all->too_slow;
-
-	if (part == PART_BODY && c->plain)
-		c->told = send(c->fd, text->data, text->size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-			  (ssize_t)text->size;
+	if (part == PART_BODY) tell(c, &all->too_slow);
 	if (part == PART_ANSWER) drop_answer(c);
 	shutdown(c->fd, SHUT_RDWR);
 }
@@ -379,9 +403,16 @@ void connection_resume(struct connection *c)
 	patience_resume(&c->patience, now_ms());
 }
 
-bool connection_was_told(struct connection *c)
+void connection_refuse_headers(struct connection *c)
 {
-	bool told;
+	pthread_mutex_lock(&c->all->lock);
+	if (patience_begin(&c->patience, PART_OURS, 0)) tell(c, &c->all->too_large);
+	pthread_mutex_unlock(&c->all->lock);
+}
+
+unsigned connection_told(struct connection *c)
+{
+	unsigned told;
 
 	pthread_mutex_lock(&c->all->lock);
 	told = c->told;

@@ -57,6 +57,9 @@ bool connection_answers(struct connection *c);
 bool connection_idle(struct connection *c); /* the answer has left */
 void connection_pause(struct connection *c);
 void connection_resume(struct connection *c);
-bool connection_was_told(struct connection *c); /* that it took too long, with a 408 */
+/* Answers past libmicrohttpd that the headers are too large, as that has no memory left for an answer. */
+void connection_refuse_headers(struct connection *c);
+/* The status of what was answered past libmicrohttpd; 0: nothing. */
+unsigned connection_told(struct connection *c);
 
 #endif

@@ -105,15 +105,13 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 {
 	struct http_server *http = server;
 	struct exchange *x = *state;
-	unsigned told_status = 0; /* past libmicrohttpd */
 	struct http_access access;
 	struct timespec now;
 
 	(void)connection;
 	if (!x) return;
 	*state = NULL;
-	if (!connection_idle(x->link) && !x->sent_status && connection_was_told(x->link))
-		told_status = HTTP_TOO_SLOW;
+	connection_idle(x->link);
 	atomic_fetch_sub_explicit(&x->server->under_way, 1, memory_order_relaxed);
 	pressure_leave(x);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -121,7 +119,8 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 		.method = x->rq.method ? x->rq.method : "-",
 		.url = x->rq.url,
 		.route = x->rq.match.route,
-		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status : told_status,
+		.status = why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? x->sent_status
+								     : connection_told(x->link),
 		.sent_bytes = x->sent_bytes,
 		.trace = &x->trace,
 		.seconds = (double)(now.tv_sec - x->started.tv_sec) +
@@ -366,6 +365,10 @@ static enum MHD_Result on_headers(struct exchange *x)
 	int rc;
 
 	if (!connection_body(x->link)) return MHD_NO;
+	if (!gate_room(x)) {
+		connection_refuse_headers(x->link);
+		return MHD_NO;
+	}
 	rc = headers_check(x, &e);
 	trace_begin(x->rq.headers[HEADER_TRACEPARENT], &x->trace);
 	if (rc) {

@@ -109,6 +109,8 @@ void exchange_give_back(struct exchange *x, enum phase phase);
 void exchange_problem(struct exchange *x, int code, const struct err *e);
 enum MHD_Result exchange_reply(struct exchange *x);
 
+/* Did the headers leave memory for an answer's? Where they did not, libmicrohttpd would end the connection without one. */
+bool gate_room(const struct exchange *x);
 /* The gate: ERR_BAD_REQUEST for headers that two readers could read in two ways (RFC 9112, section 6.3);
  * ERR_EXPECT. Fills rq.headers, whatever it says of them. */
 int gate_check(struct exchange *x, struct err *e);

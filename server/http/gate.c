@@ -13,6 +13,8 @@
 
 #define REQUEST_LINE_MAX (64u << 10) /* above the memory of a connection */
 #define LINE_END_BYTES   2           /* CR LF, each of which libmicrohttpd makes a NUL */
+#define ANSWER_BYTES     1024        /* of a connection's memory, for the headers of an answer */
+#define ENTRY_BYTES      64          /* that libmicrohttpd takes for each header, argument and cookie */
 
 struct header_count {
 	struct request *rq;
@@ -153,6 +155,27 @@ static int check_expect(const struct request *rq, struct err *e)
 	return err_set(e, ERR_EXPECT,
 			"Expect: %.64s is not met here; 100-continue is the only expectation that is",
 			expect);
+}
+
+/* Cookies are copied. */
+static size_t cookie_bytes(const struct exchange *x)
+{
+	const char *cookie = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Cookie");
+
+	return cookie ? strlen(cookie) : 0;
+}
+
+bool gate_room(const struct exchange *x)
+{
+	const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	size_t room = x->server->config.connection_bytes - ANSWER_BYTES, taken = info ? info->header_size : 0;
+	int entries;
+
+	if (taken * (1 + ENTRY_BYTES / 2) <= room) return true; /* whatever is in it: "a&" is an argument */
+	entries = MHD_get_connection_values(
+			x->connection, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
+	return taken + (size_t)entries * ENTRY_BYTES + cookie_bytes(x) <= room;
 }
 
 int gate_check(struct exchange *x, struct err *e)

@@ -54,8 +54,6 @@ struct http_config {
 	void (*log)(void *app, const char *sentence);                /* what libmicrohttpd has to say */
 };
 
-#define HTTP_TOO_SLOW 408 /* status of a request whose body took too long */
-
 struct http_server;
 
 /* What it has taken on, now. */

@@ -129,6 +129,7 @@ def test_sloppy_spellings_get_one_answer(daemon, victim, text):
 @pytest.mark.parametrize("path,status", [
     ("/v1/models/victim%00x", 400), ("/v1/models/victim%00", 400), ("/v1/models/%76ictim%00y", 400),
     ("/v1/models/x%2Fvictim", 400),
+    ("/v1/models/%2e%2e%2fvictim", 400), ("/v1/models/%2e%2e%2fmodels%2fvictim", 400),
     ("/v1/models/x/..%2fvictim", 404), ("/v1/models/x/../victim", 404), ("/v1/models/%2e%2e/models/victim", 404),
     ("/v1/models/victim?%00", 400), ("/v1/models/victim%0d%0aX%20y", 400), ("/v1/models/victim%", 400),
     ("/v1/models/victim#x", (400, 404, 422)),
@@ -262,6 +263,26 @@ def test_heads_that_are_too_large(daemon, victim, text, wanted):
             pass
         found = statuses(raw.all())
     assert len(found) <= 1 and set(found) <= set(wanted)
+
+
+HEADS = {
+    "header": lambda n: ("", "X: " + "a" * n + "\r\n"), "headers": lambda n: ("", "a:b\r\n" * (n // 64)),
+    "url": lambda n: ("/" + "a" * n, ""), "arguments": lambda n: ("?" + "a&" * (n // 66), ""),
+    "cookie": lambda n: ("", "Cookie: a=" + "b" * (n // 2) + "\r\n"), "cookies": lambda n: ("", "Cookie: " + "a=b; " * (n // 74) + "\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_heads_that_leave_no_room_for_an_answer(daemon, kind):
+    """Between what fits and what libmicrohttpd refuses by itself it found no memory for the answer, and closed without one, though a
+    change had been made."""
+    found = []
+    for n in range(5600, 8080, 40):
+        more, headers = HEADS[kind](n)
+        with Raw(daemon.port) as raw:
+            found += statuses(raw.send(f"GET /livez{more} HTTP/1.1\r\n{HOST}{headers}Connection: close\r\n\r\n").all(5))
+        assert len(found) == (n - 5600) // 40 + 1, f"no answer at {n}"
+    assert 431 in found and found[0] in (200, 404, 422) and set(found[1:]) <= {found[0], 414, 431}
 
 
 @pytest.mark.parametrize("method",

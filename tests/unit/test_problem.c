@@ -37,6 +37,7 @@ static const struct {
 	{ ERR_MISSING_FIELD, 422, "missing-field" },
 	{ ERR_NAME, 422, "name-invalid" },
 	{ ERR_DIVERGED, 422, "diverged" },
+	{ ERR_HEADERS, 431, "headers-too-large" },
 	{ ERR_CRASHED, 500, "crashed" },
 	{ ERR_BUSY, 503, "busy" },
 	{ ERR_DEADLINE, 504, "deadline-over" },
