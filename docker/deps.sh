@@ -34,6 +34,8 @@ test   module    yaml              python3-yaml
 test   command   openssl           openssl
 test   command   curl              curl
 test   command   strace            strace
+test   command   faketime          faketime
+test   command   curl              curl
 format command   clang-format-14   clang-format-14
 ci     command   gcc               gcc
 ci     command   clang             clang

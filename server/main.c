@@ -23,6 +23,7 @@
 #include "server/api/audit.h"
 #include "server/api/events.h"
 #include "server/api/idempotency.h"
+#include "server/api/system.h"
 #include "server/api/webhook.h"
 #include "server/auth/host.h"
 #include "server/codec/json.h"
@@ -424,6 +425,7 @@ static int run(struct config *config)
 	pthread_mutex_init(&app->keys_lock, NULL);
 	block_signals(config);
 	clock_gettime(CLOCK_REALTIME, &now);
+	app->started_seconds = system_clock();
 	app->started_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	app->loops = config->loops;
 	app->workers = config->workers;

@@ -47,6 +47,7 @@ struct app { /* borrows everything; request.app */
 	const char *database;             /* its path */
 	uint64_t backup_rate;             /* bytes a second */
 	int64_t started_ms;
+	int64_t started_seconds; /* by system_clock */
 	atomic_bool stopping;
 	pthread_mutex_t keys_lock; /* of the requests under way that have an Idempotency-Key */
 	struct idempotency *keys;

@@ -114,20 +114,27 @@ static json_t *batching_document(const struct app *app)
 	return json_pack("{s:b,s:o}", "enabled", app->batching, "versions", list);
 }
 
+/* Seconds on a clock that nobody sets. */
+int64_t system_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 int system_get(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
 	struct store_info info = { 0 };
-	struct timespec now;
 	json_t *out;
 	int rc = app->store->info(app->store, &info, e);
 
 	if (rc) return rc;
-	clock_gettime(CLOCK_REALTIME, &now);
 	out = json_object();
 	json_put(out, "version", json_string(DESCENTD_VERSION));
 	json_put(out, "started_at", json_time(app->started_ms));
-	json_put(out, "uptime_seconds", whole((uint64_t)(now.tv_sec - app->started_ms / 1000)));
+	json_put(out, "uptime_seconds", whole((uint64_t)(system_clock() - app->started_seconds)));
 	json_put(out, "threads",
 			json_pack("{s:i,s:i,s:i}", "loops", (int)app->loops, "workers", (int)app->workers,
 					"threads", (int)app->threads));

@@ -5,6 +5,8 @@
 #include "server/api/api.h"
 #include "server/http/route.h"
 
+int64_t system_clock(void); /* what started_seconds is on */
+
 route_handler livez, readyz, system_get, openapi_get; /* system.c */
 route_handler backup_post;                            /* backup.c */
 route_handler metrics_get;                            /* metrics.c */

@@ -43,13 +43,27 @@ static const int open_flags[] = {
 	[DB_COPY] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 };
 
-/* A full disk is not always SQLITE_FULL: the system's own error says it where SQLite has only "I/O error". */
+static bool is_full(int system)
+{
+	return system == ENOSPC || system == EDQUOT || system == EFBIG;
+}
+
+/* A full disk is not always SQLITE_FULL, nor is a quota ever: the system's own error says it where SQLite has only "I/O error",
+ * and where that was a COMMIT only the file that could not be written remembers it. */
 static bool disk_full(sqlite3 *handle, int code)
 {
-	int system = sqlite3_system_errno(handle);
+	sqlite3_file *log = NULL;
+	int system = 0;
 
 	if ((code & 0xff) == SQLITE_FULL) return true;
-	return (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG);
+	if ((code & 0xff) != SQLITE_IOERR) return false;
+	if (is_full(sqlite3_system_errno(handle))) return true;
+	if (!sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &system) && is_full(system))
+		return true;
+	if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) || !log ||
+			!log->pMethods)
+		return false;
+	return !log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &system) && is_full(system);
 }
 
 static int fail_sync(struct db *db, const char *file, struct err *e)
