@@ -20,7 +20,7 @@ struct http_server {
 	_Atomic int64_t refusals_due; /* which they are when this second has come */
 	struct connections *connections;
 	struct door *door;
-	atomic_bool knocking;         /* knock.c leaves a handshake unfinished */
+	atomic_bool knocking; /* knock.c leaves a handshake unfinished */
 	struct MHD_Daemon *daemon;
 	struct MHD_Daemon *control; /* on the socket beside the database; NULL: there is none */
 	struct pool *pool;
