@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -14,7 +16,7 @@ import time
 import pytest
 
 from data import ENDLESS, by_hand, example, iris_model, trained
-from harness import wait_for
+from harness import BINARY, REPOSITORY, Daemon, clean_environment, wait_for
 from sse import Stream
 from test_config import refused
 from test_csv import head, pieces_left
@@ -72,7 +74,6 @@ def other(files):
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory, pair):
-    from harness import Daemon
     daemon = Daemon(tmp_path_factory.mktemp("daemon"), "--workers", 2, "--threads", 2, *pair.flags()).run()
     try:
         trained(daemon.client(tls=pair.trust()), "iris")
@@ -196,7 +197,6 @@ def test_predictions_have_the_same_bits(daemon, c, start):
 
 
 def copy_of(daemon):
-    import sqlite3
     path = daemon.folder / "copy.db"
     path.unlink(missing_ok=True)
     with sqlite3.connect(daemon.database) as db:
@@ -627,3 +627,15 @@ def test_the_watchdogs_own_look_is_no_failed_handshake(start, tmp_path, pair):
             assert manager.recv(100) == b"WATCHDOG=1"
         daemon.stop()
     assert "handshake" not in daemon.log()
+
+
+def test_the_commands_of_the_guide(tmp_path):
+    """They work as they stand, but for the port."""
+    block, = (b for b in re.findall(r"```sh\n(.*?)```", (REPOSITORY / "docs/operations.md").read_text(), re.DOTALL) if "openssl req" in b)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = block.replace("descentd --tls", f"{BINARY} --listen 127.0.0.1:{port} --tls").replace("localhost:8420", f"localhost:{port}")
+    script = script.replace("curl ", "curl -sS --noproxy '*' --max-time 60 ")
+    done = subprocess.run(["sh", "-ec", f"trap 'kill $!' EXIT\n{script}"], cwd=tmp_path, env=clean_environment(), capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.count('"status":"ok"') == 2, (done.stdout, done.stderr)
