@@ -19,8 +19,9 @@
 #define PAGE 64 /* of a list */
 /* How much of a cause is told: what to do about it is told once, at the end. */
 #define CAUSE_ENDS ";"
+#define NAMES_IT   "is damaged in the database" /* of the store, about a piece whose checksum is wrong */
 
-/* "<what>: <why>", where rc says that something failed. ERR_NOMEM: there is no going on. */
+/* "<what>: <why>", or why alone where it names what, where rc says that something failed. ERR_NOMEM: there is no going on. */
 static int told(struct verify *v, int rc, struct verify_fault fault, const struct err *why, struct err *e,
 		const char *format, ...) __attribute__((format(printf, 6, 7)));
 
@@ -36,7 +37,9 @@ static int told(struct verify *v, int rc, struct verify_fault fault, const struc
 	va_start(args, format);
 	vsnprintf(what, sizeof what, format, args);
 	va_end(args);
-	err_set(&sentence, rc, "%s: %.*s", what, (int)strcspn(why->text, CAUSE_ENDS), why->text);
+	if (strstr(why->text, NAMES_IT)) what[0] = 0;
+	err_set(&sentence, rc, "%s%s%.*s", what, *what ? ": " : "", (int)strcspn(why->text, CAUSE_ENDS),
+			why->text);
 	fault.sentence = sentence.text;
 	if (!fault.name) fault.name = "";
 	v->faults++;

@@ -89,10 +89,10 @@ def test_beside_a_daemon(c, daemon, iris):
 
 
 DAMAGES = [
-    ("UPDATE segment SET data = zeroblob(length(data)) WHERE id = (SELECT max(id) FROM segment)", "data set many, revision 2, row group"),
-    ("UPDATE dictionary SET data = CAST(data || 'x' AS BLOB) WHERE id = 1", "data set iris, revision 1, row group 1: the list of values of column 5"),
+    ("UPDATE segment SET data = zeroblob(length(data)) WHERE id = (SELECT max(id) FROM segment)", "of data set many, revision 2, is damaged"),
+    ("UPDATE dictionary SET data = CAST(data || 'x' AS BLOB) WHERE id = 1", "the list of values of column 5 of data set iris, revision 1, is damaged"),
     ("UPDATE blob_chunk SET data = zeroblob(length(data)) WHERE blob = (SELECT blob FROM version WHERE model = 'flower' AND number = 2)",
-     "model flower, version 2"),
+     "version 2 of model flower is damaged"),
     ("DELETE FROM blob_chunk WHERE blob = (SELECT max(blob) FROM checkpoint)", "checkpoint"),
     ("UPDATE curve_block SET data = x'00' WHERE curve = 1", "the curve of job 1"),
     ("UPDATE curve_level SET crc = 1", "the curve of job 1"),

@@ -175,7 +175,7 @@ static int copy_from_both_ends(struct copying *c, struct err *e)
 static int prepare(struct copying *c, struct err *e)
 {
 	const struct table *t = c->table;
-	char sql[SQL_BYTES], places[SQL_BYTES / 4] = "?";
+	char sql[SQL_BYTES], places[SQL_BYTES / 8] = "?";
 	int rc;
 
 	for (const char *comma = t->columns; (comma = strchr(comma, ',')); comma++)
