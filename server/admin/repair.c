@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/admin/check.h"
 #include "server/admin/verify.h"
@@ -209,11 +210,13 @@ int admin_repair(const struct config *config)
 	struct err e;
 	int rc;
 
-	if (!(rc = store_salvage_sqlite(config->db, to, is_document, on_left_out, &r, &e)) &&
-			!(rc = store_open_sqlite(&r.store, to, &e))) {
+	if ((rc = store_salvage_sqlite(config->db, to, is_document, on_left_out, &r, &e))) goto out;
+	if (!(rc = store_open_sqlite(&r.store, to, &e))) {
 		rc = settle(&r, &e);
 		r.store->close(r.store);
 	}
+	if (rc) unlink(to); /* it is ours, and of no use */
+out:
 	if (rc)
 		fprintf(stderr, "descentd: %s\n", e.text);
 	else if (!r.left_out)

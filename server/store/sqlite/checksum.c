@@ -53,7 +53,7 @@ const struct piece_table piece_tables[] = {
 	{ "curve_block", "curve, first_epoch, last_epoch, points, first_event, data" },
 	{ "curve_level", "curve, level, first_key, last_key, spans, data" },
 	{ "drift", "model, version, data" },
-	{ NULL },
+	{ NULL, NULL },
 };
 
 /* ---- what is damaged ---- */
