@@ -4,8 +4,8 @@
  * on a store of its own in a fresh folder (store_things.h). The tests lie by meaning in store_suite_data.h (data sets),
  * store_suite_share.h (revisions that share row groups), store_suite_models.h (models, versions, blobs),
  * store_suite_jobs.h (jobs, curves), store_suite_durable.h (leases, pauses, checkpoints), store_suite_log.h (the log,
- * families, answers, hooks, pruning), store_suite_parts.h (what a family wants of its parts), store_suite_family.h (that and what requests want) and store_suite_crash.h
- * (processes that die, threads side by side).
+ * families, answers, hooks, pruning), store_suite_parts.h (what a family wants of its parts), store_suite_family.h (that and what requests want), store_suite_tokens.h (tokens,
+ * what each may keep) and store_suite_crash.h (processes that die, threads side by side).
  */
 #ifndef TESTS_UNIT_STORE_SUITE_H
 #define TESTS_UNIT_STORE_SUITE_H
@@ -27,9 +27,11 @@
 #include "tests/unit/store_suite_parts.h"
 
 #include "tests/unit/store_suite_family.h"
+#include "tests/unit/store_suite_tokens.h"
 
 #define STORE_SUITE                                                                                     \
 	STORE_SUITE_DATA, STORE_SUITE_SHARE, STORE_SUITE_MODELS, STORE_SUITE_JOBS, STORE_SUITE_DURABLE, \
-			STORE_SUITE_LOG, STORE_SUITE_PARTS, STORE_SUITE_FAMILY, STORE_SUITE_CRASH
+			STORE_SUITE_LOG, STORE_SUITE_PARTS, STORE_SUITE_FAMILY, STORE_SUITE_TOKENS,     \
+			STORE_SUITE_CRASH
 
 #endif
