@@ -6,11 +6,13 @@
 
 bool peer_is_owner(const struct http_server *server, struct MHD_Connection *connection)
 {
-	const union MHD_ConnectionInfo *info;
+	const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
+	const union MHD_DaemonInfo *listens =
+			info ? MHD_get_daemon_info(info->daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
 
-	if (!server->control) return false;
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
-	return info && info->daemon == server->control;
+	/* Not by server->control, which may not be written yet when the first connection comes. */
+	return listens && server->config.control_fd >= 0 && listens->listen_fd == server->config.control_fd;
 }
 
 void request_peer(const struct request *rq, unsigned char peer[REQUEST_PEER_BYTES])

@@ -3,6 +3,7 @@ import http.client
 import itertools
 import json
 import threading
+import time
 from datetime import datetime
 
 import pytest
@@ -286,8 +287,12 @@ def test_a_stream_ends_with_its_token(daemon, c, fresh):
     c.delete(f"/v1/tokens/{gone.id}")
     wait_for("the other to end", lambda: short.get("/v1/session", status=(200, 401)).status == 401, 10)
     c.put(f"/v1/models/{fresh}", {"inputs": 1, "outputs": 1})
+    deadline = time.monotonic() + 60
     for stream in streams:
-        assert fresh not in "".join(event.text for event in stream.rest())
+        while not stream.over:
+            assert time.monotonic() < deadline, "it goes on"
+            stream.read()
+        assert fresh not in "".join(event.text for event in stream.ready)
     kept.until(lambda event: fresh in event.text)  # others go on
     kept.leave()
     c.cancel(job)

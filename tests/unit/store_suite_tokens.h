@@ -187,7 +187,7 @@ START_TEST(quota_of_data_sets_holds)
 {
 	struct store *s = fresh_store();
 	int64_t one = put_token(s, "one", STORE_QUOTA_DATASETS, 1),
-		other = put_token(s, "other", STORE_QUOTA_DATASETS, 1);
+		other = put_token(s, "second", STORE_QUOTA_DATASETS, 1);
 	struct store_revision r;
 	struct store_answer answer;
 	int64_t event;
