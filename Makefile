@@ -241,6 +241,63 @@ tsan: ## run the unit tests under ThreadSanitizer
 	@CK_TIMEOUT_MULTIPLIER=20 $(MAKE) -s -j$(JOBS) VARIANT=tsan $(SLOW) \
 		SANITIZE='-fsanitize=thread' unit
 
+.PHONY: http-asan http-tsan coverage analyze
+http-asan: ## run the black-box tests against a daemon under AddressSanitizer and UndefinedBehaviorSanitizer
+	@docker/deps.sh build test
+	@$(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) SANITIZE='-fsanitize=address $(SANITIZE_UB)' build/asan/descentd
+	@tests/sanitized.sh asan $(TESTS)
+
+# Those in which threads meet: everything takes too long for each day. TESTS=tests/http is everything.
+TSAN_TESTS   := $(patsubst %,tests/http/test_%.py,batching bulk datasets events health idempotency jobs notify predict preload pressure \
+                progress reload restart retention swap train upload_chunks webhook)
+
+http-tsan: ## run those in which threads meet under ThreadSanitizer (TESTS=tests/http: all)
+	@docker/deps.sh build test
+	@$(MAKE) -s -j$(JOBS) VARIANT=tsan $(SLOW) SANITIZE='-fsanitize=thread -Wno-tsan' build/tsan/descentd
+	@tests/sanitized.sh tsan $(or $(TESTS),$(TSAN_TESTS))
+
+# Atomic counters, as threads share them. Whoever runs a daemon must be able to add to them, hence the mask.
+coverage: ## run all unit and black-box tests, and say which lines and branches they do not reach
+	@docker/deps.sh build test coverage
+	@$(MAKE) -s -j$(JOBS) VARIANT=coverage OPT='-O1 -g' CORE_OPT=-O1 \
+		SANITIZE='--coverage -fprofile-update=atomic' coverage-run
+
+.PHONY: coverage-run
+coverage-run: all $(UNIT)
+	@find $(BUILD) -name '*.gcda' -delete
+	@find $(BUILD) -type d -exec chmod a+rwx {} +
+	@umask 0; INSTRUMENTED=coverage CK_TIMEOUT_MULTIPLIER=10 DESCENTD=$(CURDIR)/$(BUILD)/descentd \
+		tests/run.sh $(UNIT) -- -n $(JOBS) tests/http
+	@gcovr --root . --object-directory $(BUILD) --filter core/ --filter server/ -j $(JOBS) --json $(BUILD)/coverage.json \
+		$(BUILD) 2>$(BUILD)/gcovr.log || { cat $(BUILD)/gcovr.log; exit 1; }
+	@$(PYTHON) tests/coverage.py $(BUILD)/coverage.json
+
+# Three readers of the code that is in the daemon. What one of them takes for a fault and is none is marked in the code,
+# with the reason; whole kinds are switched off in .clang-tidy and here.
+TIDY         := $(patsubst %.c,$(BUILD)/%.tidy,$(CORE_SRC) $(SERVER_SRC) server/main.c schema/embed.c)
+# gcc 12 sees one file at a time: what is handed out through a parameter is a leak to it, what a call has filled is not set,
+# and a search may find nothing although its caller has just made sure. clang-tidy looks for NULL too, and the sanitizers for
+# all of them (http-asan). Texts are measured at -O2, by the build.
+ANALYZER     := -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value -Wno-format-truncation \
+                -Wno-analyzer-null-dereference -Wno-analyzer-null-argument
+TOLD          = $(if $(filter core/err.c schema/embed.c,$<),,-include tests/analyzed.h)
+
+analyze: ## read the code with gcc -fanalyzer, clang-tidy and cppcheck
+	@CC=gcc docker/deps.sh build analyze
+	@echo "cppcheck"; cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning -j $(JOBS) -I. \
+		-D__x86_64__ -D__GNUC__=12 --library=tests/cppcheck.cfg core server schema
+	@echo "gcc -fanalyzer"; $(MAKE) -s -k -j$(JOBS) VARIANT=analyze CC=gcc OPT='-O1' CORE_OPT=-O1 \
+		EXTRA_CFLAGS='$(ANALYZER) -Werror $$(TOLD)' build/analyze/libserver.a build/analyze/libdescent.a build/analyze/server/main.o
+	@echo "clang-tidy"; $(MAKE) -s -k -j$(JOBS) VARIANT=analyze tidy
+
+.PHONY: tidy
+tidy: $(TIDY)
+$(BUILD)/%.tidy: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy-14 --quiet $< -- -std=gnu17 -I. -D_GNU_SOURCE -DDESCENTD_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(TOLD) \
+		>$@.log 2>/dev/null || { cat $@.log; exit 1; }
+	@touch $@
+
 # Inputs that a fuzzer finds worth keeping stay in build/; a crash is copied to tests/fuzz/corpus by hand.
 FUZZ         ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 T            ?= 10

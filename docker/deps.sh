@@ -41,6 +41,9 @@ ci     command   gcc               gcc
 ci     command   clang             clang
 ci     command   systemd-analyze   systemd
 ci     command   strace            strace
+analyze command  clang-tidy-14     clang-tidy-14
+analyze command  cppcheck          cppcheck
+coverage command gcovr             gcovr
 fuzz   command   clang             clang
 fuzz   runtime   clang             libclang-rt-dev
 image  command   buildah           buildah

@@ -54,7 +54,7 @@ def start(tmp_path_factory):
 
     yield new
     for daemon in daemons:
-        daemon.kill()
+        daemon.end()
 
 
 @pytest.fixture

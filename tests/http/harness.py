@@ -18,8 +18,11 @@ from contract import Contract, read_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("DESCENTD") or str(REPOSITORY / "descentd")
-START_SECONDS = 20
-STOP_SECONDS = 10
+# What the daemon was built with (tests/sanitized.sh, make coverage), and how much longer it may then take.
+INSTRUMENTED = os.environ.get("INSTRUMENTED", "")
+PATIENCE = {"": 1, "coverage": 3, "asan": 4, "tsan": 10}[INSTRUMENTED]
+START_SECONDS = 20 * PATIENCE
+STOP_SECONDS = 10 * PATIENCE
 ENDED = ("succeeded", "failed", "cancelled")
 CONTRACT = Contract()
 
@@ -32,6 +35,7 @@ def clean_environment(**more):
 
 def wait_for(what, condition, seconds=30.0):
     """What condition returns, as soon as that is true in Python's sense."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     pause = 0.005
     while True:
@@ -62,7 +66,7 @@ class Daemon:
 
     def run(self):
         self.launch()
-        wait_for("the daemon to listen", self.listening, START_SECONDS)
+        wait_for("the daemon to listen", self.listening, START_SECONDS / PATIENCE)
         return self
 
     def launch(self):
@@ -109,6 +113,16 @@ class Daemon:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def end(self):
+        """After a test, whatever became of it. An instrumented daemon ends in order, as that is when it says what it saw."""
+        if INSTRUMENTED and self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -180,6 +194,7 @@ class Client:
 
     def __init__(self, port, host="127.0.0.1", headers=None, timeout=30, tls=None):
         """tls: an ssl.SSLContext."""
+        timeout *= PATIENCE
         self.connection = (http.client.HTTPSConnection(host, port, timeout=timeout, context=tls) if tls else
                            http.client.HTTPConnection(host, port, timeout=timeout))
         self.headers = headers or {}

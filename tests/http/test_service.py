@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from data import example, iris_model
-from harness import REPOSITORY, STOP_SECONDS, wait_for
+from harness import INSTRUMENTED, REPOSITORY, STOP_SECONDS, wait_for
 
 UNIT = REPOSITORY / "docker/descentd.service"
 EXPOSURE_MAX = 1.5
@@ -69,7 +69,7 @@ def life(daemon):
 
 @needs_analyze
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
-@pytest.mark.skipif("SANITIZED" in os.environ, reason="sanitizers trace by themselves")
+@pytest.mark.skipif(INSTRUMENTED != "", reason="calls of its own")
 def test_it_gets_by_with_the_calls_it_is_left(start, tmp_path):
     daemon = start("--workers", 2, "--threads", 2, run=False)
     log = tmp_path / "calls"
