@@ -278,7 +278,7 @@ TIDY         := $(patsubst %.c,$(BUILD)/%.tidy,$(CORE_SRC) $(SERVER_SRC) server/
 # gcc 12 sees one file at a time: what is handed out through a parameter is a leak to it, what a call has filled is not set,
 # and a search may find nothing although its caller has just made sure. clang-tidy looks for NULL too, and the sanitizers for
 # all of them (http-asan). Texts are measured at -O2, by the build.
-ANALYZER     := -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value -Wno-format-truncation \
+ANALYZER     := -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value -Wno-format-truncation -Wno-unused-value \
                 -Wno-analyzer-null-dereference -Wno-analyzer-null-argument
 TOLD          = $(if $(filter core/err.c schema/embed.c,$<),,-include tests/analyzed.h)
 

@@ -85,6 +85,7 @@ static double row_log_loss(const real *scores, size_t classes, size_t truth)
 
 	for (size_t k = 0; k < classes; k++)
 		sum += probability(scores[k]);
+	/* cppcheck-suppress invalidFunctionArg ; there is a class at least, and none has the probability 0 */
 	return log(sum) - log(probability(scores[truth]));
 }
 

@@ -151,7 +151,7 @@ static void put_layer(struct writer *w, const struct layer *layer)
 	put_u8(w, spec->head);
 	put_u8(w, (unsigned)spec->from_count);
 	for (size_t i = 0; i < spec->from_count; i++)
-		put_u32(w, (size_t)(spec->from[i] + 1));
+		put_u32(w, (size_t)spec->from[i] + 1); /* 0: the inputs */
 	put_u8(w, layer->mask != NULL);
 }
 

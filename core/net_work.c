@@ -91,6 +91,7 @@ static void lay_out_deltas(
 	for (size_t i = 0; base && i < net_layers(net); i++) {
 		const struct layer *layer = net_layer(net, i);
 
+		/* cppcheck-suppress uninitvar ; every slot[i] is below slots */
 		work->layer[i].delta = delta[slot[i]];
 		work->layer[i].delta_z = layer->columns != layer->spec.units ? delta_z : delta[slot[i]];
 	}

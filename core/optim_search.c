@@ -115,6 +115,7 @@ static void two_loops(const struct pairs *p, const real *gradient, real *directi
 		size_t i = slot(p, age);
 		double beta = optim_dot(p->blocks[2 * i + 1], direction, n) / p->products[i];
 
+		/* cppcheck-suppress uninitvar ; the loop above has set as many */
 		optim_add(direction, alpha[age] - beta, p->blocks[2 * i], n);
 	}
 }

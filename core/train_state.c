@@ -140,6 +140,7 @@ int trainer_load(struct trainer *t, const unsigned char *bytes, size_t size, str
 	uint32_t sum;
 
 	head_of(t, &head);
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): both came from head_of, to the bit */
 	if (size != head.bytes || memcmp(bytes, &head, sizeof head) != 0)
 		return err_set(e, ERR_CORRUPT,
 				"the checkpoint is of another network, other data or another configuration");

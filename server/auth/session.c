@@ -78,7 +78,7 @@ bool session_true(const struct session_key *key, const char *text,
 	const char *mac = strchr(text, '.');
 
 	mac = mac ? strchr(mac + 1, '.') : NULL;
-	if (!mac++ || strcspn(mac, "; ") != HEX_BYTES - 1) return false;
+	if (!mac || strcspn(++mac, "; ") != HEX_BYTES - 1) return false;
 	sign(key, text, (size_t)(mac - text), digest, hex);
 	return memeql_sec(mac, hex, HEX_BYTES - 1);
 }

@@ -174,7 +174,7 @@ static bool load_level(struct curve_level *level, const struct curve_span *open,
 
 int curve_recorder_load(struct curve_recorder *r, const unsigned char *bytes, size_t size, struct err *e)
 {
-	struct saved saved;
+	struct saved saved = { 0 };
 
 	*r = (struct curve_recorder){ 0 };
 	if (size >= sizeof saved) memcpy(&saved, bytes, sizeof saved);

@@ -451,6 +451,7 @@ static int open_stream(void **reader, const struct body_reading *reading, bool l
 {
 	struct json_table *t = calloc(1, sizeof *t);
 
+	/* cppcheck-suppress memleak ; *reader has it */
 	if (!(*reader = t)) return err_nomem(e);
 	t->to = *reading;
 	t->budget.max = KEYS_BYTES_MAX;

@@ -94,10 +94,12 @@ static void tally_floats(struct rows *rows, size_t n)
 
 		if (!rows_is_tallied(rows, row)) continue;
 		for (size_t c = 0; c < rows->columns; c++, cell += sizeof(float)) {
+			double number;
 			float x;
 
 			memcpy(&x, cell, sizeof x);
-			drift_numbers(rows->drift, c, &(double){ x }, 1, rows->counts);
+			number = x;
+			drift_numbers(rows->drift, c, &number, 1, rows->counts);
 		}
 	}
 }

@@ -95,10 +95,10 @@ struct sweep_run {
 	struct train_request request;
 	struct definition definition;
 };
-/* Run number `run`, or with parameters (borrowed; NULL: its own) of which nothing else is looked at. ERR_NOMEM. What :train
+/* Run `number`, or with parameters (borrowed; NULL: its own) of which nothing else is looked at. ERR_NOMEM. What :train
  * would refuse is a fault. */
-int sweep_run_make(const struct sweep *s, const struct sweep_base *base, uint64_t run, json_t *parameters,
-		struct sweep_run *out, struct faults *faults, struct err *e);
+int sweep_run_make(const struct sweep *s, const struct sweep_base *base, uint64_t number, json_t *parameters,
+		struct sweep_run *run, struct faults *faults, struct err *e);
 void sweep_run_clear(struct sweep_run *run);
 /* Calls each with every value that can be tried alone: the choices, and the ends of ranges. at is where it stands. */
 int sweep_each_value(const struct sweep *s,

@@ -183,6 +183,7 @@ static int hear(const struct talk *t, unsigned *status, struct err *e)
 	size_t n = 0;
 	int rc, end = 0;
 
+	/* cppcheck-suppress uninitvar ; the first n bytes are set */
 	while (n < sizeof text - 1 && !memchr(text, '\n', n)) {
 		ssize_t got;
 

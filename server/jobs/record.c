@@ -117,6 +117,7 @@ static bool append(struct curve_recorder *to, struct curve_recorder *more)
 			to->points = points;
 			to->count = to->capacity = count;
 		}
+		/* cppcheck-suppress memleak ; `to` has them */
 	}
 	for (size_t i = 0; i < more->health.count; i++)
 		whole &= curve_health_add(&to->health, more->health.epochs[i],

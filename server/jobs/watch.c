@@ -190,6 +190,7 @@ static int make_watcher(struct watcher **out, struct watch *w, const struct watc
 		*out = watcher;
 	}
 	pthread_mutex_unlock(&w->lock);
+	/* cppcheck-suppress memleak ; *out has it */
 	if (*out) return 0;
 	free(watcher);
 	return err_nomem(e);
