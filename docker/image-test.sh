@@ -21,7 +21,7 @@ end()
 {
 	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
 	image umount --all >/dev/null 2>&1 || true
-	rm -rf "$at/storage" "$at/run"
+	rm -rf "$at/storage" "$at/run" "$at/volume"
 }
 
 [ "$(id -u)" = 0 ] || fail "wants root: debootstrap and chroot do"
@@ -59,19 +59,25 @@ root=$(image mount "$container")
 in_image() { image run --env DESCENTD_TOKEN="$token" "$container" -- "$@"; }
 ! image run "$container" -- descentd serve --db x.db --listen 0.0.0.0:0 --no-tls >"$at/refused.log" 2>&1 ||
 	fail "it starts on a public address without a token"
-# chroot shares the network and the process ids of this machine, so a free port is asked for, and the shell that
-# becomes the daemon tells its pid.
+# As compose.yaml runs it: the image's user, a root that cannot be written to, and the volume. The network is this machine's, so
+# a free port is asked for. Each command becomes the next one, and the last one the daemon.
+volume=$at/volume
+rm -rf "$volume"
+cp -a "$root/data" "$volume"
 # shellcheck disable=SC2016 # expanded by the inner shell
-in_image sh -c 'echo $$ >/tmp/pid; exec descentd serve --db /data/descentd.db --listen 0.0.0.0:0 --no-tls --port-file /tmp/port' \
-		>"$at/daemon.log" 2>&1 &
-runner=$!
+read_only='mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount --bind "$1" "$0/data" && shift &&
+	exec chroot --userspec=descentd:descentd "$0" "$@"'
+! unshare --mount sh -c "$read_only" "$root" "$volume" touch /tmp/here /home/here 2>"$at/read-only.log" ||
+	fail "the root can be written to"
+env -i PATH="$PATH" DESCENTD_TOKEN="$token" unshare --mount sh -c "$read_only" "$root" "$volume" \
+	descentd serve --db /data/descentd.db --listen 0.0.0.0:0 --no-tls --port-file /data/port >"$at/daemon.log" 2>&1 &
+daemon=$!
 for _ in $(seq 100); do
-	[ ! -s "$root/tmp/port" ] || break
+	[ ! -s "$volume/port" ] || break
 	sleep 0.1
 done
-daemon=$(cat "$root/tmp/pid")
-[ -s "$root/tmp/port" ] || { cat "$at/daemon.log"; fail "the daemon did not start"; }
-port=$(cat "$root/tmp/port")
+[ -s "$volume/port" ] || { cat "$at/daemon.log"; fail "the daemon did not start"; }
+port=$(cat "$volume/port")
 in_image descentd-ready "$port" || fail "the health check fails"
 [ "$(stat -c %u "/proc/$daemon")" != 0 ] || fail "the daemon runs as root"
 
@@ -86,7 +92,8 @@ echo "$answer"
 
 echo "== stop it"
 kill -TERM "$daemon"
+runner=$daemon
 daemon=
 wait "$runner" || fail "the daemon did not end with 0 on SIGTERM"
-in_image test -s /data/descentd.db || fail "no database on the volume"
+[ -s "$volume/descentd.db" ] || fail "no database on the volume"
 echo "1 passed, 0 failed"
