@@ -8,10 +8,17 @@
 
 #define BUFFER_FIRST_BYTES 512
 
+/* What a buffer of this capacity has taken. */
+static size_t counted(size_t capacity)
+{
+	return capacity > BUFFER_FREE_BYTES ? capacity : 0;
+}
+
 void buffer_free(struct buffer *b)
 {
+	memory_give(b->memory, counted(b->capacity));
 	free(b->data);
-	*b = (struct buffer){ 0 };
+	*b = (struct buffer){ .memory = b->memory };
 }
 
 void buffer_reset(struct buffer *b, size_t keep)
@@ -31,8 +38,11 @@ char *buffer_reserve(struct buffer *b, size_t n)
 	if (n > SIZE_MAX / 4 - b->size) goto fail;
 	while (capacity < b->size + n)
 		capacity *= 2;
-	data = realloc(b->data, capacity);
-	if (!data) goto fail;
+	if (!memory_take(b->memory, counted(capacity) - counted(b->capacity))) goto fail;
+	if (!(data = realloc(b->data, capacity))) {
+		memory_give(b->memory, counted(capacity) - counted(b->capacity));
+		goto fail;
+	}
 	b->data = data;
 	b->capacity = capacity;
 	return b->data + b->size;

@@ -10,10 +10,15 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "server/memory.h"
+
+#define BUFFER_FREE_BYTES (64u << 10) /* up to here a buffer is not worth to be counted */
+
 struct buffer { /* zeroed is empty; new: buffer_free */
 	char *data;
 	size_t size, capacity;
 	bool failed;
+	struct memory *memory; /* where it is counted, set while it is empty; NULL: nowhere */
 };
 
 void buffer_free(struct buffer *b);

@@ -249,6 +249,7 @@ static int start_work(struct daemon *d, struct err *e)
 	struct registry_config registry = {
 		.budget_bytes = config->model_memory_bytes ? config->model_memory_bytes
 							   : app->memory_bytes / REGISTRY_SHARE,
+		.memory = &app->memory,
 		.counts = !config->no_drift,
 		.batch_leads = config->no_batching ? 0 : config->loops,
 	};
@@ -263,6 +264,7 @@ static int start_work(struct daemon *d, struct err *e)
 	jobs.registry = app->registry;
 	jobs.engine = app->engine;
 	jobs.memory_bytes = app->jobs_memory_bytes;
+	jobs.memory = &app->memory;
 	jobs.database = config->db;
 	if ((rc = jobs_start(&app->jobs, &jobs, e))) return rc;
 	if ((rc = start_keeper(d, e))) return rc;
@@ -287,6 +289,7 @@ static int start_http(struct daemon *d, struct err *e)
 		.requests_max = d->config->max_requests,
 		.held_bytes_max = d->config->request_memory_bytes ? d->config->request_memory_bytes
 								  : app->memory_bytes / REQUESTS_SHARE,
+		.memory = &app->memory,
 		.connection_bytes = d->config->connection_bytes,
 		.idle_seconds = IDLE_SECONDS,
 		.app = app,
@@ -413,6 +416,17 @@ static void block_signals(const struct config *config)
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk to us, not the end */
 }
 
+/* What all shares have together. One that was given a size of its own has it beside the others'. */
+static uint64_t whole_memory(const struct config *config)
+{
+	uint64_t whole = config->memory_budget_bytes;
+	uint64_t models = whole / REGISTRY_SHARE, requests = whole / REQUESTS_SHARE;
+
+	if (config->model_memory_bytes > models) whole += config->model_memory_bytes - models;
+	if (config->request_memory_bytes > requests) whole += config->request_memory_bytes - requests;
+	return whole;
+}
+
 static int run(struct config *config)
 {
 	struct daemon d = { .config = config, .fd = -1, .control_fd = -1 };
@@ -432,6 +446,7 @@ static int run(struct config *config)
 	app->threads = config->threads;
 	app->connections_max = config->max_connections;
 	app->memory_bytes = config->memory_budget_bytes;
+	app->memory.most = whole_memory(config);
 	app->jobs_memory_bytes = config->memory_budget_bytes / JOBS_SHARE;
 	app->documents_bytes_max = config->memory_budget_bytes / DOCUMENTS_SHARE;
 	app->body_bytes = config->max_body_bytes;

@@ -16,6 +16,7 @@
 #include "server/jobs/keeper.h"
 #include "server/jobs/watch.h"
 #include "server/log.h"
+#include "server/memory.h"
 #include "server/metrics.h"
 #include "server/registry/registry.h"
 #include "server/store/store.h"
@@ -42,6 +43,7 @@ struct app { /* borrows everything; request.app */
 	unsigned loops, threads, connections_max;
 	atomic_uint workers;
 	uint64_t memory_bytes, jobs_memory_bytes, body_bytes, upload_bytes;
+	struct memory memory;             /* the whole of it */
 	uint64_t documents_bytes_max;     /* of the trees of all JSON bodies together */
 	_Atomic uint64_t documents_bytes; /* that they take now */
 	const char *database;             /* its path */

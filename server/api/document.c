@@ -25,6 +25,7 @@ static void notes_free(void *self)
 	struct notes *notes = self;
 
 	atomic_fetch_sub(&notes->app->documents_bytes, notes->charged);
+	memory_give(&notes->app->memory, notes->charged);
 	free(notes);
 }
 
@@ -58,6 +59,10 @@ static int charge(struct notes *notes, uint64_t bytes, const char *what, struct 
 	if (atomic_fetch_add(&app->documents_bytes, bytes) + bytes > app->documents_bytes_max) {
 		atomic_fetch_sub(&app->documents_bytes, bytes);
 		return err_set(e, ERR_BUSY, "other documents take the memory that this one needs; try again");
+	}
+	if (!memory_take(&app->memory, bytes)) {
+		atomic_fetch_sub(&app->documents_bytes, bytes);
+		return err_set(e, ERR_BUSY, "the memory that %s needs is taken; try again", what);
 	}
 	notes->charged += bytes;
 	return 0;

@@ -1,17 +1,15 @@
 /* incoming.c - the stages that the bytes of an upload pass. See incoming.h. */
 #include "server/api/incoming.h"
 
+#include <stdlib.h>
+
 #include "server/api/api.h"
 
-/* Hashes and reads plain bytes. */
-static int take(void *user, const char *bytes, size_t n, struct err *e)
-{
-	struct incoming *in = user;
-
-	sha256_update(&in->hash, n, (const uint8_t *)bytes);
-	in->bytes += n;
-	return in->body ? body_feed(in->body, bytes, n, e) : 0;
-}
+/* Of a row group that is read while one is written, and what is around them. */
+#define READING_BYTES_MAX (24u << 20)
+#define READING_BYTES_MIN (1u << 20)
+#define READING_FACTOR    8 /* bytes of memory for one of the text, while that is short */
+#define GROWTH_BYTES      (1u << 20)
 
 static enum body_format format_of(const struct request *rq)
 {
@@ -20,10 +18,54 @@ static enum body_format format_of(const struct request *rq)
 	return BODY_CSV; /* the router refused every other type */
 }
 
+/* What it takes to read so many packed or plain bytes; 0: nobody knows how many. A cell of a few bytes is a double, or a code. */
+static uint64_t reading_bytes(uint64_t length, bool packed)
+{
+	if (!length || packed || length > READING_BYTES_MAX / READING_FACTOR) return READING_BYTES_MAX;
+	return READING_BYTES_MIN + length * READING_FACTOR;
+}
+
+/* Takes what it is to have in all. */
+static int take_memory(struct incoming *in, uint64_t bytes, struct err *e)
+{
+	if (bytes <= in->taken) return 0;
+	if (!memory_take(in->memory, bytes - in->taken))
+		return err_set(e, ERR_BUSY,
+				"reading the data needs %.0f MiB of memory, which others have just now; try again",
+				(double)bytes / 1048576);
+	in->taken = bytes;
+	return 0;
+}
+
+/* The dictionaries have grown; in steps, so that it is asked seldom. */
+static int count_growth(struct incoming *in, struct err *e)
+{
+	uint64_t words = table_dictionary_bytes(body_table(in->body));
+
+	if (words < in->words + GROWTH_BYTES) return 0;
+	if (take_memory(in, in->taken + words - in->words, e)) return ERR_BUSY;
+	in->words = words;
+	return 0;
+}
+
+/* Hashes and reads plain bytes. */
+static int take(void *user, const char *bytes, size_t n, struct err *e)
+{
+	struct incoming *in = user;
+	int rc;
+
+	sha256_update(&in->hash, n, (const uint8_t *)bytes);
+	in->bytes += n;
+	if (!in->body) return 0;
+	rc = body_feed(in->body, bytes, n, e);
+	return rc ? rc : count_growth(in, e);
+}
+
 int incoming_open(struct incoming *in, const struct request *rq, bool keep, struct faults *faults,
 		struct err *e)
 {
-	const struct app *app = rq->app;
+	struct app *app = rq->app;
+	const char *length = rq->headers[HEADER_CONTENT_LENGTH];
 	struct body_options options = {
 		.format = format_of(rq),
 		.types = request_query(rq, "types"),
@@ -38,6 +80,9 @@ int incoming_open(struct incoming *in, const struct request *rq, bool keep, stru
 	if (rq->coding && (rc = unpack_new(&in->unpack, rq->coding, app->upload_bytes, take, in, e)))
 		return rc;
 	if (!keep) return 0;
+	in->memory = &app->memory;
+	if ((rc = take_memory(in, reading_bytes(length ? strtoull(length, NULL, 10) : 0, rq->coding), e)))
+		return rc;
 	return body_new(&in->body, &options, &sink, faults, e);
 }
 
@@ -67,5 +112,6 @@ void incoming_clear(struct incoming *in)
 	unpack_free(in->unpack);
 	body_free(in->body);
 	upload_abort(&in->upload);
+	memory_give(in->memory, in->taken);
 	*in = (struct incoming){ 0 };
 }

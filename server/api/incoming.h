@@ -18,11 +18,13 @@ struct incoming { /* its address must not change */
 	struct unpack *unpack; /* NULL: they come as they are */
 	struct sha256_ctx hash;
 	uint64_t bytes; /* plain ones */
+	struct memory *memory;
+	uint64_t taken, words; /* of it; in all, and for dictionaries */
 };
 
 /* Takes a zeroed struct. keep: rows will go into in->upload, which the caller begins before the first byte; else bytes
- * are only counted and hashed. Media type, coding, ?types and ?decimal are the request's. On error incoming_clear is
- * still due. */
+ * are only counted and hashed. Media type, coding, ?types and ?decimal are the request's. ERR_BUSY: there is no memory
+ * for it now. On error incoming_clear is still due. */
 int incoming_open(struct incoming *in, const struct request *rq, bool keep, struct faults *faults,
 		struct err *e);
 int incoming_data(struct incoming *in, const char *bytes, size_t n, struct err *e);

@@ -410,6 +410,7 @@ static void put_build(const struct app *app, struct buffer *out)
 
 static void put_load(const struct request *rq, struct buffer *out)
 {
+	struct app *app = rq->app;
 	struct http_state state;
 
 	http_state(rq, &state);
@@ -423,6 +424,9 @@ static void put_load(const struct request *rq, struct buffer *out)
 	put_one(out, "descentd_http_held_bytes", "gauge",
 			"That bodies and answers hold, as --request-memory counts.",
 			(double)state.held_bytes);
+	put_one(out, "descentd_memory_taken_bytes", "gauge",
+			"What is taken of --memory-budget by jobs, models, uploads, bodies, answers and documents.",
+			(double)memory_taken(&app->memory));
 }
 
 int metrics_get(struct request *rq, struct reply *rp, struct err *e)

@@ -16,7 +16,7 @@
 #include "server/codec/json.h"
 
 #define NAME_BYTES 256 /* of where a list goes on; names are shorter */
-
+#define COLUMN_BYTES  2048 /* of a column, while a definition is stored and answered with */
 #define FORCE_WAIT_MS 10
 #define FORCE_WAITS   500 /* for jobs that were told to stop */
 
@@ -332,6 +332,25 @@ static int create(struct request *rq, const char *sent, struct definition *d, js
 	return rc;
 }
 
+/* How many columns a definition says it has; a number stands for so many without a name. */
+static uint64_t columns_said(const json_t *document, const char *name)
+{
+	const json_t *said = json_object_get(document, name);
+	json_int_t n = json_is_integer(said) ? json_integer_value(said) : (json_int_t)json_array_size(said);
+
+	return n < 0 || n > DEFINITION_COLUMNS_MAX ? 0 : (uint64_t)n; /* which is a fault of its own */
+}
+
+/* Before any of them is made. */
+static int charge_columns(struct request *rq, const json_t *document, struct err *e)
+{
+	uint64_t columns = columns_said(document, "inputs") + columns_said(document, "outputs");
+	char what[64];
+
+	snprintf(what, sizeof what, "a network of %llu inputs and outputs", (unsigned long long)columns);
+	return request_charge(rq, columns * COLUMN_BYTES, what, e);
+}
+
 int model_put(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
@@ -351,6 +370,7 @@ int model_put(struct request *rq, struct reply *rp, struct err *e)
 		goto out;
 	}
 	if ((rc = check_taken(app, name, sent, &done, e))) goto out;
+	if ((rc = charge_columns(rq, document, e))) goto out;
 	if (!done) {
 		definition_read(document, false, &d, faults);
 		if (d.dataset && !d.inputs && !d.outputs && d.targets_count)

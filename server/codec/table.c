@@ -421,6 +421,11 @@ size_t table_group_rows(const struct table *table)
 	return table->group_rows;
 }
 
+size_t table_dictionary_bytes(const struct table *table)
+{
+	return table ? table->values.used : 0;
+}
+
 uint64_t table_rows(const struct table *table)
 {
 	return table->rows;

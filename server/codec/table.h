@@ -126,6 +126,9 @@ int table_row(struct table *table, struct table_cell *cells, uint64_t line, stru
  * that of the first one. */
 int table_end(struct table *table, struct err *e);
 
+/* Memory of the dictionaries now, on the thread that feeds; NULL: 0. */
+size_t table_dictionary_bytes(const struct table *table);
+
 /* After table_end. */
 uint64_t table_rows(const struct table *table);
 size_t table_columns(const struct table *table);

@@ -64,7 +64,7 @@ static int take(void *user, const char *bytes, size_t n, struct err *e)
 
 int coding_unpack(struct request *rq, struct err *e)
 {
-	struct buffer plain = { 0 };
+	struct buffer plain = { .memory = rq->body.memory };
 	struct unpack *unpack;
 	int rc = unpack_new(&unpack, rq->coding, rq->match.route->max_body, take, &plain, e);
 
@@ -80,7 +80,7 @@ int coding_unpack(struct request *rq, struct err *e)
 void coding_pack(const struct request *rq, struct reply *rp)
 {
 	enum coding coding = rp->body.size < CODING_BYTES_MIN ? CODING_NONE : coding_wanted(rq);
-	struct buffer packed = { 0 };
+	struct buffer packed = { .memory = rp->body.memory };
 	z_stream z = { 0 };
 	size_t n = rp->body.size;
 

@@ -27,7 +27,7 @@
 
 void exchange_problem(struct exchange *x, int code, const struct err *e)
 {
-	buffer_reset(&x->rp.body, SIZE_MAX); /* it may have failed */
+	buffer_reset(&x->rp.body, BUFFER_FREE_BYTES); /* it may have found no room */
 	x->server->config.problem(&x->rq, &x->rp, code, e);
 }
 
@@ -60,6 +60,7 @@ void *exchange_begin(void *server, const char *url, struct MHD_Connection *conne
 	x->rq.connection = connection;
 	x->rq.local = peer_is_owner(x->server, connection);
 	x->rq.secure = x->server->config.tls && !x->rq.local;
+	x->rq.body.memory = x->rp.body.memory = x->ahead.memory = x->server->config.memory;
 	x->raw_end = url + strlen(url);
 	clock_gettime(CLOCK_MONOTONIC, &x->started);
 	atomic_fetch_add_explicit(&x->server->under_way, 1, memory_order_relaxed);

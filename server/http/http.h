@@ -35,6 +35,7 @@ struct http_config {
 	unsigned connections_max, address_connections_max; /* in all, of one address */
 	unsigned requests_max;                             /* at work at a time; one more gets 503 */
 	uint64_t held_bytes_max;                           /* that bodies and answers may hold together */
+	struct memory *memory;                             /* of which they are a part; NULL: of none */
 	size_t connection_bytes; /* of each connection, open or idle: a request's headers must find room in it */
 	unsigned idle_seconds; /* a connection without traffic for this long is closed */
 	/* A request's headers must be there within so long; its body, and the reading of its answer, may take so long, and

@@ -19,6 +19,8 @@ struct spares {
 	size_t count;
 };
 
+#define KEEP_PART 8
+
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -88,10 +90,17 @@ static struct exchange *pop(struct spares *spares)
 	return x;
 }
 
+/* What is kept is taken from others: no more than a part of what there is. */
+static bool is_plenty(struct memory *memory)
+{
+	return !memory || memory_taken(memory) < memory->most / KEEP_PART;
+}
+
 static bool push(struct spares *spares, struct exchange *x)
 {
 	if (!spares || spares->count == SPARES_MAX) return false;
-	if (spares->large_bytes + large_bytes(x) > KEEP_LARGE_BYTES) buffer_free(&x->rq.body);
+	if (spares->large_bytes + large_bytes(x) > KEEP_LARGE_BYTES || !is_plenty(x->rq.body.memory))
+		buffer_free(&x->rq.body);
 	spares->large_bytes += large_bytes(x);
 	spares->items[spares->count++] = x;
 	return true;

@@ -14,6 +14,7 @@
 #include "core/err.h"
 #include "core/gemm.h"
 #include "server/jobs/progress.h"
+#include "server/memory.h"
 #include "server/registry/registry.h"
 #include "server/store/store.h"
 
@@ -31,6 +32,7 @@ struct jobs_config { /* borrowed for the life of the jobs */
 	const char *database; /* the file beside which data larger than that may lie while they are trained on */
 	void (*log)(void *self, const char *sentence);
 	void *log_self;
+	struct memory *memory; /* of which memory_bytes are a part; NULL: of none */
 };
 
 /* Queues again what was cut off, then starts the workers. *out is new (jobs_stop). */

@@ -21,15 +21,19 @@ static int take_memory(struct run *run, struct err *e)
 {
 	struct jobs *jobs = run->worker->jobs;
 	size_t need = training_size(run->training)->bytes, budget = jobs->config.memory_bytes;
+	bool taken = false;
 	int rc;
 
 	if ((rc = training_fits(training_size(run->training), budget, e))) return rc;
 	pthread_mutex_lock(&jobs->lock);
-	while (jobs->memory_taken + need > budget && !atomic_load(&run->worker->stop)) {
+	while (!atomic_load(&run->worker->stop) &&
+			(jobs->memory_taken + need > budget ||
+					!(taken = memory_take(jobs->config.memory, need)))) {
 		struct timespec until = jobs_at(jobs_clock_ms() + JOBS_FLUSH_MS);
 
 		pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until);
 	}
+	if (!taken) memory_add(jobs->config.memory, need); /* it was stopped, and ends before it needs it */
 	jobs->memory_taken += need;
 	pthread_mutex_unlock(&jobs->lock);
 	run->memory = need;
@@ -42,6 +46,7 @@ static void give_memory(struct run *run)
 
 	pthread_mutex_lock(&jobs->lock);
 	jobs->memory_taken -= run->memory;
+	memory_give(jobs->config.memory, run->memory);
 	pthread_cond_broadcast(&jobs->wake);
 	pthread_mutex_unlock(&jobs->lock);
 }

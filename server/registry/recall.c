@@ -11,7 +11,7 @@ struct item {               /* in the order in which it is looked at */
 	struct key key;
 };
 
-struct memory { /* of a thread */
+struct thread_recall { /* of a thread */
 	uint64_t generation;
 	_Atomic uint64_t hits;      /* written by the thread alone */
 	size_t count;               /* items that hold something */
@@ -21,7 +21,7 @@ struct memory { /* of a thread */
 };
 
 struct recall {
-	struct memory *_Atomic memories[SLOTS_MAX]; /* each written by the thread whose slot it is */
+	struct thread_recall *_Atomic memories[SLOTS_MAX]; /* each written by the thread whose slot it is */
 };
 
 struct recall *recall_new(void)
@@ -29,7 +29,7 @@ struct recall *recall_new(void)
 	return calloc(1, sizeof(struct recall));
 }
 
-static void forget(struct memory *m)
+static void forget(struct thread_recall *m)
 {
 	while (m->count) {
 		struct item *item = &m->items[m->used[--m->count]];
@@ -49,10 +49,10 @@ void recall_free(struct recall *r)
 }
 
 /* This thread's, of this generation; NULL: it has none. */
-static struct memory *own_memory(struct recall *r, uint64_t generation)
+static struct thread_recall *own_memory(struct recall *r, uint64_t generation)
 {
 	size_t slot = thread_slot();
-	struct memory *m;
+	struct thread_recall *m;
 
 	if (slot >= SLOTS_MAX) return NULL;
 	if (!(m = r->memories[slot])) {
@@ -71,21 +71,21 @@ uint64_t recall_hits(const struct recall *r)
 	uint64_t hits = 0;
 
 	for (size_t i = 0; i < SLOTS_MAX; i++) {
-		const struct memory *m = atomic_load_explicit(&r->memories[i], memory_order_acquire);
+		const struct thread_recall *m = atomic_load_explicit(&r->memories[i], memory_order_acquire);
 
 		if (m) hits += atomic_load_explicit(&m->hits, memory_order_relaxed);
 	}
 	return hits;
 }
 
-static struct item *set_of(struct memory *m, const struct key *key)
+static struct item *set_of(struct thread_recall *m, const struct key *key)
 {
 	return &m->items[key->hash % SETS * WAYS];
 }
 
 bool recall_find(struct recall *r, uint64_t generation, const struct key *key, struct found *out)
 {
-	struct memory *m = own_memory(r, generation);
+	struct thread_recall *m = own_memory(r, generation);
 	struct item *set = m ? set_of(m, key) : NULL;
 
 	for (size_t i = 0; m && i < WAYS; i++)
@@ -101,7 +101,7 @@ bool recall_find(struct recall *r, uint64_t generation, const struct key *key, s
 
 void recall_keep(struct recall *r, uint64_t generation, const struct key *key, struct found found)
 {
-	struct memory *m = own_memory(r, generation);
+	struct thread_recall *m = own_memory(r, generation);
 	size_t set = key->hash % SETS;
 	struct item *item;
 

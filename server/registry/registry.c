@@ -56,6 +56,7 @@ static void drop(struct registry *r, struct entry **at)
 	if (!--entry->found.version->entries) {
 		r->versions--;
 		r->bytes -= entry->found.version->bytes;
+		memory_give(r->commons.config.memory, entry->found.version->bytes);
 	}
 	found_put(entry->found);
 	free(entry);
@@ -113,6 +114,14 @@ static void drop_oldest(struct registry *r)
 	}
 }
 
+/* More than its share, or others need what it has taken. */
+static bool is_too_much(const struct registry *r)
+{
+	struct memory *memory = r->commons.config.memory;
+
+	return r->bytes > r->commons.config.budget_bytes || (memory && memory_taken(memory) > memory->most);
+}
+
 /* Under the lock. The version that was loaded for another entry already is shared. */
 static void enter(struct registry *r, const struct key *key, struct found *found)
 {
@@ -133,8 +142,9 @@ static void enter(struct registry *r, const struct key *key, struct found *found
 	if (!version->entries++) {
 		r->versions++;
 		r->bytes += version->bytes;
+		memory_add(r->commons.config.memory, version->bytes);
 	}
-	while (r->versions > 1 && r->bytes > r->commons.config.budget_bytes) {
+	while (r->versions > 1 && is_too_much(r)) {
 		drop_oldest(r);
 		r->evictions++;
 	}

@@ -15,6 +15,7 @@
 #include "core/err.h"
 #include "core/gemm.h"
 #include "core/model.h"
+#include "server/memory.h"
 #include "server/registry/batch.h"
 #include "server/registry/usage.h"
 #include "server/store/store.h"
@@ -28,6 +29,7 @@ struct registry_config { /* borrowed for the registry's life */
 	size_t budget_bytes;
 	bool counts;          /* what versions are asked, for drift */
 	unsigned batch_leads; /* products of requests that share one, of a version at a time; 0: none share */
+	struct memory *memory; /* of which budget_bytes are a part; NULL: of none */
 };
 /* *out is new (registry_free). Versions above budget_bytes in all are dropped from
  * memory, the longest unused first. ERR_NOMEM. */

@@ -110,6 +110,7 @@ static inline int daemon_start_work(struct app *app, unsigned workers, struct er
 	if ((rc = gemm_choose(&app->engine, "portable", e))) return rc;
 	if ((rc = store_open_sqlite(&app->store, daemon_.database, e))) return rc;
 	registry.store = jobs.store = keeper.store = watch.store = app->store;
+	registry.memory = jobs.memory = &app->memory;
 	registry.engine = jobs.engine = app->engine;
 	if ((rc = registry_new(&app->registry, &registry, e))) return rc;
 	jobs.registry = keeper.registry = app->registry;
@@ -128,6 +129,7 @@ static inline int daemon_start_http(struct app *app, struct err *e)
 		.connections_max = 64,
 		.requests_max = 64,
 		.held_bytes_max = DAEMON_MEMORY / 4,
+		.memory = &app->memory,
 		.connection_bytes = DAEMON_HEAD,
 		.idle_seconds = 60,
 		.app = app,
@@ -158,7 +160,7 @@ static inline void daemon_start(unsigned workers)
 	app->loops = app->threads = 1;
 	app->workers = 1;
 	app->connections_max = 64;
-	app->memory_bytes = DAEMON_MEMORY;
+	app->memory_bytes = app->memory.most = DAEMON_MEMORY;
 	app->jobs_memory_bytes = DAEMON_MEMORY / 2;
 	app->documents_bytes_max = DAEMON_MEMORY / 8;
 	app->body_bytes = app->upload_bytes = DAEMON_BODY;

@@ -35,7 +35,7 @@ static inline void keep_line(void *self, const char *sentence)
 static inline void start(unsigned workers, size_t memory_bytes)
 {
 	const struct jobs_config config = { store, registry, any_engine(), workers, memory_bytes,
-		workshop_database(), keep_line, NULL };
+		workshop_database(), keep_line, NULL, NULL };
 
 	OK(jobs_start(&jobs, &config, &e));
 }
@@ -46,7 +46,8 @@ static inline void begin(void)
 	char *text = NULL;
 
 	store = fresh_store();
-	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), 1 << 24, false, 0 }, &e));
+	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), 1 << 24, false, 0, NULL },
+			&e));
 	add_text(&text, "x,y\n");
 	for (int i = 0; i < 40; i++)
 		add_text(&text, "%d,%d\n", i, 2 * i + 1);

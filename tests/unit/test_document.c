@@ -9,7 +9,7 @@
 #include "tests/unit/suite.h"
 
 static const char text[] = "{\"a\":[1,2,3]}";
-static struct app app;
+static struct app app = { .memory.most = UINT64_MAX };
 static struct err e;
 
 static int read_for(struct request *rq)
@@ -46,6 +46,33 @@ START_TEST(documents_share_their_memory)
 }
 END_TEST
 
+/* What others than documents have taken counts too; so does an answer, from where it is large. */
+START_TEST(all_share_the_whole)
+{
+	struct request rq = { 0 };
+	struct buffer answer = { .memory = &app.memory };
+
+	app.documents_bytes_max = UINT64_MAX;
+	app.memory.most = 4 * BUFFER_FREE_BYTES;
+	ck_assert_ptr_nonnull(buffer_reserve(&answer, BUFFER_FREE_BYTES));
+	ck_assert_uint_eq(memory_taken(&app.memory), 0);
+	ck_assert_ptr_nonnull(buffer_reserve(&answer, 3 * BUFFER_FREE_BYTES));
+	ck_assert_uint_eq(memory_taken(&app.memory), answer.capacity);
+	ck_assert_int_eq(read_for(&rq), ERR_BUSY);
+	end(&rq);
+	ck_assert_ptr_null(buffer_reserve(&answer, 4 * BUFFER_FREE_BYTES + 1));
+	buffer_free(&answer);
+	ck_assert_uint_eq(memory_taken(&app.memory), 0);
+	ck_assert_int_eq(read_for(&rq), 0);
+	ck_assert_uint_eq(memory_taken(&app.memory), json_tree_bytes(text, strlen(text)));
+	end(&rq);
+	ck_assert_uint_eq(memory_taken(&app.memory), 0);
+	ck_assert_uint_eq(app.documents_bytes, 0);
+	ck_assert(!memory_take(&app.memory, UINT64_MAX));
+	app.memory.most = UINT64_MAX;
+}
+END_TEST
+
 START_TEST(a_document_above_the_whole_share)
 {
 	struct request rq = { 0 };
@@ -77,7 +104,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { documents_share_their_memory, a_document_above_the_whole_share,
-		faults_beside_a_document, NULL };
+		faults_beside_a_document, all_share_the_whole, NULL };
 
 	return suite_main("document", tests, 10);
 }

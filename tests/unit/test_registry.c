@@ -52,7 +52,8 @@ static void publish(const char *model, uint64_t number, size_t inputs)
 static void begin(size_t budget)
 {
 	store = fresh_store();
-	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), budget, false, 2 }, &e));
+	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), budget, false, 2, NULL },
+			&e));
 }
 
 static void finish(void)
@@ -288,7 +289,8 @@ START_TEST(the_longest_unused_gives_way)
 	ck_assert(!in_memory("a"));
 	registry_free(registry);
 	/* two of them, twice their file each */
-	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), 5 * size, false, 0 }, &e));
+	OK(registry_new(&registry, &(struct registry_config){ store, any_engine(), 5 * size, false, 0, NULL },
+			&e));
 	picks("a", PICK_NUMBER, "1", 1);
 	picks("b", PICK_NUMBER, "1", 1);
 	ck_assert(in_memory("b"));

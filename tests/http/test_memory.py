@@ -1,0 +1,158 @@
+"""--memory-budget as a whole: whatever is thrown at the daemon at once, it stays below the budget and what is there besides, refuses
+with 503, and takes everything again as soon as it is quiet."""
+import contextlib
+import gzip
+import http.client
+import json
+import random
+import threading
+import time
+
+from harness import wait_for
+from test_metrics import read, value
+
+BUDGET_MIB = 256
+# Program, page caches, threads' stacks and what malloc keeps of them, connections, texts for watchers.
+BESIDES_MIB = 160
+SECONDS = 20
+REFUSED = (503, 413, 404, 409)
+WIDE = 40
+
+
+def peak_mib(daemon):
+    with open(f"/proc/{daemon.process.pid}/status") as status:
+        return next(int(line.split()[1]) >> 10 for line in status if line.startswith("VmHWM"))
+
+
+def send(port, method, path, body, kind="application/json", headers=None):
+    """(status, first bytes of the answer); None: the connection was closed, as a refusal in the middle of a body does."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request(method, path, body, {"Content-Type": kind, **(headers or {})})
+        answer = connection.getresponse()
+        said = answer.read()
+        return answer.status, said[:200]
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def rows(n, seed):
+    draw = random.Random(seed)
+    return "".join(",".join(f"{draw.random():.4f}" for _ in range(WIDE)) + f",w{draw.randrange(10 ** 6)},{i % 3}\n" for i in range(n))
+
+
+HEAD = ",".join(f"x{i}" for i in range(WIDE)) + ",word,y\n"
+
+
+class Throng:
+    """Requests of all kinds from as many threads, until it is told to stop."""
+
+    def __init__(self, port):
+        self.port, self.stop, self.seen = port, threading.Event(), []
+        small = HEAD + rows(2000, 1)
+        many = "[" + ",".join(["[1,2]"] * 2_000_000) + "]"
+        self.kinds = [
+            lambda i: ("PUT", f"/v1/datasets/u{i}?replace=true", small * 1 + rows(60_000, i), "text/csv"),
+            lambda i: ("PUT", f"/v1/datasets/p{i}?replace=true", gzip.compress((small + rows(20_000, i)).encode(), 1), "text/csv",
+                       {"Content-Encoding": "gzip"}),
+            lambda i: ("POST", "/v1/models/two:predict", '{"instances":%s}' % many),
+            lambda i: ("POST", "/v1/models/two:predict", '{"instances":[[1,2]%s]}' % (" " * 30_000_000)),
+            lambda i: ("PUT", f"/v1/models/k{i}", json.dumps({"inputs": 2, "outputs": 1, "metadata": {f"k{j}": "" for j in range(100_000)}})),
+            lambda i: ("PUT", f"/v1/models/c{i}", '{"inputs":14000,"outputs":1,"layers":[1]}'),
+            lambda i: ("POST", "/v1/models/base:train", '{"dataset":"base","epochs":3,"batch_size":64,"seed":%d}' % i),
+            lambda i: ("POST", "/v1/models/base:evaluate", '{"dataset":"base","importance":true}'),
+            lambda i: ("GET", f"/v1/models/c{i}", None),
+            lambda i: ("GET", "/v1/datasets/base/rows?limit=10000", None),
+        ]
+        self.threads = [threading.Thread(target=self.run, args=(make, i)) for i in range(2) for make in self.kinds]
+
+    def run(self, make, i):
+        what = make(i)
+        while not self.stop.is_set():
+            self.seen.append((what[0], what[1], send(self.port, *what)))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(150)
+
+
+def taken(c):
+    return value(read(c)[0], "descentd_memory_taken_bytes")
+
+
+def test_never_above_the_budget(start):
+    daemon = start("--memory-budget", f"{BUDGET_MIB}M", "--workers", 2, "--threads", 1)
+    c = daemon.client(timeout=120)
+    c.csv("base", HEAD + rows(20_000, 0), query="?types=y:category")
+    c.put("/v1/models/base", {"dataset": "base", "target": "y", "layers": [32]})
+    c.train("base", {"dataset": "base", "epochs": 1}, seconds=300)
+    c.put("/v1/models/two", {"inputs": 2, "outputs": 1, "layers": [], "normalize": "none"})
+    c.post("/v1/models/two/versions", {"layers": [{"weights": [[1, 1]], "biases": [0]}]}, status=201)
+    with Throng(daemon.port) as throng:
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until and peak_mib(daemon) < BUDGET_MIB + BESIDES_MIB:
+            time.sleep(0.1)
+            c.get("/livez")
+    assert daemon.process.poll() is None
+    assert peak_mib(daemon) < BUDGET_MIB + BESIDES_MIB
+    strange = [seen for seen in throng.seen if seen[2] and seen[2][0] >= 300 and seen[2][0] not in REFUSED]
+    assert not strange, strange[:3]
+    assert {seen[2][0] for seen in throng.seen if seen[2]} & {200, 201}, "nothing was done at all"
+    for job in c.get("/v1/jobs?state=queued&limit=1000")["jobs"] + c.get("/v1/jobs?state=running")["jobs"]:
+        c.cancel(job["id"], status=(200, 202, 409))
+    wait_for("the memory to be given back", lambda: taken(c) < BUDGET_MIB << 18, 60)
+    assert c.predict("two", [[3, 4]])["predictions"] == [[7]]
+    c.csv("after", "a,b\n1,2\n")
+    c.post("/v1/models/base:evaluate", {"dataset": "base"})
+
+
+def test_an_answer_is_not_larger_than_the_memory(start):
+    """A few bytes ask for many: the answer grows until there is no room, and the next one is served."""
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client(timeout=120)
+    c.put("/v1/models/wide", {"inputs": 1, "outputs": 1000, "layers": [], "normalize": "none"})
+    c.post("/v1/models/wide/versions", {"layers": [{"weights": [[0.123456]] * 1000, "biases": [0.1] * 1000}]}, status=201)
+    body = '{"instances":[%s]}' % ",".join(["[1.5]"] * 50_000)
+    for _ in range(2):
+        refused = c.request("POST", "/v1/models/wide:predict", body, 503)
+        assert refused.headers["Retry-After"]
+        assert len(c.predict("wide", [[1]])["predictions"][0]) == 1000
+    assert peak_mib(daemon) < 64 + BESIDES_MIB
+    assert taken(c) < 32 << 20
+
+
+@contextlib.contextmanager
+def half_uploaded(port, count):
+    """Data sets of which nobody knows how large they will be."""
+    connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(count)]
+    for i, one in enumerate(connections):
+        one.putrequest("PUT", f"/v1/datasets/half{i}")
+        one.putheader("Content-Type", "text/csv")
+        one.putheader("Transfer-Encoding", "chunked")
+        one.endheaders()
+        one.send(b"8\r\na,b\n1,2\n\r\n")
+    yield connections
+    for one in connections:
+        one.close()
+
+
+def test_uploads_take_their_part(start):
+    """Of uploads without a length as many are read as there is memory for; a small one says how small it is."""
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client(timeout=120)
+    with half_uploaded(daemon.port, 2):
+        wait_for("both to be read", lambda: taken(c) > 40 << 20)
+        answer = c.request("PUT", "/v1/datasets/third", gzip.compress(b"a,b\n1,2\n"), 503,
+                           {"Content-Type": "text/csv", "Content-Encoding": "gzip"})
+        assert answer.headers["Retry-After"] and "memory" in answer["detail"]
+        c.csv("small", "a,b\n1,2\n")
+    wait_for("all to be given back", lambda: taken(c) < 4 << 20)
+    c.request("PUT", "/v1/datasets/third", gzip.compress(b"a,b\n1,2\n"), 201, {"Content-Type": "text/csv", "Content-Encoding": "gzip"})
