@@ -18,7 +18,7 @@ import os
 import re
 
 ALL = "core/", "schema/", "server/"
-EVERYBODY = "core/err.h", "core/size.h", "server/buffer.h", "server/scratch.h", "server/utf8.h"
+EVERYBODY = "core/err.h", "core/size.h", "server/buffer.h", "server/memory.h", "server/scratch.h", "server/utf8.h"
 
 # Files whose path begins with this, and what they may include besides EVERYBODY and what begins with the same words.
 # The first row that fits counts.
