@@ -1,5 +1,5 @@
 /* calls.c - the calls that fault.c lets fail, each in front of that of libc or of the sanitizer. */
-#include "fault.h"
+#include "tests/faults/fault.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -7,7 +7,8 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-SOURCES = [Path(__file__).with_name(name) for name in ("fault.c", "calls.c")]
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [ROOT / "tests" / "faults" / name for name in ("fault.c", "calls.c")]
 FRAMES, SITES, KINDS_MAX, NAME_BYTES = 4, 65536, 64, 16
 MODULES = ("", "libsqlite3", "libmicrohttpd", "libjansson", "libz", "libnettle")
 SHORT = 1000
@@ -35,7 +36,7 @@ def build(folder):
     """Compiles them into the folder."""
     out = Path(folder) / "fault.so"
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-shared", "-fno-builtin",
-                    "-fno-omit-frame-pointer", "-o", out, *SOURCES, "-ldl"], check=True)
+                    "-fno-omit-frame-pointer", "-I", ROOT, "-o", out, *SOURCES, "-ldl"], check=True)
     return out
 
 

@@ -15,7 +15,7 @@
  * epoll set, an eventfd whose
  * counter is not full), and freeing.
  */
-#include "fault.h"
+#include "tests/faults/fault.h"
 
 #include <dlfcn.h>
 #include <execinfo.h>
