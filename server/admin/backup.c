@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "server/admin/backup.h"
+#include "server/store/file.h"
 #include "server/store/store.h"
 
 static volatile sig_atomic_t ended;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "server/admin/verify.h"
+#include "server/store/file.h"
 
 enum { CLEAN, FAULTS, CANNOT };
 

@@ -13,6 +13,7 @@
 #include "server/admin/check.h"
 #include "server/admin/verify.h"
 #include "server/codec/json.h"
+#include "server/store/file.h"
 
 #define ROUNDS_MAX 4
 

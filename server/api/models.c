@@ -15,7 +15,7 @@
 #include "server/codec/column_type.h"
 #include "server/codec/json.h"
 
-#define NAME_BYTES 256 /* of where a list goes on; names are shorter */
+#define NAME_BYTES    256  /* of where a list goes on; names are shorter */
 #define COLUMN_BYTES  2048 /* of a column, while a definition is stored and answered with */
 #define FORCE_WAIT_MS 10
 #define FORCE_WAITS   500 /* for jobs that were told to stop */

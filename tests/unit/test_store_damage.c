@@ -1,4 +1,5 @@
 /* test_store_damage.c - a piece whose bytes, or whose place, are not those that it was put with is refused by name. */
+#include "server/store/file.h"
 #include "tests/unit/sqlite_file.h"
 #include "tests/unit/store_things.h"
 #include "tests/unit/suite.h"

@@ -1,5 +1,6 @@
 /* test_store_migrate.c - a file of an older release is brought to the tables of this one, with all that is in it. */
 #include "schema/embedded.h"
+#include "server/store/file.h"
 #include "server/store/sqlite/migrate.h"
 #include "tests/unit/sqlite_file.h"
 #include "tests/unit/store_things.h"

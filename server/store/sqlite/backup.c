@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/store/file.h"
 #include "server/store/sqlite/copy.h"
 #include "server/store/sqlite/restore.h"
 #include "server/store/sqlite/sqlite.h"

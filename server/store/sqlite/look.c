@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/store/file.h"
 #include "server/store/sqlite/checksum.h"
 #include "server/store/sqlite/migrate.h"
 #include "server/store/sqlite/sqlite.h"

@@ -6,6 +6,7 @@
  * or at the next start, for each step can be seen from what lies there. The old one becomes FILE.before-restore-N.
  */
 #include "server/store/sqlite/restore.h"
+#include "server/store/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

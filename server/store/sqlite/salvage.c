@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/store/file.h"
 #include "server/store/sqlite/migrate.h"
 #include "server/store/sqlite/salvage.h"
 
