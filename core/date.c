@@ -81,7 +81,6 @@ static bool take_fraction(struct text *t, double *out)
 	double place = 0.1;
 	int digits = 0;
 
-	/* NOLINTNEXTLINE(cert-flp30-c): it ends by `at` */
 	for (; t->at < t->end && *t->at >= '0' && *t->at <= '9'; t->at++, digits++, place /= 10)
 		*out += (*t->at - '0') * place;
 	return digits > 0 && digits <= FRACTION_MOST;
