@@ -28,10 +28,11 @@
 
 #define DAEMON_MEMORY      (64u << 20)
 #define DAEMON_BODY        (1u << 20)
-#define DAEMON_HEAD        4096 /* of a connection: the limits of a head are in reach */
-#define DAEMON_LOGGED      64   /* requests of one input that are kept */
-#define DAEMON_URL         256  /* bytes of a URL that are */
-#define DAEMON_LEAKS_EVERY 32   /* renewals */
+#define DAEMON_HEAD        4096  /* of a connection: the limits of a head are in reach */
+#define DAEMON_LOGGED      64    /* requests of one input that are kept */
+#define DAEMON_URL         256   /* bytes of a URL that are */
+#define DAEMON_LEAKS_EVERY 32    /* renewals */
+#define DAEMON_PATIENCE_MS 60000 /* with a client */
 #define DAEMON_PAUSE_NS    20000
 #define DAEMON_NAP_NS      2000000
 #define DAEMON_PAUSES      1500000 /* for what must end, 30 s and more: the fuzzer's own limit ends it before */
@@ -126,7 +127,12 @@ static inline int daemon_start_http(struct app *app, struct err *e)
 	struct http_config http = {
 		.loops = 1,
 		.pool_threads = 2,
+		.control_fd = -1,
 		.connections_max = 64,
+		.address_connections_max = 64,
+		.header_ms = DAEMON_PATIENCE_MS,
+		.transfer_ms = DAEMON_PATIENCE_MS,
+		.rate_min = 1,
 		.requests_max = 64,
 		.held_bytes_max = DAEMON_MEMORY / 4,
 		.memory = &app->memory,
