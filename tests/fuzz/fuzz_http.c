@@ -129,7 +129,7 @@ static void check_answer(struct talk *talk, const struct message *answer)
 /* libmicrohttpd sends the head of its own refusals twice, and ends the connection. */
 static bool is_own_refusal(const struct message *answer)
 {
-	return answer->body && strstr(answer->body, "<html>");
+	return answer->body && (strstr(answer->body, "<html>") || !strncmp(answer->body, "HTTP/1.", 7));
 }
 
 /* What of the answers is whole. */
@@ -138,7 +138,8 @@ static void take_answers(struct talk *talk)
 	struct message answer;
 
 	while (talk->at < talk->got && !talk->endless && !talk->refused) {
-		bool to_head = piece_is(question(talk)->method, "HEAD");
+		struct piece method = question(talk)->method;
+		bool to_head = method.n == 4 && !memcmp(method.text, "HEAD", 4); /* of this case alone */
 
 		read_answer(answers, talk->got, &talk->at, to_head, talk->ended, &answer);
 		must(answer.kind != MESSAGE_BROKEN, "an answer is not well-formed");
