@@ -189,6 +189,13 @@ def test_a_low_limit_of_the_system(start, tmp_path):
 
 # ---- many ----
 
+def budget(size):
+    """Of memory: sanitizers take more, and keep what was freed."""
+    with open(BINARY, "rb") as file:
+        checked = re.search(rb"__[at]san_init", file.read())
+    return size * 20 if checked else size
+
+
 def allow_files(count):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
@@ -216,7 +223,7 @@ def test_ten_thousand_idle_connections(start):
             slowest = max(slowest, time.monotonic() - begun)
         assert slowest < 5
         wait_for("all to be let in", lambda: daemon.sockets() >= count, 60)
-        assert (daemon.resident() - before) / count < 20_000, "bytes a connection"
+        assert daemon.resident() - before < budget(count * 20_000), "bytes a connection"
     wait_for("all to be gone", lambda: daemon.sockets() < 20, 60)
 
 
@@ -247,7 +254,7 @@ def test_a_thousand_watchers_that_vanish(start, by):
         wait_for("their descriptors to come back", lambda most=before: daemon.sockets() <= most, 60)
         memory.append(daemon.resident())
         assert stays.until(lambda event: event.name in ("epoch", "epochs")), "others go on"
-    assert memory[2] < memory[0] + (32 << 20), memory
+    assert memory[2] < memory[0] + budget(32 << 20), memory
     c.cancel(job)
     assert stays.until(lambda event: event.name == "state" and event.data["state"] == "cancelled")
 
