@@ -342,7 +342,11 @@ void connections_end_overdue(struct connections *all)
 
 		if (patience_part(&c->patience) == PART_ANSWER) look_at_reader(c, now);
 		part = patience_over(&c->patience, now);
-		if (part != PART_OURS) end(all, c, part);
+		if (part != PART_OURS)
+			end(all, c, part);
+		else if (patience_part(&c->patience) ==
+				PART_OVER) /* its loop took the end for part of an earlier event */
+			shutdown(c->fd, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&all->lock);
 }
@@ -369,7 +373,8 @@ bool connection_received(struct connection *c, size_t bytes)
 	uint64_t earned_ms;
 
 	c->received += bytes;
-	if (!(earned_ms = c->received * 1000 / config->rate_min)) return true;
+	earned_ms = c->received * 1000 / config->rate_min;
+	if (!earned_ms) return patience_part(&c->patience) != PART_OVER;
 	c->received -= earned_ms * config->rate_min / 1000;
 	return patience_earn(&c->patience, PART_BODY, earned_ms, now_ms(),
 			limit_ms > transfer_ms(c) ? limit_ms : transfer_ms(c));

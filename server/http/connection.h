@@ -24,7 +24,7 @@ struct connection {
 	int fd;
 	bool reserve;      /* it has no place of its own */
 	bool plain;        /* bytes may be written past libmicrohttpd: no TLS */
-	bool told;         /* under the lock: it was ended with a 408 */
+	unsigned told;     /* under the lock: the status that was written past libmicrohttpd; 0: none */
 	uint64_t received; /* bytes of a body, too few for a millisecond */
 	uint64_t read; /* under the lock: what its client's system has taken, when it was last looked at */
 	struct address *address;
