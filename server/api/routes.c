@@ -131,7 +131,7 @@ static const struct route routes[] = {
 	{ "GET",    "/readyz",                                                  ROLE_NONE,  0,             ROUTE_ANY_HOST | ROUTE_VITAL, .handler = readyz, .query = "verbose" },
 	{ "GET",    "/metrics",                                                 ROLE_READ,  0,             ROUTE_VITAL | ROUTE_ALL_MODELS,  .handler = metrics_get, .produces = "text/plain" },
 	{ "GET",    "/v1/system",                                               ROLE_READ,  0,             0,            .handler = system_get },
-	{ "POST",   "/v1/backup",                                               ROLE_ADMIN, 0,             0,            .handler = backup_post,
+	{ "POST",   "/v1/backup",                                               ROLE_ADMIN, 0,             ROUTE_ALL_MODELS, .handler = backup_post,
 	  .produces = "application/vnd.sqlite3" },
 	{ "GET",    "/v1/catalog",                                              ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_get },
 	{ "GET",    "/v1/catalog/{kind}/{name}",                                ROLE_READ,  0,             ROUTE_INLINE, .handler = catalog_entry },
