@@ -134,7 +134,7 @@ def test_the_first_token_closes_an_open_daemon(start, tmp_path, over_http):
 
 def test_a_public_address_needs_one_that_is_good(start, tmp_path, database):
     def public():
-        return Daemon(tmp_path, listen="0.0.0.0:0")
+        return Daemon(tmp_path, "--no-tls", listen="0.0.0.0:0")
     code, said = public().refused()
     assert code == 1 and "token" in said
     created(database, "short", "--expires", "1s")
@@ -143,7 +143,7 @@ def test_a_public_address_needs_one_that_is_good(start, tmp_path, database):
     code, said = public().refused()
     assert code == 1 and "token" in said
     token = created(database, "long", "--expires", "1d")
-    daemon = start(folder=tmp_path, listen="0.0.0.0:0")
+    daemon = start("--no-tls", folder=tmp_path, listen="0.0.0.0:0")
     daemon.client().get("/v1/models", status=401)
     daemon.client().get("/v1/models", headers=bearer(token))
     daemon.stop()
@@ -154,7 +154,7 @@ def test_a_credential_of_systemd(start, tmp_path):
     folder.mkdir()
     (folder / "token").write_text(ROOT + "\n")
     (folder / "token").chmod(0o400)
-    daemon = start(environment={"CREDENTIALS_DIRECTORY": str(folder)}, listen="0.0.0.0:0")
+    daemon = start("--no-tls", environment={"CREDENTIALS_DIRECTORY": str(folder)}, listen="0.0.0.0:0")
     daemon.client().get("/v1/models", status=401)
     root(daemon).get("/v1/tokens")
     daemon.stop()
