@@ -96,22 +96,32 @@ static json_t *limits_document(const struct app *app)
 	return out;
 }
 
+struct batches {
+	const struct request *rq;
+	json_t *list;
+};
+
 static void add_batch(void *self, const struct version *version, struct batch_costs costs)
 {
-	json_t *list = self;
+	const struct batches *b = self;
+	const struct app *app = b->rq->app;
 
-	if (json_array_size(list) == BATCHES_SHOWN) return;
-	json_array_append_new(list, json_pack("{s:s,s:o,s:f,s:f}", "model", version_name(version), "version",
-						    json_id((int64_t)version_number(version)), "row_seconds",
-						    costs.alone, "batched_row_seconds", costs.together));
+	if (json_array_size(b->list) == BATCHES_SHOWN) return;
+	if (b->rq->limited && auth_may_see(app->auth, b->rq->token, version_name(version), NULL)) return;
+	json_array_append_new(
+			b->list, json_pack("{s:s,s:o,s:f,s:f}", "model", version_name(version), "version",
+						 json_id((int64_t)version_number(version)), "row_seconds",
+						 costs.alone, "batched_row_seconds", costs.together));
 }
 
-static json_t *batching_document(const struct app *app)
+/* Of the models that the caller may see. */
+static json_t *batching_document(const struct request *rq)
 {
-	json_t *list = json_array();
+	const struct app *app = rq->app;
+	struct batches batches = { rq, json_array() };
 
-	registry_each_batch(app->registry, add_batch, list);
-	return json_pack("{s:b,s:o}", "enabled", app->batching, "versions", list);
+	registry_each_batch(app->registry, add_batch, &batches);
+	return json_pack("{s:b,s:o}", "enabled", app->batching, "versions", batches.list);
 }
 
 /* Seconds on a clock that nobody sets. */
@@ -145,7 +155,7 @@ int system_get(struct request *rq, struct reply *rp, struct err *e)
 	json_put(out, "jobs", states_document(&info));
 	json_put(out, "keep", kept_document(app));
 	json_put(out, "limits", limits_document(app));
-	json_put(out, "batching", batching_document(app));
+	json_put(out, "batching", batching_document(rq));
 	store_info_clear(&info);
 	return reply_document(rp, out, e);
 }

@@ -412,3 +412,16 @@ def test_what_a_form_can_send_changes_nothing(daemon, c, method, path, media):
     if path == "/v1/backup":  # which takes no body at all
         code = "body-too-large"
     assert c.request(method, filled(path, model="ours", job=job), body=body, headers={"Content-Type": media}, status=(413, 415)).code == code
+
+
+def test_models_that_share_a_product_are_named_to_their_own_tokens(daemon, c):
+    """/v1/system lists networks in memory whose requests go through together."""
+    for model in ("ours-wide", "theirs-wide"):
+        c.put(f"/v1/models/{model}", {"inputs": 8, "outputs": 1, "layers": [1000, 1000], "normalize": "none", "seed": 3})
+        c.train(model, {"data": {"inputs": [[1] * 8] * 8, "targets": [[1]] * 8}, "epochs": 1, "batch_size": "full", "validation": None})
+        c.predict(model, [[1] * 8])
+    every = {version["model"] for version in c.get("/v1/system")["batching"]["versions"]}
+    if every < {"ours-wide", "theirs-wide"}:
+        pytest.skip("sharing does not pay here")
+    seen = holder(daemon, "read", models=["our*"]).get("/v1/system")["batching"]["versions"]
+    assert {version["model"] for version in seen} == {"ours-wide"}
