@@ -241,6 +241,7 @@ static const struct err *tell_media(const struct request *rq, int code, const st
 /* There is no memory for a problem of its own. */
 static void write_last_words(struct reply *rp, bool plain)
 {
+	json_was_short(); /* this tells of it */
 	buffer_reset(&rp->body, SIZE_MAX);
 	rp->status = 503;
 	if (plain)
