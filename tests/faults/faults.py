@@ -31,6 +31,7 @@ from steps import STEPS, Violation, World
 
 MOST_TIMES = 3000  # that a step is done in a round
 MOST_ROUNDS = 6
+SECOND_ROUNDS = 3
 ENOUGH = 0.95
 SLOW_SECONDS = 10  # a fault that takes longer than that to get over is shown
 REPORTS = ("AddressSanitizer", "runtime error:", "LeakSanitizer", "Assertion", "Fatal error in GNU libmicrohttpd")
@@ -263,6 +264,7 @@ class Campaign:
         self.first = 0
         self.stop()
         print(f"round {self.rounds}: faults on the way out of faults: {met} in {time.monotonic() - begun:.1f} s", flush=True)
+        return met
 
     def run(self):
         self.start()  # so that the kinds are known, and the data is there
@@ -270,7 +272,9 @@ class Campaign:
         self.stop()
         while self.round() and self.rounds < MOST_ROUNDS:
             pass
-        self.second_round()
+        for _ in range(SECOND_ROUNDS):
+            if not self.second_round():
+                break
         self.start()
         self.stop()
 

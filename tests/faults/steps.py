@@ -113,7 +113,7 @@ class World:
     def settle(self, faulted):
         """After a step: changes are there, those in doubt in one of two states, and a step without a fault has worked."""
         if faulted:
-            self.connect()
+            wait_for("a place for a connection", self.has_place, 20)
             self.clear()
         elif any(s == CUT or s >= 400 for s in self.asked):
             raise Violation(f"without a fault: {self.asked}")
@@ -123,6 +123,11 @@ class World:
         for path in list(self.promised)[-6:]:
             self.look(path, self.promised[path])
         self.tidy()
+
+    def has_place(self):
+        """Who came when descriptors ran out is let in for health only, and so is everybody for a moment."""
+        self.connect()
+        return self.c.get("/v1/jobs", status=(200, 503)).status == 200
 
     def clear(self):
         """Jobs whose order got no answer, or that a stop has left, end."""
