@@ -12,7 +12,8 @@ any:
   - the same step works at once;
   - the log has no report of a sanitizer.
 
-The rounds over all steps end with one that meets no fault. PART: only one site in so many, chosen by SEED.
+The rounds over all steps end with one that meets no fault. Fewer than 95 % of the sites that were reached made to fail is a
+failure too. PART: only one site in so many, chosen by SEED; the share is then shown only.
 """
 import os
 import random
@@ -288,7 +289,8 @@ class Campaign:
               f"in {done} of {ways} ways; {self.rounds} rounds")
         print("outcomes: " + ", ".join(f"{n} {what}" for what, n in sorted(self.outcomes.items())))
         print(f"{len(self.violations)} violations")
-        return reached and failed >= ENOUGH * reached and not self.violations
+        enough = failed >= ENOUGH * reached or self.faults.control.part > 1  # of a few sites one is much
+        return reached and enough and not self.violations
 
 
 def main():
