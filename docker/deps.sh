@@ -35,7 +35,6 @@ test   command   openssl           openssl
 test   command   curl              curl
 test   command   strace            strace
 test   command   faketime          faketime
-test   command   curl              curl
 format command   clang-format-14   clang-format-14
 ci     command   gcc               gcc
 ci     command   clang             clang
