@@ -250,6 +250,7 @@ def test_out_of_descriptors(start, tmp_path):
     limit.lift()
     for other in spare:
         other.close()
+    wait_for("new connections to be served", lambda: daemon.client().predict("iris", ROWS, status=(200, 503)).status == 200)
     fresh = daemon.client()
     assert fresh.predict("iris", ROWS).json == before
     assert len(fresh.get("/v1/models")["models"]) == 6
@@ -298,7 +299,7 @@ def test_out_of_memory(start, tmp_path):
              ("PUT", "/v1/models/huge", json.dumps({"inputs": 4, "outputs": 1, "layers": [{"units": 20_000}] * 3}), "application/json")]
     seen = Counter(outcome(daemon, *request) for _ in range(3) for request in asked)
     assert set(seen) <= {200, 201, 202, 409, 413, 422, 503, "cut"}
-    assert daemon.client().predict("iris", ROWS).json == before
+    assert c.predict("iris", ROWS).json == before, "on a connection and a thread that are there"
     limit.lift()
     assert seen[503] + seen[413] + seen["cut"], "there was memory enough"
     c = daemon.client(timeout=60)
