@@ -240,11 +240,48 @@ START_TEST(what_cannot_be_read_is_left_out_and_told)
 }
 END_TEST
 
+/* The pages behind the first of the longest cell say that another one follows that is not there. */
+static void spoil_last_overflow(void)
+{
+	const int64_t page = number_on(suite_path,
+			"SELECT max(pageno) FROM dbstat WHERE name = 'segment' AND pagetype = 'overflow'"
+			" AND path LIKE '%+000002'");
+	FILE *file = fopen(suite_path, "r+b");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseek(file, (page - 1) * number_on(suite_path, "PRAGMA page_size"), SEEK_SET), 0);
+	ck_assert_uint_eq(fwrite("\x7f\xff\xff\xff", 4, 1, file), 1);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* It was gone through id by id to the next row, and there may be thousands of millions between. */
+START_TEST(ids_that_lie_far_apart)
+{
+	char new[sizeof suite_path + 8];
+	struct store *s;
+	int told = 0;
+
+	fill();
+	sql_on(suite_path,
+			"INSERT INTO segment (id, revision, row_group, column_index, data) VALUES (4000000000000, 9, 0, 0, zeroblob(90000)),"
+			" (8000000000000, 10, 0, 0, x'00'); PRAGMA wal_checkpoint(TRUNCATE)");
+	spoil_last_overflow();
+	snprintf(new, sizeof new, "%s.new", suite_path);
+	OK(store_salvage_sqlite(suite_path, new, any, count_it, &told, &e));
+	ck_assert_int_eq(told, 1);
+	ck_assert_int_eq(
+			number_on(new, "SELECT count(*) FROM segment WHERE id IN (4000000000000, 8000000000000)"),
+			1);
+	OK(store_open_sqlite(&s, new, &e));
+	s->close(s);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { a_changed_piece_is_named, a_piece_without_a_checksum_is_read,
 		what_is_looked_at_is_not_written, a_path_that_looks_like_a_uri_is_none,
-		what_cannot_be_read_is_left_out_and_told, NULL };
+		what_cannot_be_read_is_left_out_and_told, ids_that_lie_far_apart, NULL };
 
 	suite_open = store_open_sqlite;
 	return suite_main("damage in the SQLite store", tests, 60);

@@ -87,13 +87,15 @@ static int put_rows(struct copying *c, bool *whole, int64_t *last, struct err *e
 	return rc;
 }
 
-/* Can the first row from this id on be found, or that there is none? */
-static bool can_seek(struct copying *c, int64_t id)
+/* Can the first row from this id on be found, or that there is none? *found is its id, which may be far behind; else it
+ * stays. */
+static bool can_seek(struct copying *c, int64_t id, int64_t *found)
 {
 	int code;
 
 	sqlite3_bind_int64(c->seek, 1, id);
 	code = sqlite3_step(c->seek);
+	if (code == SQLITE_ROW) *found = sqlite3_column_int64(c->seek, 0);
 	sqlite3_reset(c->seek);
 	return code == SQLITE_ROW || code == SQLITE_DONE;
 }
@@ -102,8 +104,9 @@ static bool can_seek(struct copying *c, int64_t id)
 static bool find_behind(struct copying *c, int64_t bad, int64_t *good)
 {
 	uint64_t step = 1, from = 0; /* what fails */
+	int64_t found;
 
-	while (!can_seek(c, bad + (int64_t)step)) {
+	while (!can_seek(c, bad + (int64_t)step, &found)) {
 		from = step;
 		if (step > (uint64_t)(INT64_MAX - bad) / 2) return false;
 		step *= 2;
@@ -111,7 +114,7 @@ static bool find_behind(struct copying *c, int64_t bad, int64_t *good)
 	while (step - from > 1) {
 		uint64_t middle = from + (step - from) / 2;
 
-		if (can_seek(c, bad + (int64_t)middle))
+		if (can_seek(c, bad + (int64_t)middle, &found))
 			step = middle;
 		else
 			from = middle;
@@ -136,7 +139,7 @@ static void say_gap(struct copying *c, struct gap *gap)
 static int copy_by_id(struct copying *c, struct err *e)
 {
 	struct gap gap = { 0, 0 };
-	int64_t next = FIRST_ID, last;
+	int64_t next = FIRST_ID, last, bad;
 	bool whole;
 	int rc;
 
@@ -146,7 +149,9 @@ static int copy_by_id(struct copying *c, struct err *e)
 		if ((rc = put_rows(c, &whole, &last, e)) || whole) break;
 		if (last >= next) say_gap(c, &gap); /* there were rows behind it */
 		if (!gap.before) gap.behind = last;
-		if (last == INT64_MAX || !find_behind(c, last + 1, &next)) {
+		bad = last < INT64_MAX ? last + 1 : last;
+		can_seek(c, bad, &bad); /* a row that is found and cannot be read, perhaps */
+		if (bad == INT64_MAX || !find_behind(c, bad, &next)) {
 			salvage_left_out(c->s, "the table %s cannot be read behind row %lld", c->table->name,
 					(long long)gap.behind);
 			return 0;
