@@ -14,6 +14,7 @@ For each damaged file:
 What lies in the tables of pieces (cells, weights, curves, …) is never answered wrongly: each has a checksum. The rows of other
 tables have none; a change there that no one can see is counted. Nothing may end by a signal, and no file may go.
 """
+import atexit
 import hashlib
 import http.client
 import json
@@ -42,6 +43,8 @@ COLOURS = "red", "green", "blue", "pale"
 ROW = {"instances": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}
 PIECES = "segment", "dictionary", "blob_chunk", "curve_block", "curve_level", "drift"
 TIMEOUT = 60
+RUNNING = []  # daemons that a fault would leave behind
+atexit.register(lambda: [daemon.kill() for daemon in RUNNING])
 MEMORY = "/dev/shm"  # thousands of files are written and synced, and none is kept
 
 # What is asked: a request, whether all that its answer says has a checksum, and a name of what it is about.
@@ -146,6 +149,7 @@ def serve(folder, database):
     """A daemon that listens, or None: it refused with a sentence."""
     daemon = Daemon(folder, "--workers", 1, "--threads", 1, database=database)
     daemon.launch()
+    RUNNING.append(daemon)
     deadline = time.monotonic() + TIMEOUT
     while daemon.process.poll() is None:
         text = daemon.port_file.read_text() if daemon.port_file.exists() else ""
@@ -154,6 +158,7 @@ def serve(folder, database):
             return daemon
         assert time.monotonic() < deadline, daemon.log()[-2000:]
         time.sleep(0.002)
+    RUNNING.remove(daemon)
     assert daemon.process.returncode == 1, (daemon.process.returncode, daemon.log()[-3000:])
     assert '"level":"error"' in daemon.log() and "Sanitizer" not in daemon.log(), daemon.log()[-3000:]
     return None
@@ -162,6 +167,7 @@ def serve(folder, database):
 def end(daemon):
     """It ends when it is told to, and by no signal."""
     daemon.stop()
+    RUNNING.remove(daemon)
     assert "Sanitizer" not in daemon.log(), daemon.log()[-3000:]
 
 
