@@ -23,6 +23,8 @@ static const struct {
 	{ ERR_NO_VERSION, 404, "no-version" },
 	{ ERR_METHOD, 405, "method-not-allowed" },
 	{ ERR_NOT_ACCEPTABLE, 406, "not-acceptable" },
+	{ ERR_RATE, 429, "too-many-requests" },
+	{ ERR_QUOTA, 429, "quota-exhausted" },
 	{ ERR_SLOW, 408, "request-timeout" },
 	{ ERR_CONFLICT, 409, "conflict" },
 	{ ERR_PRECONDITION, 412, "precondition-failed" },
