@@ -15,6 +15,7 @@ BUILD     := build/$(VARIANT)
 PKGS      := libmicrohttpd gnutls jansson sqlite3 nettle zlib
 PYTHON    := /usr/bin/python3
 JOBS      := $(shell nproc 2>/dev/null || echo 2)
+TESTERS   := $(shell echo $$(($(JOBS) * 2))) # that run black-box tests at a time: much of those is waiting
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 # What makes a fault harder to use. Not every compiler and machine has all of it: one that refuses the list is asked for
@@ -173,7 +174,7 @@ C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
 	@$(MAKE) -s -j$(JOBS) all lib $(UNIT)
-	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(JOBS) tests/house tests/library $(wildcard tests/http)
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(TESTERS) tests/house tests/library $(wildcard tests/http)
 
 unit: $(UNIT) ## run the unit tests
 	@tests/run.sh $(UNIT)
@@ -191,7 +192,7 @@ unit-engines: $(CORE_UNIT) ## run the unit tests of core once with each matrix e
 		CK_TIMEOUT_MULTIPLIER=10 DESCENTD_GEMM=$$engine tests/run.sh $(CORE_UNIT); done
 
 http: all ## run the black-box tests against the daemon
-	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- -n $(JOBS) tests/http
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- -n $(TESTERS) tests/http
 
 house: ## check formatting and the rules of the house: which folder may include which
 	@docker/deps.sh test format
@@ -267,7 +268,7 @@ coverage-run: all $(UNIT)
 	@find $(BUILD) -name '*.gcda' -delete
 	@find $(BUILD) -type d -exec chmod a+rwx {} +
 	@umask 0; INSTRUMENTED=coverage CK_TIMEOUT_MULTIPLIER=10 DESCENTD=$(CURDIR)/$(BUILD)/descentd \
-		tests/run.sh $(UNIT) -- -n $(JOBS) tests/http
+		tests/run.sh $(UNIT) -- -n $(TESTERS) tests/http
 	@gcovr --root . --object-directory $(BUILD) --filter core/ --filter server/ -j $(JOBS) --json $(BUILD)/coverage.json \
 		$(BUILD) 2>$(BUILD)/gcovr.log || { cat $(BUILD)/gcovr.log; exit 1; }
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage.json
