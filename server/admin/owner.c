@@ -26,18 +26,34 @@ char *owner_socket(const char *database)
 	return NULL;
 }
 
+static int reach(const char *database, struct store **store, char **socket, struct err *e)
+{
+	int rc = store_open_sqlite(store, database, e);
+
+	if (rc != ERR_CONFLICT) return rc;
+	*socket = owner_socket(database);
+	return *socket ? 0 : rc;
+}
+
 int owner_reach(const char *database, struct store **store, char **socket, struct err *e)
 {
-	int rc;
-
 	*store = NULL;
 	*socket = NULL;
 	if (access(database, F_OK))
 		return err_set(e, ERR_NOT_FOUND, "there is no database %s; name it with --db", database);
-	rc = store_open_sqlite(store, database, e);
-	if (rc != ERR_CONFLICT) return rc;
-	*socket = owner_socket(database);
-	return *socket ? 0 : rc;
+	return reach(database, store, socket, e);
+}
+
+int owner_make(const char *database, struct store **store, char **socket, struct err *e)
+{
+	bool there = !access(database, F_OK);
+	int rc;
+
+	*store = NULL;
+	*socket = NULL;
+	if (!(rc = reach(database, store, socket, e)) && !there)
+		fprintf(stderr, "the database %s was not there, and is made\n", database);
+	return rc;
 }
 
 static int read_answer(const struct client_answer *answer, json_t **out, struct err *e)

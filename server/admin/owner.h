@@ -16,9 +16,10 @@
 /* The path of that socket; new. NULL: no memory, the folder is not there, or it is too long for a socket. */
 char *owner_socket(const char *database);
 
-/* Sets *store (close it), or *socket (free it) where a daemon has the database. A database that is not there is not made:
- * ERR_NOT_FOUND. */
+/* Sets *store (close it), or *socket (free it) where a daemon has the database. ERR_NOT_FOUND: it is not there. */
 int owner_reach(const char *database, struct store **store, char **socket, struct err *e);
+/* The same of a database that is made where it is not there, which is said on stderr. */
+int owner_make(const char *database, struct store **store, char **socket, struct err *e);
 /* Asks the daemon behind the socket; document may be NULL, *out is new, NULL when there is no answer but that it is done. An
  * answer that is an error is one: its sentence. */
 int owner_ask(const char *socket, const char *method, const char *path, const json_t *document, json_t **out,

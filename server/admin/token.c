@@ -73,7 +73,7 @@ static int make(const struct config *config, const json_t *document, json_t **ou
 	struct store_token made;
 	struct store *store;
 	char *socket;
-	int rc = faults ? owner_reach(config->db, &store, &socket, e) : err_nomem(e);
+	int rc = faults ? owner_make(config->db, &store, &socket, e) : err_nomem(e);
 
 	if (!rc && socket) {
 		rc = owner_ask(socket, "POST", "/v1/tokens", document, out, e);

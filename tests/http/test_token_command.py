@@ -96,9 +96,22 @@ def test_what_makes_no_sense(database, start, tmp_path, arguments, words, runnin
 
 
 def test_a_database_that_is_none(tmp_path):
-    for arguments in (("create", "a"), ("list",), ("revoke", "1")):
+    for arguments in (("list",), ("revoke", "1")):
         failed(command(tmp_path / "none.db", *arguments), "none.db", "--db")
     assert not list(tmp_path.iterdir()), "nothing was made"
+    failed(command(tmp_path / "no folder" / "none.db", "create", "a"), "folder")
+
+
+def test_a_token_before_the_first_start(start, tmp_path):
+    """The database is made for it, which is said: so a daemon may begin on a public address."""
+    found = command(tmp_path / "new.db", "create", "a")
+    assert found.returncode == 0 and "new.db was not there" in found.stderr
+    daemon = start("--no-tls", database=tmp_path / "new.db", folder=tmp_path, listen="0.0.0.0:0")
+    daemon.client().get("/v1/models", status=401)
+    daemon.client(headers=bearer(found.stdout.strip())).get("/v1/models")
+
+
+def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "text").write_text("this is no database " * 100)
     failed(command(tmp_path / "text", "create", "a"), "text")
 

@@ -315,6 +315,8 @@ class Samples(threading.Thread):
     def judge(self):
         before, after = self.between(1, 0.1, 0.35), self.between(1, 0.75, 1)
         fds = self.between(2, 0.1, 0.35), self.between(2, 0.75, 1)
+        tenths = [self.between(1, i / 10, (i + 1) / 10) / 2**20 for i in range(10)]
+        print("steady, MiB by tenths: " + " ".join(f"{m:.1f}" for m in tenths))
         print(f"steady: {before / 2**20:.1f} MiB after the first tenth, {after / 2**20:.1f} MiB at the end "
               f"({after / before:.3f}); descriptors {fds[0]:.0f} and {fds[1]:.0f}")
         if after > before * MEMORY_GROWTH:
