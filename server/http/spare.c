@@ -12,9 +12,13 @@
 /* But for bodies of so many bytes in all: who sends large ones sends them one after the other, and fresh memory for each costs
  * more than reading it. */
 #define KEEP_LARGE_BYTES (16u << 20)
+/* And all the other buffers of a thread's hold no more than this: requests of many kinds would leave each of them as large as
+ * the largest, 120 MiB in an hour. */
+#define KEEP_SMALL_BYTES (1u << 20)
 
 struct spares {
 	size_t large_bytes; /* of the bodies of items, those above KEEP_BYTES */
+	size_t small_bytes; /* of their other buffers */
 	struct exchange *items[SPARES_MAX];
 	size_t count;
 };
@@ -80,6 +84,18 @@ static size_t large_bytes(const struct exchange *x)
 	return x->rq.body.capacity > KEEP_BYTES ? x->rq.body.capacity : 0;
 }
 
+static size_t small_bytes(const struct exchange *x)
+{
+	return x->url.capacity + x->rp.body.capacity + (large_bytes(x) ? 0 : x->rq.body.capacity);
+}
+
+static void free_small(struct exchange *x)
+{
+	buffer_free(&x->url);
+	buffer_free(&x->rp.body);
+	if (!large_bytes(x)) buffer_free(&x->rq.body);
+}
+
 static struct exchange *pop(struct spares *spares)
 {
 	struct exchange *x;
@@ -87,6 +103,7 @@ static struct exchange *pop(struct spares *spares)
 	if (!spares || !spares->count) return NULL;
 	x = spares->items[--spares->count];
 	spares->large_bytes -= large_bytes(x);
+	spares->small_bytes -= small_bytes(x);
 	return x;
 }
 
@@ -101,7 +118,9 @@ static bool push(struct spares *spares, struct exchange *x)
 	if (!spares || spares->count == SPARES_MAX) return false;
 	if (spares->large_bytes + large_bytes(x) > KEEP_LARGE_BYTES || !is_plenty(x->rq.body.memory))
 		buffer_free(&x->rq.body);
+	if (spares->small_bytes + small_bytes(x) > KEEP_SMALL_BYTES) free_small(x);
 	spares->large_bytes += large_bytes(x);
+	spares->small_bytes += small_bytes(x);
 	spares->items[spares->count++] = x;
 	return true;
 }

@@ -6,7 +6,8 @@ Clients upload, append, train, predict, watch, label, delete and send nonsense, 
 what was acknowledged. One daemon is never disturbed: what it holds of memory and descriptors must not grow. The other is
 killed (SIGKILL) and started again all the time: what it had acknowledged must be there. At the end
 
-    memory       the steady daemon's median of the last quarter is within 5 % of that after the first tenth
+    memory       the steady daemon's median of the last quarter is within 5 % of that after the first tenth; of a run below a
+                 quarter of an hour it is shown and not judged, as caches still fill
     descriptors  likewise, within a few
     answers      no 5xx but 503 with Retry-After
     ledger       every acknowledged change is there, every accepted job has ended, a version answers with the bits it had
@@ -38,6 +39,7 @@ MODELS, DATASETS = 3, 3  # names of each client
 KILL_SECONDS = 4, 15     # between two kills
 SAMPLE_SECONDS = 0.5
 MEMORY_GROWTH = 1.05
+JUDGED_SECONDS = 15 * 60
 DESCRIPTORS_GROWTH = 8
 KEEP = ("--keep-jobs", 100, "--keep-versions", 4)
 FLOWER = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
@@ -319,7 +321,7 @@ class Samples(threading.Thread):
         print("steady, MiB by tenths: " + " ".join(f"{m:.1f}" for m in tenths))
         print(f"steady: {before / 2**20:.1f} MiB after the first tenth, {after / 2**20:.1f} MiB at the end "
               f"({after / before:.3f}); descriptors {fds[0]:.0f} and {fds[1]:.0f}")
-        if after > before * MEMORY_GROWTH:
+        if after > before * MEMORY_GROWTH and self.taken[-1][0] >= JUDGED_SECONDS:
             self.side.fault(f"memory grew from {before} to {after}")
         if fds[1] > fds[0] + DESCRIPTORS_GROWTH:
             self.side.fault(f"descriptors grew from {fds[0]} to {fds[1]}")
