@@ -56,11 +56,13 @@ static int read_segment(struct store *s, struct store_bytes *bytes)
 
 static int read_dictionary(struct store *s, struct store_bytes *bytes)
 {
+	store_bytes_clear(bytes);
 	return s->dictionary_read(s, revision, 1, bytes, &e);
 }
 
 static int read_blob(struct store *s, struct store_bytes *bytes)
 {
+	store_bytes_clear(bytes); /* it takes no memory to use again */
 	return s->blob_read(s, blob, bytes, &e);
 }
 
