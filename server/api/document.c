@@ -9,6 +9,7 @@
 #include "server/api/api.h"
 #include "server/codec/json.h"
 #include "server/codec/problem.h"
+#include "server/utf8.h"
 
 #define LARGE_DOCUMENT (1u << 20) /* bytes */
 #define LAST_WORDS     "out of memory"
@@ -274,7 +275,9 @@ void api_problem(struct request *rq, struct reply *rp, int code, const struct er
 	rp->status = problem.status;
 	json_was_short(); /* if it was, this tells of it */
 	if (speaks_oip(rq, route)) {
-		document = json_pack("{s:s}", "error", e->text);
+		told = *e;
+		utf8_mend(told.text); /* as problem_document does: it may quote any bytes */
+		document = json_pack("{s:s}", "error", told.text);
 		rp->content_type = "application/json";
 	} else {
 		document = problem_document(&problem, e, faults);

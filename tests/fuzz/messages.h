@@ -242,6 +242,8 @@ static inline bool read_request(const char *bytes, size_t n, size_t *at, struct 
 			worsen(m, MESSAGE_CUT);
 			return true;
 		}
+		/* libmicrohttpd takes a line that begins with a NUL for an empty one, and goes on behind it. */
+		if (line.n && !*line.text) line.n = m->kind = 0;
 		if (!line.n) worsen(m, MESSAGE_SLOPPY);
 	}
 	read_request_line(m, line);

@@ -435,3 +435,14 @@ def infer_binary(c, head, raw):
     text = json.dumps({"inputs": [head], "outputs": [{"name": "outputs"}]}).encode()
     answer = c.request("POST", "/v2/models/iris/infer", text + raw, (200, 400), {"Inference-Header-Content-Length": str(len(text))})
     return answer.status, answer.json.get("error") or answer["outputs"][0]["data"]
+
+
+def test_an_error_that_quotes_bytes_which_are_no_text(daemon):
+    """The sentence was no UTF-8, so there was no document, and the answer was 503. Found by the fuzzer of raw HTTP."""
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+    connection.putrequest("GET", "/v2/c", skip_accept_encoding=True)
+    connection._buffer[0] = b"GET /v2/c\x9btalog HTTP/1.1"
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 404 and "v2/c" in json.loads(answer.read())["error"]
+    connection.close()
