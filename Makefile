@@ -191,8 +191,8 @@ unit-engines: $(CORE_UNIT) ## run the unit tests of core once with each matrix e
 	@set -e; for engine in $(GEMM_ENGINES); do echo "engine $$engine"; \
 		CK_TIMEOUT_MULTIPLIER=10 DESCENTD_GEMM=$$engine tests/run.sh $(CORE_UNIT); done
 
-http: all ## run the black-box tests against the daemon
-	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- -n $(TESTERS) tests/http
+http: all ## run the black-box tests against the daemon, or those of TESTS="tests/http/test_tls.py"
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- -n $(TESTERS) $(or $(TESTS),tests/http)
 
 house: ## check formatting and the rules of the house: which folder may include which
 	@docker/deps.sh test format

@@ -45,20 +45,21 @@ void cors_headers(const struct exchange *x, struct MHD_Response *response)
 
 /* An answer is what its type says, runs nothing, and is in no frame. And how many requests a
  * token has left. */
-void guard_headers(const struct request *rq, struct MHD_Response *response)
+bool guard_headers(const struct request *rq, struct MHD_Response *response)
 {
 	const struct {
 		const char *name;
 		unsigned value;
 	} rates[] = { { "RateLimit-Limit", rq->rate.limit }, { "RateLimit-Remaining", rq->rate.remaining },
 		{ "RateLimit-Reset", rq->rate.reset_seconds } };
+	enum MHD_Result added = MHD_add_response_header(
+			response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
 	char text[16];
 
-	MHD_add_response_header(
-			response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	added &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	for (size_t i = 0; rq->rate.limit && i < sizeof rates / sizeof *rates; i++) {
 		snprintf(text, sizeof text, "%u", rates[i].value);
-		MHD_add_response_header(response, rates[i].name, text);
+		added &= MHD_add_response_header(response, rates[i].name, text);
 	}
+	return added == MHD_YES;
 }

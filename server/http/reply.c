@@ -29,7 +29,7 @@ static bool add_headers(struct exchange *x, struct MHD_Response *response)
 	for (size_t i = 0; i < rp->headers_count; i++)
 		added &= MHD_add_response_header(response, rp->headers[i].name, rp->headers[i].value);
 	cors_headers(x, response);
-	guard_headers(&x->rq, response);
+	if (!guard_headers(&x->rq, response)) return false;
 	if (*x->trace.span_id) {
 		trace_text(&x->trace, trace);
 		added &= MHD_add_response_header(response, "traceresponse", trace);
