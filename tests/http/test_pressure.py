@@ -190,7 +190,7 @@ def test_it_is_counted_from_the_beginning(start):
         time.sleep(0.3)
         one.sendall(body)
         assert one.recv(12) == b"HTTP/1.1 504"
-    assert value(read(c)[0], "descentd_http_requests_total", code="504") == 1
+    wait_for("the count", lambda: value(read(c)[0], "descentd_http_requests_total", code="504") == 1)
 
 
 def test_who_waits_for_news_waits_no_longer(start):

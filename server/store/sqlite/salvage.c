@@ -72,12 +72,13 @@ static int put_row(struct copying *c, int first, struct err *e)
 }
 
 /* Puts the rows that read gives until it has no more, or one that cannot be read: *whole says which. *last is the id of
- * the last one, where the first column is one. */
+ * the last one, where the first column is one; the ids ascend, and a damaged page may give one that does not. */
 static int put_rows(struct copying *c, bool *whole, int64_t *last, struct err *e)
 {
 	int code, rc = 0;
 
 	while (!rc && (code = sqlite3_step(c->read)) == SQLITE_ROW) {
+		if (c->table->rowid && sqlite3_column_int64(c->read, 0) <= *last) break;
 		if (c->table->rowid) *last = sqlite3_column_int64(c->read, 0);
 		rc = put_row(c, c->table->rowid, e);
 	}
@@ -91,13 +92,16 @@ static int put_rows(struct copying *c, bool *whole, int64_t *last, struct err *e
  * stays. */
 static bool can_seek(struct copying *c, int64_t id, int64_t *found)
 {
+	int64_t first = INT64_MAX;
 	int code;
 
 	sqlite3_bind_int64(c->seek, 1, id);
 	code = sqlite3_step(c->seek);
-	if (code == SQLITE_ROW) *found = sqlite3_column_int64(c->seek, 0);
+	if (code == SQLITE_ROW) first = sqlite3_column_int64(c->seek, 0);
 	sqlite3_reset(c->seek);
-	return code == SQLITE_ROW || code == SQLITE_DONE;
+	if (first < id || (code != SQLITE_ROW && code != SQLITE_DONE)) return false;
+	if (code == SQLITE_ROW) *found = first;
+	return true;
 }
 
 /* The first id behind one that cannot be read from which on reading works; false: nothing behind it can be read. */
