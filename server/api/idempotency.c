@@ -1,6 +1,8 @@
 /* idempotency.c - Idempotency-Key. See idempotency.h. */
 #include "server/api/idempotency.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,8 +52,9 @@ void idempotency_end(struct idempotency *i)
 
 /* ---- before the change ---- */
 
-static int take_key(struct idempotency *i, const char *key, struct err *e)
+static int take_key(struct idempotency *i, int64_t token, const char *key, struct err *e)
 {
+	char owner[24] = "";
 	size_t n = strlen(key);
 
 	if (!n || n > IDEMPOTENCY_KEY_MAX)
@@ -63,7 +66,8 @@ static int take_key(struct idempotency *i, const char *key, struct err *e)
 			return err_set(e, ERR_BAD_REQUEST,
 					"the Idempotency-Key holds a character that is not visible ASCII; a UUID makes a "
 					"good one");
-	memcpy(i->key, key, n + 1);
+	if (token) snprintf(owner, sizeof owner, "%" PRId64 " ", token);
+	snprintf(i->key, sizeof i->key, "%s%s", owner, key);
 	return 0;
 }
 
@@ -93,7 +97,7 @@ int idempotency_begin(struct idempotency *i, struct request *rq, struct reply *r
 	int rc;
 
 	if (!key) return 0;
-	if ((rc = take_key(i, key, e))) return rc;
+	if ((rc = take_key(i, rq->token, key, e))) return rc;
 	if (!enter(i, app)) {
 		reply_header(rp, "Retry-After", "1");
 		return err_set(e, ERR_CONFLICT,

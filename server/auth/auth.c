@@ -284,19 +284,25 @@ static struct caller find_bearer(
 	return of_store(tokens_find(auth->tokens, digest));
 }
 
-static struct caller find_session(const struct auth *auth, struct gates *gates, const char *text)
+/* *guessed: it was held against a token and is not that one's. A session that is over, or whose token is gone, is none: a page
+ * may go on asking with it. */
+static struct caller find_session(
+		const struct auth *auth, struct gates *gates, const char *text, bool *guessed)
 {
 	struct token *token;
 	int64_t id;
 
+	*guessed = false;
 	if (!session_token(text, time(NULL), &id)) return of_store(NULL);
 	if (!id) {
 		bool own = gates->has_token && session_true(&auth->sessions, text, gates->digest);
 
+		*guessed = gates->has_token && !own;
 		return own ? the_own(gates) : of_store(NULL);
 	}
 	token = tokens_find_id(auth->tokens, id);
-	return of_store(token && session_true(&auth->sessions, text, token->is.digest) ? token : NULL);
+	*guessed = token && !session_true(&auth->sessions, text, token->is.digest);
+	return of_store(*guessed ? NULL : token);
 }
 
 static int64_t monotonic_ns(void)
@@ -339,6 +345,7 @@ static int find_caller(const struct auth *auth, struct gates *gates, const struc
 {
 	const char *session = request->authorization ? NULL : session_find(&auth->sessions, request->cookies);
 	unsigned char digest[STORE_DIGEST_BYTES];
+	bool guessed = true;
 	int rc;
 
 	*who = of_store(NULL);
@@ -346,11 +353,12 @@ static int find_caller(const struct auth *auth, struct gates *gates, const struc
 		if ((rc = read_bearer(request->authorization, digest, e))) return rc;
 		*who = find_bearer(auth, gates, digest);
 	} else if (session) {
-		*who = find_session(auth, gates, session);
+		*who = find_session(auth, gates, session, &guessed);
 		if (who->from && (rc = check_session(request, e))) return rc;
 	} else
 		return err_set(e, ERR_UNAUTHORIZED, "this daemon wants a token: " HOW_TO_SEND);
-	if ((rc = slow_down(auth, request, who, grant, e)) || who->from) return rc;
+	if ((guessed || who->from) && (rc = slow_down(auth, request, who, grant, e))) return rc;
+	if (who->from) return 0;
 	return err_set(e, ERR_UNAUTHORIZED, "%s",
 			session ? "the session is over: POST /v1/session again with the token"
 				: "this token is none of this daemon's, or was revoked, or has expired");

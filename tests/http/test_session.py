@@ -182,6 +182,20 @@ def test_forging_is_slowed_too(daemon, who):
     assert 429 in statuses
 
 
+def test_a_session_that_is_over_is_no_guess(daemon):
+    """A page that is left open goes on asking; its address is not shut out for it."""
+    gone = holder(daemon, source="127.0.0.7")
+    page = session(gone)
+    page.get("/v1/models")
+    root(daemon).delete(f"/v1/tokens/{gone.id}")
+    name, _, value = page.headers["Cookie"].partition("=")
+    id, until, mac = value.split(".")
+    for old in (value, f"{id}.{int(time.time()) - 1}.{mac}"):
+        for _ in range(15):
+            page.get("/v1/models", headers={"Cookie": f"{name}={old}"}, status=401)
+    holder(daemon, source="127.0.0.7").get("/v1/models")
+
+
 def test_who_gets_none(daemon, start):
     daemon.client().request("POST", "/v1/session", status=401)
     comes_from(daemon.client(), "127.0.0.4").request("POST", "/v1/session", headers=bearer("wrong-0123456789abcdef"), status=401)

@@ -218,6 +218,17 @@ def test_a_refused_job_leaves_its_key_free(daemon, c, fresh):
     c.ended(job)
 
 
+def test_each_token_has_its_own_keys(daemon, c, fresh):
+    """Who guesses another's Idempotency-Key does not get the answer to it."""
+    c.put(f"/v1/models/{fresh}", iris_model(seed=1))
+    train, key, body = f"/v1/models/{fresh}:train", {"Idempotency-Key": fresh}, {"dataset": "iris", "epochs": 1}
+    one, two = holder(daemon), holder(daemon)
+    jobs = [client.post(train, body, headers=key, status=202)["id"] for client in (one, two, c, one, two, c)]
+    assert jobs[:3] == jobs[3:] and len(set(jobs)) == 3
+    for job in jobs[:3]:
+        c.ended(job)
+
+
 def test_data_in_a_body_are_no_data_set(daemon, c, fresh):
     """Inline data of a training are kept for its job, under no name: they count as the job."""
     one = holder(daemon, limits={"datasets": 0, "bytes": 0})
