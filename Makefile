@@ -28,8 +28,9 @@ SECURE_LD := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 OPT       ?= -O2 -g $(FORTIFY)
 ALL_FLAGS  = -std=gnu17 $(WARN) $(HARDEN) $(OPT) -I. -I$(BUILD)/gen -D_GNU_SOURCE \
              -DDESCENTD_VERSION='"$(VERSION)"' -ffp-contract=off -pthread $(SANITIZE) $(EXTRA_CFLAGS)
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# Asked for once, when the first compiler needs them.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null))$(PKG_LIBS)
 LINK       = $(CC) -pie $(SECURE_LD) $(SANITIZE) -pthread
 
 CORE_SRC   := $(wildcard core/*.c)
@@ -144,10 +145,13 @@ $(BUILD)/gen/embedded.c: $(BUILD)/embed $(EMBED)
 $(GEN_OBJ): $(BUILD)/gen/embedded.c schema/embedded.h
 	$(CC) $(ALL_FLAGS) -c -o $@ $<
 
+# Tests are compiled more often than what they do takes time.
+$(UNIT): private override OPT := -O0 -g -fno-omit-frame-pointer
+
 # A unit test is one program: tests/unit/test_X.c against everything but main, tests/unit/f64_X.c against the
 # double build of core alone.
-CHECK_CFLAGS = $(shell pkg-config --cflags check 2>/dev/null)
-CHECK_LIBS   = $(shell pkg-config --libs check 2>/dev/null)
+CHECK_CFLAGS = $(eval CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null))$(CHECK_CFLAGS)
+CHECK_LIBS   = $(eval CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null))$(CHECK_LIBS)
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/suite.h $(BUILD)/libserver.a $(BUILD)/libdescent.a
 	@mkdir -p $(@D)

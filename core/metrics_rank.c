@@ -294,6 +294,7 @@ int ranking_add(struct ranking *r, const real *scores, const uint32_t *truth, si
 			keys[k] = key_of(scores[i * r->classes + k]);
 			r->bins[k].nan |= keys[k] == KEY_NAN;
 		}
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): rows_max is never 0, so there was room */
 		r->truth[r->rows++] = truth[i];
 	}
 	return 0;

@@ -170,6 +170,7 @@ int train_folds(uint8_t *fold, size_t rows, size_t folds, const uint32_t *classe
 	if (!(order = malloc(rows * sizeof *order))) return err_nomem(e);
 	rc = deal_order(order, rows, classes, classes ? class_count : 1, seed, e);
 	for (size_t i = 0; !rc && i < rows; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): each row is dealt once */
 		fold[order[i]] = (uint8_t)(i % folds);
 	free(order);
 	return rc;

@@ -90,7 +90,7 @@ void reload(struct app *app, struct http_server *http, struct config *config)
 	struct err e;
 	int rc = config_read(&now, config->argc, config->argv, config->envp, &e);
 
-	if (rc || (rc = open_gate(app, http, config, &now, &e))) {
+	if (rc || open_gate(app, http, config, &now, &e)) {
 		log_error(app->log, "SIGHUP changed nothing: %s", e.text);
 		config_clear(&now);
 		return;

@@ -83,8 +83,7 @@ static void forget(struct repair *r)
 static bool reads(struct store *s, int64_t revision, const char *dataset)
 {
 	struct store_revision r = { 0 };
-	bool so = revision && !s->revision_get(s, revision, &r, NULL) && r.dataset &&
-		  /* cppcheck-suppress nullPointer ; it is asked of a data set's jobs only */
+	bool so = dataset && revision && !s->revision_get(s, revision, &r, NULL) && r.dataset &&
 		  !strcmp(r.dataset, dataset);
 
 	store_revision_clear(&r);

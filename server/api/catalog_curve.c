@@ -20,7 +20,7 @@
 
 #define POINTS_DEFAULT 201
 #define POINTS_MAX     10000
-#define FROM_DEFAULT   -5.0
+#define FROM_DEFAULT   (-5.0)
 #define TO_DEFAULT     5.0
 #define EPOCHS_DEFAULT 100
 #define EPOCHS_MAX     1000000

@@ -157,6 +157,7 @@ static void find_rows(
 	struct scan_value found[sizeof verb->members / sizeof *verb->members];
 	size_t asks = 0;
 
+	*asked = (struct asked){ 0 };
 	members_read(body, verb->members, found, "", faults);
 	for (size_t i = 0; verb->members[i] && scan_kind(body) == '{'; i++) {
 		if (!found[i].at) continue;
@@ -322,6 +323,7 @@ static int score(struct request *rq, struct version *version, uintptr_t how, str
 		return rc;
 	scratch->faults.count = scratch->faults.more = 0;
 	find_rows((const struct verb *)how, body, &asked, &scratch->faults);
+	if ((rc = faults_result(&scratch->faults, e))) return rc;
 	return each_block(rq, scratch, version, &asked, false, add_values, &to, e);
 }
 

@@ -333,7 +333,7 @@ static void pass_space(struct json_stream *stream)
 	const char *bytes = stream->bytes.data;
 
 	for (; cursor->pos < stream->bytes.size; cursor->pos++) {
-		char c = bytes[cursor->pos];
+		char c = bytes[cursor->pos]; /* NOLINT(clang-analyzer-core.NullDereference): NULL has the size 0 */
 
 		if (c == '\n')
 			cursor->line++;

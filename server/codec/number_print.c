@@ -156,6 +156,7 @@ static inline size_t print_decimal(struct decimal d, bool negative, char *out)
 	char *end = text + DIGITS_ROOM, *first = write_before(end, d.digits);
 	int power = d.exponent + (int)(end - first) - 1;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it has a digit that is not 0 */
 	while (end[-1] == '0')
 		end--;
 	*out = '-';
