@@ -66,9 +66,9 @@ const char *request_query(const struct request *rq, const char *name)
 
 enum header request_header(struct request *rq, const char *name, size_t n, const char *value)
 {
-#define NAMED(text)                   \
-	{                             \
-		text, sizeof text - 1 \
+#define NAMED(text)                    \
+	{                              \
+		text, sizeof(text) - 1 \
 	}
 	static const struct {
 		const char *name;

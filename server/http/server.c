@@ -22,11 +22,12 @@
 /* Anybody can have handshakes fail, thousands a second: they are counted, and told once a minute. */
 static void log_refusals(struct http_server *server)
 {
-	unsigned n = atomic_fetch_add(&server->refusals, 1) + 1;
 	struct timespec now;
 	char text[160];
 	int64_t due;
+	unsigned n;
 
+	atomic_fetch_add(&server->refusals, 1);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	due = atomic_load(&server->refusals_due);
 	if (now.tv_sec < due || !atomic_compare_exchange_strong(

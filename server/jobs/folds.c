@@ -89,7 +89,7 @@ static json_t *results_document(const struct house *h, json_t **means, struct er
 		json_t *of = NULL;
 
 		whole = !json_read_stored(h->children[i].metrics, &of, e);
-		metrics[i] = of;
+		metrics[i] = of; /* NOLINT(clang-analyzer-unix.Malloc): nothing has a count of 0 */
 		whole = whole && json_append(folds, fold_document(&h->children[i], i + 1, of));
 	}
 	if (whole) {
