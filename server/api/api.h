@@ -63,6 +63,6 @@ size_t api_routes_count(void);
 int api_admit(struct request *rq, const struct route *route, struct err *e);
 void api_problem(struct request *rq, struct reply *rp, int code, const struct err *e);
 void api_access(void *app, const struct http_access *access);
-void api_log(void *app, const char *sentence);
+void api_log(void *app, bool of_client, const char *sentence);
 
 #endif

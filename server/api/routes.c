@@ -239,9 +239,9 @@ void api_access(void *self, const struct http_access *access)
 					     access->trace->parent_id, access->trace->span_id });
 }
 
-void api_log(void *self, const char *sentence)
+void api_log(void *self, bool of_client, const char *sentence)
 {
 	struct app *app = self;
 
-	log_error(app->log, "%s", sentence);
+	log_write(app->log, of_client ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "%s", sentence);
 }

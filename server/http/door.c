@@ -44,7 +44,7 @@ struct door {
 
 static void say(const struct door *door, const char *sentence)
 {
-	door->server->config.log(door->server->config.app, sentence);
+	door->server->config.log(door->server->config.app, false, sentence);
 }
 
 /* ---- descriptors set aside ---- */

@@ -52,7 +52,8 @@ struct http_config {
 	/* A handler, or the beginning of a stream, has made this answer; on the pool, before it is sent. NULL: none. */
 	void (*answered)(struct request *rq, const struct reply *rp);
 	void (*access)(void *app, const struct http_access *access); /* NULL: none */
-	void (*log)(void *app, const char *sentence);                /* what libmicrohttpd has to say */
+	void (*log)(void *app, bool of_client,
+			const char *sentence); /* of_client: of one that came and went, which is no fault */
 };
 
 struct http_server;

@@ -38,7 +38,20 @@ static void log_refusals(struct http_server *server)
 			"TLS handshakes that failed: %u; those clients speak no TLS 1.2 or 1.3, do not trust the certificate, or "
 			"have none that is asked for",
 			n);
-	server->config.log(server->config.app, text);
+	server->config.log(server->config.app, false, text);
+}
+
+/* How libmicrohttpd begins what it says of a client that left, or that sent no HTTP. */
+static bool is_of_client(const char *format)
+{
+	static const char *const begins[] = { "Socket has been disconnected", "Connection socket is closed",
+		"Connection was closed", "Failed to send ", "Error processing request",
+		"Failed to parse `Content-Length'", "Received HTTP/1.1 request without `Host'",
+		"Too large value of 'Content-Length'" };
+
+	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+		if (!strncmp(format, begins[i], strlen(begins[i]))) return true;
+	return false;
 }
 
 static void log_sentence(void *self, const char *format, va_list args)
@@ -51,7 +64,7 @@ static void log_sentence(void *self, const char *format, va_list args)
 	if (strstr(text, "handshake")) {
 		if (!atomic_load(&server->knocking)) log_refusals(server);
 	} else
-		server->config.log(server->config.app, text);
+		server->config.log(server->config.app, is_of_client(format), text);
 }
 
 /* A connection is there, over TLS with its handshake still to come; or it ends. */

@@ -261,6 +261,27 @@ def test_a_thousand_watchers_that_vanish(start, by):
 
 # ---- one connection, many pieces ----
 
+def test_who_vanishes_is_no_fault_of_the_daemon(start):
+    """Clients come and go; whoever looks for errors in the log at night finds none of theirs."""
+    daemon = start("--log-level", "debug")
+    heads = (b"GET /v1/mod", b"PUT /v1/datasets/cut HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\na,b\n1,",
+             b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /v1/models HTTP/1.1\r\n\r\n",
+             b"PUT /v1/datasets/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n")
+    def vanish():
+        for head in heads:
+            one, = dial(daemon.port)
+            one.sendall(head)
+            time.sleep(0.01)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leaves by RST
+            one.close()
+        return sum(line["level"] == "debug" for line in daemon.log_lines()) > 3
+
+    wait_for("words of it", vanish)
+    daemon.client().get("/v1/models")
+    daemon.stop()
+    assert not [line for line in daemon.log_lines() if line["level"] == "error"], daemon.log()
+
+
 def test_fifty_requests_at_once(start):
     """Answered in their order, whoever answers: a loop, the pool, or a refusal."""
     daemon = start()
