@@ -148,6 +148,7 @@ static int add_up(
 		const uint64_t *counts = __atomic_load_n(&record->threads[t], __ATOMIC_ACQUIRE);
 
 		for (size_t i = 0; counts && i < record->total; i++)
+			/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): filled by memcpy */
 			out[i] += __atomic_load_n(&counts[i], __ATOMIC_RELAXED);
 	}
 	*sum = 0;

@@ -20,10 +20,10 @@ struct shard {
 };
 
 struct usage_record {
-	char model[NAME_BYTES];
-	uint64_t number;
 	struct shard shards[SHARDS];
+	uint64_t number;
 	struct usage_record *next;
+	char model[NAME_BYTES];
 };
 
 struct usage {
