@@ -110,6 +110,7 @@ static void add_usage(void *self, const char *model, uint64_t number, const stru
 /* Those that traffic or a shadow's part brought something. */
 static void add_sharing(void *self, const char *model, uint64_t number, const struct usage_counts *c)
 {
+	if (!number) return; /* of versions that are gone */
 	if (c->given || c->shadow_requests || c->shadow_skipped) add_usage(self, model, number, c);
 }
 

@@ -1,5 +1,5 @@
-/* spare.c - exchanges are used again: each thread keeps a few with the memory of their bodies, so that a request
- * that looks like the last one allocates nothing here.
+/* spare.c - exchanges are used again: each thread that begins some keeps a few with the memory of their bodies, so that a
+ * request that looks like the last one allocates nothing here. A thread that only ends some keeps none.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -148,5 +148,6 @@ void exchange_free(struct exchange *x)
 	buffer_reset(&x->rp.body, KEEP_BYTES);
 	buffer_free(&x->ahead);
 	reset(x);
-	if (!push(own_spares(), x)) destroy(x);
+	pthread_once(&once, make_key);
+	if (!push(pthread_getspecific(key), x)) destroy(x);
 }

@@ -25,11 +25,14 @@ struct usage_record;
 struct usage *usage_new(void);        /* NULL: no memory */
 void usage_free(struct usage *usage); /* NULL is fine */
 
-/* The record of a version, which lives as long as usage. NULL: no memory, and nothing is counted. */
-struct usage_record *usage_record(struct usage *usage, const char *model, uint64_t number);
+/* The record of a version, for as long as that is in memory. NULL: no memory, and nothing is counted. */
+struct usage_record *usage_take(struct usage *usage, const char *model, uint64_t number);
+/* The version is gone from memory. It may come again: the last thousand such records are kept, and of older ones what they
+ * counted for their model, as its version 0. NULL is fine. */
+void usage_put(struct usage_record *record);
 /* NULL counts nothing. */
 void usage_add(struct usage_record *record, const struct usage_counts *more);
-/* Calls each for every version that was ever loaded, in no order: of that model (NULL: of all), and number (0: all). The lock
+/* Calls each for every record, in no order: of that model (NULL: of all), and number (0: all). The lock
  * of the records is held, so it must be quick. */
 void usage_each(struct usage *usage, const char *model, uint64_t number,
 		void (*each)(void *self, const char *model, uint64_t number,

@@ -66,6 +66,7 @@ void version_put(struct version *version)
 		free(version->more[i]);
 	}
 	asked_put(version->asked);
+	usage_put(version->usage);
 	batch_free(version->batch);
 	drift_free(version->drift);
 	model_free(version->model);
@@ -249,7 +250,7 @@ int version_load(const struct commons *commons, const struct key *key, struct fo
 	snprintf(version->name, sizeof version->name, "%s", key->model);
 	version->number = number;
 	version->engine = commons->config.engine;
-	version->usage = usage_record(commons->usage, key->model, number);
+	version->usage = usage_take(commons->usage, key->model, number);
 	version->bytes = sizeof *version + 2 * blob.size;
 	if ((rc = model_read(&version->model, blob.data, blob.size, e)) ||
 			(rc = begin_counting(commons->asked, version, e)))

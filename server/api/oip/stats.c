@@ -26,8 +26,10 @@ static json_t *times_document(const struct usage_counts *c)
 
 static void add_version(void *self, const char *model, uint64_t number, const struct usage_counts *c)
 {
-	json_t *list = self, *out = json_object();
+	json_t *list = self, *out;
 
+	if (!number) return; /* of versions that are gone */
+	out = json_object();
 	json_put(out, "name", json_string(model));
 	json_put(out, "version", json_id((int64_t)number));
 	json_put(out, "last_inference", json_integer((json_int_t)c->last_ms));
