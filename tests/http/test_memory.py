@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import random
+import socket
 import threading
 import time
 
@@ -156,3 +157,25 @@ def test_uploads_take_their_part(start):
         c.csv("small", "a,b\n1,2\n")
     wait_for("all to be given back", lambda: taken(c) < 4 << 20)
     c.request("PUT", "/v1/datasets/third", gzip.compress(b"a,b\n1,2\n"), 201, {"Content-Type": "text/csv", "Content-Encoding": "gzip"})
+
+
+def test_what_was_large_is_given_back(start):
+    """An upload that is cut off ends on a thread that begins no request: what that kept would never be used again."""
+    daemon = start("--memory-budget", "4G", "--loops", "1")
+    c = daemon.client()
+    c.put("/v1/models/two", {"inputs": 2, "outputs": 1, "layers": [4]})
+    c.post("/v1/models/two:train", {"data": {"inputs": [[0, 1], [1, 0]], "targets": [[1], [0]]}, "epochs": 1}, status=202)
+    wait_for("the version", lambda: c.get("/v1/models/two")["latest_version"])
+    body = '{"instances":[%s]}' % ",".join(["[1,2]"] * 1_200_000)  # 7 MB
+
+    def large_and_cut_off():
+        assert send(daemon.port, "POST", "/v1/models/two:predict", body)[0] == 200
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as one:
+            one.sendall(b"PUT /v1/datasets/cut HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 9999\r\n\r\na,b\n1,")
+            time.sleep(0.02)
+
+    large_and_cut_off()
+    before = daemon.resident()
+    for _ in range(20):
+        large_and_cut_off()
+    wait_for("the memory to come back", lambda: daemon.resident() < before + (32 << 20))
