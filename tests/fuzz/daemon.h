@@ -77,6 +77,11 @@ static inline void daemon_say(void *self, const char *sentence)
 	(void)sentence;
 }
 
+static inline void daemon_say_http(void *self, bool of_client, const char *sentence)
+{
+	if (!of_client) daemon_say(self, sentence);
+}
+
 static inline void daemon_access(void *self, const struct http_access *access)
 {
 	struct daemon_entry *entry;
@@ -142,7 +147,7 @@ static inline int daemon_start_http(struct app *app, struct err *e)
 		.admit = api_admit,
 		.problem = api_problem,
 		.access = daemon_access,
-		.log = daemon_say,
+		.log = daemon_say_http,
 	};
 	int rc;
 
