@@ -420,7 +420,7 @@ static int take_credential(struct reading *reading, char *const *envp, struct er
 	while (envp && *envp && strncmp(*envp, name, n))
 		envp++;
 	if (!envp || !*envp || (size_t)snprintf(path, sizeof path, "%s/token", *envp + n) >= sizeof path ||
-			access(path, F_OK))
+			(access(path, F_OK) && errno == ENOENT))
 		return 0;
 	return option_set(option_find("token-file"), path, "the credential", reading->config, e);
 }

@@ -140,15 +140,14 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 		goto fail;
 	if ((rc = start_daemon(&server->daemon, server, -1, config->loops, config->tls, e))) goto fail;
 	if (config->control_fd >= 0 &&
-			(rc = start_daemon(&server->control, server, config->control_fd, 1, NULL, e))) {
-		MHD_stop_daemon(server->daemon);
+			(rc = start_daemon(&server->control, server, config->control_fd, 1, NULL, e)))
 		goto fail;
-	}
 	if ((rc = door_open(&server->door, server, e))) goto fail;
 	*out = server;
 	return 0;
 fail:
 	if (server->daemon) MHD_stop_daemon(server->daemon);
+	if (server->control) MHD_stop_daemon(server->control);
 	connections_free(server->connections);
 	if (server->pool) pool_stop(server->pool);
 	if (server->computing) pool_stop(server->computing);

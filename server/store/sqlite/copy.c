@@ -162,10 +162,16 @@ int copy_sync_folder(const char *path, struct err *e)
 	return rc;
 }
 
+static int is_taken(const char *to, struct err *e)
+{
+	return err_set(e, ERR_CONFLICT, "%s is there already; name another file", to);
+}
+
 int copy_free(const char *to, struct err *e)
 {
-	if (faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW)) return 0;
-	return err_set(e, ERR_CONFLICT, "%s is there already; name another file", to);
+	if (faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : cannot(e, "make", to);
+	return is_taken(to, e);
 }
 
 /* A file system that cannot refuse to replace by itself is asked first. */
@@ -173,15 +179,14 @@ static int rename_to_nothing(const char *from, const char *to)
 {
 	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) return 0;
 	if (errno != EINVAL && errno != ENOSYS) return -1;
-	if (faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW)) return rename(from, to);
-	errno = EEXIST;
-	return -1;
+	if (!faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW)) errno = EEXIST;
+	return errno == ENOENT ? rename(from, to) : -1;
 }
 
 int copy_keep(struct copy *copy, const char *to, struct err *e)
 {
 	if (rename_to_nothing(copy->path, to))
-		return errno == EEXIST ? copy_free(to, e) : cannot(e, "make", to);
+		return errno == EEXIST ? is_taken(to, e) : cannot(e, "make", to);
 	free(copy->path);
 	copy->path = NULL;
 	return copy_sync_folder(to, e);

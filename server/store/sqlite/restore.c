@@ -27,9 +27,12 @@
 #define KEPT    ".before-restore-"
 #define PRIVATE 0600
 
-static bool is_there(const char *path)
+/* Is there anything of that name? Who cannot tell must not take it for a no: what is there would be written over. */
+static int look_for(bool *there, const char *path, struct err *e)
 {
-	return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+	*there = !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+	if (*there || errno == ENOENT) return 0;
+	return err_set(e, ERR_IO, "cannot tell whether %s is there: %s", path, strerror(errno));
 }
 
 static int join(char **out, const char *path, const char *suffix, struct err *e)
@@ -41,10 +44,11 @@ static int join(char **out, const char *path, const char *suffix, struct err *e)
 
 int restore_pending(const char *path, struct err *e)
 {
+	bool pending;
 	char *ready;
 	int rc = join(&ready, path, READY, e);
 
-	if (!rc && is_there(ready))
+	if (!rc && !(rc = look_for(&pending, ready, e)) && pending)
 		rc = err_set(e, ERR_CONFLICT,
 				"a restore of %s was cut off; start the daemon on it, which finishes that",
 				path);
@@ -52,15 +56,15 @@ int restore_pending(const char *path, struct err *e)
 	return rc;
 }
 
-/* Is there a database of that name, or what was left of one? *rc is 0 or an error. */
-static bool is_taken(const char *name, int *rc, struct err *e)
+/* Is there a database of that name, or what was left of one? */
+static int look_for_either(bool *there, const char *name, struct err *e)
 {
-	char *log;
-	bool taken = is_there(name);
+	char *log = NULL;
+	int rc = look_for(there, name, e);
 
-	if (!(*rc = join(&log, name, LOG, e))) taken = taken || is_there(log);
+	if (!rc && !*there && !(rc = join(&log, name, LOG, e))) rc = look_for(there, log, e);
 	free(log);
-	return taken;
+	return rc;
 }
 
 static int number_name(char **out, const char *path, int n, struct err *e)
@@ -74,9 +78,10 @@ static int number_name(char **out, const char *path, int n, struct err *e)
  * not), the one before that. New. */
 static int kept_name(char **out, const char *path, bool moved, struct err *e)
 {
+	bool taken;
 	int n = 1, rc;
 
-	while (!(rc = number_name(out, path, n, e)) && is_taken(*out, &rc, e) && !rc) {
+	while (!(rc = number_name(out, path, n, e)) && !(rc = look_for_either(&taken, *out, e)) && taken) {
 		free(*out);
 		*out = NULL;
 		n++;
@@ -121,9 +126,10 @@ static int move_old(const char *path, const char *kept, struct err *e)
 static int move_orphan(const char *path, struct err *e)
 {
 	char *kept = NULL;
+	bool there;
 	int rc;
 
-	if (is_there(path)) return 0;
+	if ((rc = look_for(&there, path, e)) || there) return rc;
 	if (!(rc = kept_name(&kept, path, false, e))) rc = move_old(path, kept, e);
 	free(kept);
 	return rc;
@@ -132,16 +138,19 @@ static int move_orphan(const char *path, struct err *e)
 int restore_finish(const char *path, char **kept, struct err *e)
 {
 	char *ready = NULL, *name = NULL;
+	bool there;
 	int rc;
 
 	if (kept) *kept = NULL;
-	if ((rc = join(&ready, path, READY, e)) || !is_there(ready)) goto out;
-	if ((rc = kept_name(&name, path, !is_there(path), e)) || (rc = move_old(path, name, e))) goto out;
+	if ((rc = join(&ready, path, READY, e)) || (rc = look_for(&there, ready, e)) || !there) goto out;
+	if ((rc = look_for(&there, path, e)) || (rc = kept_name(&name, path, !there, e)) ||
+			(rc = move_old(path, name, e)))
+		goto out;
 	if (rename(ready, path))
 		rc = err_set(e, ERR_IO, "cannot give %s its name: %s", path, strerror(errno));
 	else
 		rc = copy_sync_folder(path, e);
-	if (!rc && kept && is_there(name)) {
+	if (!rc && kept && !look_for(&there, name, NULL) && there) {
 		*kept = name;
 		name = NULL;
 	}
@@ -154,11 +163,13 @@ out:
 /* Something is there: the database, or a log that would be replayed into a new one. */
 static int check_free(const char *path, struct err *e)
 {
+	bool there;
 	int rc;
 
-	if (!is_taken(path, &rc, e) || rc) return rc;
+	if ((rc = look_for_either(&there, path, e)) || !there) return rc;
+	if ((rc = look_for(&there, path, e))) return rc;
 	return err_set(e, ERR_CONFLICT, "%s%s is there already; with --force it is kept beside and gives way",
-			path, is_there(path) ? "" : LOG);
+			path, there ? "" : LOG);
 }
 
 /* Those who could use the old database can use the new one. */

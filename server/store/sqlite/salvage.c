@@ -5,6 +5,7 @@
  * row behind it is looked for by its id; a table without ids is read from both ends. Then pieces are held against their
  * checksums, and rows that name what is not there any more go (salvage_tidy.c).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,8 +326,11 @@ static int open_new(struct salvage *s, struct place *place, const char *path, st
 	int rc = place_take(place, path, e);
 
 	if (rc) return rc;
-	if (!access(place->path, F_OK)) {
+	if (!access(place->path, F_OK))
 		rc = err_set(e, ERR_CONFLICT, "%s is there already; name a file that is not", path);
+	else if (errno != ENOENT)
+		rc = err_set(e, ERR_IO, "cannot tell whether %s is there: %s", path, strerror(errno));
+	if (rc) {
 		place_leave(place);
 		return rc;
 	}
