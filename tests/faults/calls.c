@@ -20,7 +20,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FDS 65536
+#define FDS    65536
+#define FERROR 0x20 /* glibc's mark of a FILE that failed */
 
 static bool eventfds[FDS]; /* by descriptor */
 
@@ -198,6 +199,7 @@ FCNTL(fcntl64)
 CALL(fopen, FILE *, NULL, fopen, (const char *path, const char *mode), path, mode)
 CALL(fopen, FILE *, NULL, fopen64, (const char *path, const char *mode), path, mode)
 CALL_AFTER(fclose, fclose, (FILE * file), file)
+CALL_AFTER(fflush, fflush, (FILE * file), file)
 CALL(mkostemp, int, -1, mkostemp, (char *path, int flags), path, flags)
 CALL(mkostemp, int, -1, mkostemp64, (char *path, int flags), path, flags)
 CALL(opendir, DIR *, NULL, opendir, (const char *path), path)
@@ -226,9 +228,14 @@ CALL(readlink, ssize_t, -1, readlink, (const char *path, char *out, size_t size)
 CALL(realpath, char *, NULL, realpath, (const char *path, char *out), path, out)
 CALL(flock, int, -1, flock, (int fd, int operation), fd, operation)
 CALL(rename, int, -1, rename, (const char *from, const char *to), from, to)
+CALL(rename, int, -1, renameat2, (int folder, const char *from, int other, const char *to, unsigned flags),
+		folder, from, other, to, flags)
 CALL(unlink, int, -1, unlink, (const char *path), path)
 CALL(unlink, int, -1, unlinkat, (int folder, const char *path, int flags), folder, path, flags)
 CALL(fchmod, int, -1, fchmod, (int fd, mode_t mode), fd, mode)
+CALL(fchmod, int, -1, fchown, (int fd, uid_t owner, gid_t group), fd, owner, group)
+CALL(getcwd, char *, NULL, getcwd, (char *out, size_t size), out, size)
+CALL(ioctl, int, -1, ioctl, (int fd, unsigned long what, void *argument), fd, what, argument)
 CALL(socket, int, -1, socket, (int domain, int type, int protocol), domain, type, protocol)
 CALL(bind, int, -1, bind, (int fd, const struct sockaddr *address, socklen_t size), fd, address, size)
 CALL(listen, int, -1, listen, (int fd, int backlog), fd, backlog)
@@ -248,7 +255,12 @@ CALL(epoll_wait, int, -1, epoll_wait, (int fd, struct epoll_event *events, int m
 		most, ms)
 CALL(poll, int, -1, poll, (struct pollfd * fds, unsigned long count, int ms), fds, count, ms)
 TRANSFER(recv, recv, (int fd, void *to, size_t size, int flags), fd, to, size, flags)
+TRANSFER(recv, __recv_chk, (int fd, void *to, size_t size, size_t room, int flags), fd, to, size, room, flags)
 TRANSFER(send, send, (int fd, const void *from, size_t size, int flags), fd, from, size, flags)
+TRANSFER(send, sendto,
+		(int fd, const void *from, size_t size, int flags, const struct sockaddr *to,
+				socklen_t to_size),
+		fd, from, size, flags, to, to_size)
 CALL(sendmsg, ssize_t, -1, sendmsg, (int fd, const struct msghdr *message, int flags), fd, message, flags)
 TRANSFER(sendfile, sendfile64, (int to, int from, off_t *at, size_t size), to, from, at, size)
 CALL_ERROR(pthread_create,
@@ -261,6 +273,35 @@ CALL(getrandom, ssize_t, -1, getrandom, (void *to, size_t size, unsigned flags),
 CALL(setrlimit, int, -1, setrlimit, (int resource, const void *limit), resource, limit)
 CALL(setpriority, int, -1, setpriority, (int which, unsigned who, int priority), which, who, priority)
 CALL(sigwaitinfo, int, -1, sigwaitinfo, (const sigset_t *set, siginfo_t *info), set, info)
+
+/* Reading a FILE fails as ferror tells. */
+static bool fault_file(FILE *file)
+{
+	int error = fault(KIND_fread);
+
+	if (!error) return false;
+	errno = error;
+	file->_flags |= FERROR;
+	return true;
+}
+
+char *fgets(char *line, int size, FILE *file)
+{
+	static char *(*real)(char *, int, FILE *);
+
+	if (fault_file(file)) return NULL;
+	if (!real) real = fault_next("fgets");
+	return real(line, size, file);
+}
+
+size_t fread(void *to, size_t size, size_t count, FILE *file)
+{
+	static size_t (*real)(void *, size_t, size_t, FILE *);
+
+	if (fault_file(file)) return 0;
+	if (!real) real = fault_next("fread");
+	return real(to, size, count, file);
+}
 
 void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "tests" / "faults" / name for name in ("fault.c", "calls.c")]
-FRAMES, SITES, KINDS_MAX, NAME_BYTES = 4, 65536, 64, 16
-MODULES = ("", "libsqlite3", "libmicrohttpd", "libjansson", "libz", "libnettle")
-SHORT = 1000
+FRAMES, SITES, KINDS_MAX, WAYS_MAX, NAME_BYTES = 4, 65536, 64, 4, 16
+MODULES = ("", "libsqlite3", "libmicrohttpd", "libjansson", "libz", "libnettle", "libgnutls")
+SHORT, WAY_SHIFT = 1000, 32
 MASK = (1 << 64) - 1
 
 ALLOCATIONS = ("malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "strdup", "strndup")
@@ -25,10 +25,11 @@ class Site(ctypes.Structure):
 
 class Control(ctypes.Structure):
     """struct control of fault.c."""
-    _fields_ = [("armed", ctypes.c_uint64), ("fired", ctypes.c_uint64), ("way", ctypes.c_uint64), ("first", ctypes.c_uint64),
-                ("sites_lost", ctypes.c_uint64), ("kinds_count", ctypes.c_uint64), ("part", ctypes.c_uint64),
+    _fields_ = [("armed", ctypes.c_uint64), ("fired", ctypes.c_uint64), ("first", ctypes.c_uint64), ("led", ctypes.c_uint64),
+                ("pid", ctypes.c_uint64 * 2), ("sites_lost", ctypes.c_uint64), ("kinds_count", ctypes.c_uint64), ("part", ctypes.c_uint64),
                 ("seed", ctypes.c_uint64),
                 ("names", ctypes.c_char * NAME_BYTES * KINDS_MAX), ("ways", ctypes.c_uint64 * KINDS_MAX),
+                ("errors", ctypes.c_int32 * WAYS_MAX * KINDS_MAX),
                 ("sites", Site * SITES)]
 
 
@@ -43,6 +44,20 @@ def build(folder):
 def mix(value, with_):
     value = (value ^ with_) * 0x9E3779B97F4A7C15 & MASK
     return value ^ value >> 29
+
+
+class Fault:
+    """A site (its index) and the way in which it fails; number: as fault.c has it, pid: of whom it met."""
+
+    def __init__(self, faults, number, pid=None):
+        self.faults, self.number, self.pid = faults, number, pid
+        self.site, self.way = faults.control.sites[(number & (1 << WAY_SHIFT) - 1) - 1], number >> WAY_SHIFT
+        self.kind = faults.kind_of(self.site)
+
+    def __str__(self):
+        error = self.faults.control.errors[self.site.kind][self.way]
+        how = "short" if error == SHORT else errno.errorcode.get(error, str(error))
+        return f"{self.kind} {how} in " + " < ".join(self.faults.frames(self.site))
 
 
 class Faults:
@@ -69,23 +84,21 @@ class Faults:
         return [name.value.decode() for name in self.control.names[:self.control.kinds_count]]
 
     def arm(self, kinds, first=0):
-        """The next call of these kinds, at a site that has not failed in every way, fails; first: after that site (from 1) has."""
-        self.control.fired, self.control.first = 0, first
+        """The next call of these kinds, at a site that has not failed in every way, fails; first: after that fault (a number)."""
+        self.control.fired, self.control.led, self.control.first = 0, 0, first
         names = self.kinds()
         self.control.armed = sum(1 << names.index(kind) for kind in kinds)
 
     def disarm(self):
-        """The site that failed and how, in words; None: none did."""
-        self.control.armed = self.control.first = 0
-        fired = self.control.fired
-        return self.describe(self.control.sites[fired - 1], self.control.way) if fired else None
+        """(the fault that was met, the one before it); None: there was none."""
+        c = self.control
+        c.armed = c.first = 0
+        met = tuple(Fault(self, number, pid) if number else None for number, pid in zip((c.fired, c.led), c.pid))
+        c.fired = c.led = 0
+        return met
 
     def kind_of(self, site):
         return self.kinds()[site.kind]
-
-    def describe(self, site, way):
-        how = "short" if way == SHORT else errno.errorcode.get(way, str(ctypes.c_int(way).value))
-        return f"{self.kind_of(site)} {how} in " + " < ".join(self.frames(site))
 
     def frames(self, site):
         """Names of the program's functions, offsets in libraries."""
@@ -114,8 +127,12 @@ class Faults:
         return len(sites), sum(failed.values()), ways, done, {k: (reached[k], failed[k]) for k in reached}
 
     def behind(self, kinds):
-        """{site (from 1): how many have not failed that were first reached after it did}"""
+        """{number of a fault: how many sites have not failed that were first reached after it}"""
         return Counter(s.after for s in self.chosen(kinds) if s.after and not s.done)
 
     def missed(self, kinds):
-        return [f"{self.kind_of(s)} in " + " < ".join(self.frames(s)) for s in self.chosen(kinds) if not s.done]
+        """In words, the sites that have not failed."""
+        for site in self.chosen(kinds):
+            if not site.done:
+                after = f", reached after {Fault(self, site.after)}" if site.after else ""
+                yield f"{self.kind_of(site)} in " + " < ".join(self.frames(site)) + after

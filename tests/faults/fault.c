@@ -8,12 +8,12 @@
  * fails, in the next of its ways, and disarms: so one step of the driver meets one fault, and repeating the step until
  * nothing fires makes every site of it fail in every way. Under AddressSanitizer allocations are handed on to its own.
  *
- * What is reached only while the daemon gets over a fault fails in a step with two: first the site that leads to it.
- * With FAULT_TRACE in the environment the whole chain of callers of a failing call goes to stderr.
+ * A fault is a site and the way in which it fails. What is reached only while the daemon gets over one fails in a step with
+ * two: first the fault that leads to it. With FAULT_TRACE in the environment the whole chain of callers of a failing call
+ * goes to stderr. Daemons and commands that run at the same time share the file: the fault meets one of them.
  *
  * Left out is what cannot fail with right arguments (clocks, mutexes, giving back a lock, taking a descriptor out of an
- * epoll set, an eventfd whose
- * counter is not full), and freeing.
+ * epoll set, an eventfd whose counter is not full), freeing, and what GMP asks for (under GnuTLS).
  */
 #include "tests/faults/fault.h"
 
@@ -48,9 +48,12 @@ static const struct {
 _Static_assert(KIND_COUNT <= KINDS_MAX, "kinds are bits of a word");
 
 /* Frames in these count; the first is the program itself. */
-static const char *const modules[] = { "", "libsqlite3", "libmicrohttpd", "libjansson", "libz", "libnettle" };
+static const char *const modules[] = { "", "libsqlite3", "libmicrohttpd", "libjansson", "libz", "libnettle",
+	"libgnutls", "libgmp" };
 
 #define MODULES (sizeof modules / sizeof *modules)
+/* What it calls is left alone: it ends the process when it finds no memory, as its manual says. */
+#define GMP (MODULES - 1)
 
 /* ---- the file; faults.py knows this layout ---- */
 
@@ -58,21 +61,25 @@ struct site {
 	_Atomic uint64_t id; /* 0: free */
 	uint64_t kind;
 	_Atomic uint64_t done;   /* bits of the ways in which it has failed */
-	_Atomic uint64_t after;  /* it was first reached after this fault: 1 + the index of its site */
+	_Atomic uint64_t after;  /* it was first reached after this fault; 0: without any */
 	uint64_t frames[FRAMES]; /* module << 48 | offset in it */
 };
 
+/* A fault is a number: 1 + the index of its site, and above WAY_SHIFT which of the ways of its kind; 0: none. */
+#define WAY_SHIFT 32
+
 struct control {
-	_Atomic uint64_t armed; /* bits of kinds */
-	_Atomic uint64_t fired; /* 1 + the index of the site that failed since it was armed */
-	_Atomic uint64_t way;
-	_Atomic uint64_t
-			first; /* 1 + the index of a site whose next call fails before any other does; 0: none */
+	_Atomic uint64_t armed;  /* bits of kinds */
+	_Atomic uint64_t fired;  /* the fault that was met since it was armed */
+	_Atomic uint64_t first;  /* the fault that is to be met before any other */
+	_Atomic uint64_t led;    /* that one, once it was */
+	_Atomic uint64_t pid[2]; /* of the process that met fired, led */
 	_Atomic uint64_t sites_lost;
 	uint64_t kinds_count;
 	uint64_t part, seed; /* one site in `part` is chosen, by its id and the seed; the others never fail */
 	char names[KINDS_MAX][NAME_BYTES];
 	uint64_t ways[KINDS_MAX];
+	int32_t errors[KINDS_MAX][WAYS_MAX];
 	struct site sites[SITES];
 };
 
@@ -128,8 +135,8 @@ __attribute__((constructor)) static void begin(void)
 	for (int i = 0; i < KIND_COUNT; i++) {
 		strncpy(c->names[i], kinds[i].name, NAME_BYTES - 1);
 		c->ways[i] = 0;
-		while (kinds[i].ways[c->ways[i]])
-			c->ways[i]++;
+		for (; kinds[i].ways[c->ways[i]]; c->ways[i]++)
+			c->errors[i][c->ways[i]] = kinds[i].ways[c->ways[i]];
 	}
 	control = c;
 	inside--;
@@ -140,6 +147,7 @@ __attribute__((constructor)) static void begin(void)
 struct walk {
 	uint64_t frames[FRAMES];
 	int found, past;
+	bool alone;
 };
 
 static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
@@ -148,8 +156,10 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *arg)
 	uintptr_t at = _Unwind_GetIP(context);
 
 	for (size_t i = 0; i < MODULES; i++)
-		if (at >= ranges[i].from && at < ranges[i].to)
+		if (at >= ranges[i].from && at < ranges[i].to) {
+			if (i == GMP) walk->alone = true;
 			walk->frames[walk->found++] = (uint64_t)i << 48 | (at - ranges[i].base);
+		}
 	return walk->found == FRAMES || ++walk->past == FRAMES_PAST ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
@@ -159,6 +169,14 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return hash ^ hash >> 29;
 }
 
+/* The fault that the processes are getting over. */
+static uint64_t fault_before(void)
+{
+	uint64_t fired = atomic_load(&control->fired);
+
+	return fired ? fired : atomic_load(&control->led);
+}
+
 /* The site of the call under way; NULL: nobody of ours is behind it. */
 static struct site *find_site(enum kind kind)
 {
@@ -166,7 +184,7 @@ static struct site *find_site(enum kind kind)
 	uint64_t id = mix(1, kind);
 
 	_Unwind_Backtrace(look, &walk);
-	if (!walk.found) return NULL;
+	if (!walk.found || walk.alone) return NULL;
 	for (int i = 0; i < FRAMES; i++)
 		id = mix(id, walk.frames[i]);
 	if (!id) id = 1;
@@ -180,7 +198,7 @@ static struct site *find_site(enum kind kind)
 			continue;
 		}
 		site->kind = kind;
-		atomic_store(&site->after, atomic_load(&control->fired));
+		atomic_store(&site->after, fault_before());
 		memcpy(site->frames, walk.frames, sizeof walk.frames);
 		return site;
 	}
@@ -188,31 +206,41 @@ static struct site *find_site(enum kind kind)
 	return NULL;
 }
 
+static void trace(void)
+{
+	void *calls[FRAMES_PAST];
+
+	if (getenv("FAULT_TRACE")) backtrace_symbols_fd(calls, backtrace(calls, FRAMES_PAST), STDERR_FILENO);
+}
+
+/* The first of two faults. */
+static int take_lead(uint64_t first, uint64_t self, enum kind kind)
+{
+	if ((first & ((UINT64_C(1) << WAY_SHIFT) - 1)) != self) return 0;
+	if (!atomic_compare_exchange_strong(&control->first, &first, 0)) return 0;
+	atomic_store(&control->led, first);
+	atomic_store(&control->pid[1], (uint64_t)getpid());
+	trace();
+	return kinds[kind].ways[first >> WAY_SHIFT];
+}
+
 /* Disarms, and how the site fails now; 0: it does not. */
 static int take_turn(struct site *site, enum kind kind)
 {
 	uint64_t armed = atomic_load(&control->armed), done = atomic_load(&site->done);
 	uint64_t first = atomic_load(&control->first), self = (uint64_t)(site - control->sites) + 1;
-	int way = 0;
+	uint64_t way = 0;
 
-	if (first)
-		return first == self && atomic_compare_exchange_strong(&control->first, &first, 0)
-				       ? kinds[kind].ways[0]
-				       : 0;
-
+	if (first) return take_lead(first, self, kind);
 	while (done >> way & 1)
 		way++;
 	if (!(armed >> kind & 1) || !kinds[kind].ways[way]) return 0;
 	if (control->part > 1 && mix(site->id, control->seed) % control->part) return 0;
 	if (!atomic_compare_exchange_strong(&control->armed, &armed, 0)) return 0;
-	atomic_fetch_or(&site->done, 1u << way);
-	atomic_store(&control->way, (uint64_t)kinds[kind].ways[way]);
-	atomic_store(&control->fired, self);
-	if (getenv("FAULT_TRACE")) {
-		void *calls[FRAMES_PAST];
-
-		backtrace_symbols_fd(calls, backtrace(calls, FRAMES_PAST), STDERR_FILENO);
-	}
+	atomic_fetch_or(&site->done, UINT64_C(1) << way);
+	atomic_store(&control->fired, self | way << WAY_SHIFT);
+	atomic_store(&control->pid[0], (uint64_t)getpid());
+	trace();
 	return kinds[kind].ways[way];
 }
 
@@ -223,9 +251,7 @@ int fault(enum kind kind)
 
 	if (!control || inside) return 0;
 	inside++;
-	if ((site = find_site(kind))) {
-		error = take_turn(site, kind);
-	}
+	if ((site = find_site(kind))) error = take_turn(site, kind);
 	inside--;
 	errno = before;
 	return error;

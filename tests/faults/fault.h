@@ -19,6 +19,8 @@ enum { SHORT = 1000 /* less than was asked for is read or written */ };
 	X(open, EMFILE, EIO, EINTR)              \
 	X(fopen, EMFILE)                         \
 	X(fclose, ENOSPC)                        \
+	X(fread, EIO)                            \
+	X(fflush, ENOSPC)                        \
 	X(mkostemp, ENOSPC)                      \
 	X(opendir, EMFILE)                       \
 	X(close, EIO)                            \
@@ -44,6 +46,8 @@ enum { SHORT = 1000 /* less than was asked for is read or written */ };
 	X(rename, EIO)                           \
 	X(unlink, EIO)                           \
 	X(fchmod, EPERM)                         \
+	X(getcwd, ENOENT)                        \
+	X(ioctl, EIO)                            \
 	X(socket, EMFILE, ENOBUFS)               \
 	X(bind, EADDRINUSE)                      \
 	X(listen, EADDRINUSE)                    \

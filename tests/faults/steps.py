@@ -9,6 +9,7 @@ import json
 
 from data import by_hand, example, iris_model
 from harness import ENDED, wait_for
+from tokens import ROOT, bearer
 
 IRIS = example("iris")
 ROWS = IRIS.splitlines(keepends=True)
@@ -35,8 +36,9 @@ def shows(document, wished):
 
 
 class World:
-    def __init__(self, daemon):
-        self.daemon, self.c = daemon, None
+    def __init__(self, daemon, memory, tls=None):
+        """memory: it is allocations that fail. tls: an ssl.SSLContext, for a daemon with TLS."""
+        self.daemon, self.memory, self.tls, self.c = daemon, memory, tls, None
         self.promised = {}   # path: what GET shows; None: 404
         self.doubts = []     # (path, before, wished) of a change that got no 2xx
         self.asked = []      # statuses of this step
@@ -47,7 +49,7 @@ class World:
     # ---- asking ----
 
     def connect(self):
-        self.c = self.daemon.client(timeout=20)
+        self.c = self.daemon.client(timeout=20, tls=self.tls, headers=bearer(ROOT))
 
     def begin(self):
         self.count += 1
@@ -148,9 +150,9 @@ class World:
                     self.c.request("DELETE", path + ("?force=true" if kind == "models" else ""), status=(204, 404))
                 for gone in [p for p in self.promised if p == path or p.startswith((path + "/", path + ":"))]:
                     del self.promised[gone]
-        jobs = [p for p in self.promised if p.startswith("/v1/jobs/")]
-        for path in jobs[:-KEPT]:
-            del self.promised[path]
+        for kind in ("jobs", "tokens"):
+            for path in [p for p in self.promised if p.startswith(f"/v1/{kind}/")][:-KEPT]:
+                del self.promised[path]
 
     # ---- the world that the steps are in ----
 
