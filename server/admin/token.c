@@ -1,6 +1,7 @@
 /* token.c - see token.h. What is asked is the document of POST /v1/tokens, with a daemon or without. */
 #include "server/admin/token.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,9 +88,18 @@ static int make(const struct config *config, const json_t *document, json_t **ou
 	return rc;
 }
 
+/* What was printed has arrived. */
+static int shown(const char *what)
+{
+	if (!fflush(stdout) && !ferror(stdout)) return EXIT_SUCCESS;
+	fprintf(stderr, "descentd: %s could not be written: %s\n", what, strerror(errno));
+	return EXIT_FAILURE;
+}
+
 int admin_token_create(const struct config *config)
 {
 	json_t *document = asked_document(config), *made = NULL;
+	char what[80];
 	struct err e;
 	int rc = document ? make(config, document, &made, &e) : err_nomem(&e);
 
@@ -99,8 +109,10 @@ int admin_token_create(const struct config *config)
 			json_string_value(json_object_get(made, "id")),
 			json_string_value(json_object_get(made, "name")));
 	printf("%s\n", json_string_value(json_object_get(made, "token")));
+	snprintf(what, sizeof what, "token %s was made, and is to be revoked: it",
+			json_string_value(json_object_get(made, "id")));
 	json_decref(made);
-	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return shown(what);
 }
 
 /* An array of strings with commas between; "-" for null. */
@@ -147,7 +159,7 @@ int admin_token_list(const struct config *config)
 	printf("%-4s  %-20s  %-24s  %-16s  %s\n", "ID", "NAME", "ROLES", "MODELS", "EXPIRES");
 	json_array_foreach(json_object_get(out, "tokens"), i, token) print_token(token);
 	json_decref(out);
-	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return shown("the list of tokens");
 }
 
 int admin_token_revoke(const struct config *config)

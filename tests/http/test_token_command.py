@@ -3,11 +3,12 @@ import os
 import re
 import socket
 import stat
+import subprocess
 import time
 
 import pytest
 
-from harness import Daemon, wait_for
+from harness import BINARY, Daemon, clean_environment, wait_for
 from test_unix import Local
 from tokens import ROLES, ROOT, bearer, command, created, guarded, root
 
@@ -114,6 +115,16 @@ def test_a_token_before_the_first_start(start, tmp_path):
 def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "text").write_text("this is no database " * 100)
     failed(command(tmp_path / "text", "create", "a"), "text")
+
+
+@pytest.mark.parametrize("arguments", [("create", "lost"), ("list",)])
+def test_what_cannot_be_shown(database, arguments):
+    """A token that nobody has seen was made without a word of it."""
+    with open("/dev/full", "w") as full:
+        found = subprocess.run([BINARY, "token", *arguments, "--db", database], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                               env=clean_environment())
+    assert found.returncode == 1 and "descentd: " in found.stderr and "No space left" in found.stderr, found
+    assert ("revoked" in found.stderr) == (arguments[0] == "create")
 
 
 # ---- the first token ----
