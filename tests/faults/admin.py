@@ -32,7 +32,7 @@ def certificate(folder):
 
 # ---- commands ----
 
-def command(w, *arguments, faults=True, codes=(0, 1)):
+def command(w, *arguments, faults=True, codes=(0, 1, 2)):
     """What a command said on stdout, None: it did not do it."""
     environment = w.daemon.environment if faults else clean_environment()
     try:
@@ -42,7 +42,7 @@ def command(w, *arguments, faults=True, codes=(0, 1)):
     said = f"descentd {arguments}: exit code {done.returncode}: {done.stderr[-3000:]}{done.stdout[-3000:]}"
     if done.returncode not in codes or any(report in said for report in REPORTS):
         raise Violation(said)
-    if done.returncode and not any(line.startswith("descentd: ") for line in done.stderr.splitlines()) and codes == (0, 1):
+    if done.returncode and not done.stdout and not any(line.startswith("descentd: ") for line in done.stderr.splitlines()):
         raise Violation(said)
     w.asked.append(REFUSED if done.returncode else 200)
     return None if done.returncode else done.stdout

@@ -404,6 +404,6 @@ def wrong(w):
         w.asked.append(CUT if answer is None else 200 if answer.status in status else answer.status)
 
 
-STEPS = {f.__name__: f for f in (predict, upload, upload_json, upload_gzip, upload_keyed, append, retype, define, describe, train,
+STEPS = {f.__name__: f for f in (predict, lists, upload, upload_json, upload_gzip, upload_keyed, append, retype, define, describe, train,
                                  train_long, crossvalidate, sweep, cancel, publish, predict_csv, infer, explain, evaluate, coded,
-                                 watch, look_around, lists, first_connection, wrong, delete)}
+                                 watch, look_around, first_connection, wrong, delete)}
