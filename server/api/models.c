@@ -29,8 +29,7 @@ static int read_resolved(const json_t *document, struct definition *out, struct 
 	definition_read(document, true, out, &faults);
 	definition_finish(out, 0, &faults);
 	if (!faults.count) return 0;
-	faults_result(&faults, e);
-	return ERR_CORRUPT;
+	return faults_result(&faults, e) == ERR_NOMEM ? ERR_NOMEM : ERR_CORRUPT;
 }
 
 int model_definition(

@@ -59,6 +59,9 @@ int faults_result(const struct faults *faults, struct err *e)
 	size_t others;
 
 	if (!faults->count) return 0;
+	for (size_t i = 0; i < faults->count; i++)
+		if (faults->items[i].code == ERR_NOMEM)
+			return err_nomem(e); /* what else is wrong may come of it */
 	others = faults->count - 1 + faults->more;
 	describe_pointer(first->pointer, where, sizeof where);
 	if (first->line && first->column)

@@ -67,6 +67,7 @@ static bool too_deep(const char *text, size_t size)
 
 int json_read(const char *text, size_t size, json_t **out, struct err *e)
 {
+	bool before = short_of_memory, now;
 	json_error_t why;
 
 	*out = NULL;
@@ -75,9 +76,16 @@ int json_read(const char *text, size_t size, json_t **out, struct err *e)
 		return err_set(e, ERR_JSON, "the JSON has a NUL byte in it");
 	if (too_deep(text, size))
 		return err_set(e, ERR_JSON, "the JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
+	short_of_memory = false;
 	*out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-	if (*out) return 0;
-	if (short_of_memory) return err_nomem(e); /* whatever it is to jansson */
+	now = short_of_memory;
+	short_of_memory = before || now;
+	if (*out && !now) return 0;
+	if (now) { /* whatever it is to jansson, which goes on without a letter that found no room */
+		json_decref(*out);
+		*out = NULL;
+		return err_nomem(e);
+	}
 	switch (json_error_code(&why)) {
 	case json_error_out_of_memory: return err_nomem(e);
 	case json_error_duplicate_key:

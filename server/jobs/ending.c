@@ -122,7 +122,7 @@ static void end_badly(struct run *run, struct store_job_end *end, int rc, const 
 
 	end->state = JOB_FAILED;
 	end->stop_reason = rc == ERR_DIVERGED ? "diverged" : "error";
-	end->error = error;
+	end->error = error ? error : failure_unsaid;
 	jobs_say(run->worker->jobs, run->job.id, "failed", e->text);
 	finish(run, end, &why);
 	free(error);

@@ -135,6 +135,12 @@ static bool put_other(json_t *out, const struct failure *f)
 	return whole & json_put(out, "layer", json_null());
 }
 
+const char failure_unsaid[] =
+		"{\"type\":\"/problems/out-of-memory\",\"title\":\"Out of memory\",\"status\":503,\"code\":\"out-of-memory\","
+		"\"detail\":\"it failed, and there was no memory to say why\","
+		"\"error\":\"it failed, and there was no memory to say why\",\"cause\":\"memory\","
+		"\"try\":[\"fewer jobs at a time: a lower --workers\"]}";
+
 json_t *failure_document(const struct failure *f)
 {
 	struct problem problem = problem_of(f->rc, false);

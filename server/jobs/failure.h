@@ -22,5 +22,7 @@ struct failure {
 /* The problem document with "cause", "epoch", "step" (both but of ERR_CRASHED), "layer" (null unless the cause is in one) and "try", an array of
  * sentences. New; NULL: no memory. */
 json_t *failure_document(const struct failure *failure);
+/* What a job is to say that failed when there was no memory for that document: no job fails without a reason. */
+extern const char failure_unsaid[];
 
 #endif
