@@ -40,7 +40,7 @@ MOST_ROUNDS = 6    # of a sample a third of them
 SECOND_ROUNDS = 3  # likewise
 MOST_MISSED = 60   # that are shown
 ENOUGH = 0.95
-STARTS = ("start_again", "start_after_kill", "start_new", "start_secure", "stop_once")
+STARTS = ("start_again", "start_after_kill", "start_new", "start_secure", "first_use", "stop_once")
 SLOW_SECONDS = 10  # a fault that takes longer than that to get over is shown
 MAY_GO_ON = ("download",)  # steps in which a sync that fails need not end the daemon: it is that of a copy
 
@@ -248,6 +248,11 @@ class Campaign:
 
     def start_secure(self):
         return self.start_once(self.secure.daemon, self.secure)
+
+    def first_use(self):
+        """What is made once, by whoever asks first."""
+        self.start(self.world)
+        return self.once("answers")
 
     def start_after_kill(self):
         """It finds a log beside the file, an upload cut off, and a job that ran."""

@@ -348,6 +348,12 @@ def explain(w):
     w.read("/v1/models/base:explain", method="POST", document={"instances": ROW[:1]})
 
 
+def answers(w):
+    """All of these: the first after a start loads the version, and has its memory to make."""
+    for step in (predict, predict_csv, infer, explain, evaluate):
+        step(w)
+
+
 def evaluate(w):
     w.read("/v1/models/base:evaluate", method="POST", document={"dataset": "iris", "curves": True})
 
@@ -405,5 +411,5 @@ def wrong(w):
 
 
 STEPS = {f.__name__: f for f in (predict, lists, upload, upload_json, upload_gzip, upload_keyed, append, retype, define, describe, train,
-                                 train_long, crossvalidate, sweep, cancel, publish, predict_csv, infer, explain, evaluate, coded,
+                                 train_long, crossvalidate, sweep, cancel, publish, predict_csv, infer, explain, evaluate, answers, coded,
                                  watch, look_around, first_connection, wrong, delete)}
