@@ -257,6 +257,7 @@ int token_get(struct request *rq, struct reply *rp, struct err *e)
 	struct app *app = rq->app;
 	struct store_token *list;
 	json_t *found = NULL;
+	bool there = false;
 	uint64_t id;
 	size_t count;
 	int rc;
@@ -264,12 +265,16 @@ int token_get(struct request *rq, struct reply *rp, struct err *e)
 	if ((rc = request_number(rq, "token", "token", &id, e))) return rc;
 	rc = app->store->token_list(app->store, &list, &count, e);
 	for (size_t i = 0; i < count; i++) {
-		if ((uint64_t)list[i].id == id) found = token_document(&list[i]);
+		if ((uint64_t)list[i].id == id) {
+			there = true;
+			found = token_document(&list[i]);
+		}
 		store_token_clear(&list[i]);
 	}
 	free(list);
 	if (rc) return rc;
-	if (!found) return err_set(e, ERR_NOT_FOUND, "there is no token %llu", (unsigned long long)id);
+	if (!there) return err_set(e, ERR_NOT_FOUND, "there is no token %llu", (unsigned long long)id);
+	if (!found) return err_nomem(e);
 	return reply_document(rp, found, e);
 }
 
