@@ -207,8 +207,10 @@ static void reset_statements(struct db *db)
 	}
 }
 
+/* A transaction that there was no memory to roll back is still open. */
 int db_begin(struct db *db, struct err *e)
 {
+	if (db_inside(db)) db_rollback(db);
 	return db_run(db, sqlite3_db_readonly(db->handle, "main") ? SQL_BEGIN_READ : SQL_BEGIN, DB_NO_VALUES,
 			NULL, e);
 }
@@ -440,7 +442,7 @@ int db_list(struct db *db, const struct db_kind *kind, enum sql id, const struct
 
 void db_list_clear(const struct db_kind *kind, void **items, size_t *count)
 {
-	for (size_t i = 0; i < *count; i++)
+	for (size_t i = 0; i < *count && kind->clear; i++)
 		kind->clear((char *)*items + i * kind->size);
 	free(*items);
 	*items = NULL;

@@ -115,7 +115,7 @@ typedef void db_clear_fn(void *item);
 struct db_kind {
 	size_t size; /* of one item */
 	db_read_fn *read;
-	db_clear_fn *clear;
+	db_clear_fn *clear; /* NULL: an item owns nothing */
 };
 /* The first row; *found is false when there is none. On an error item is cleared. */
 int db_one(struct db *db, const struct db_kind *kind, enum sql id, const struct db_value *values, void *item,

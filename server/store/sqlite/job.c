@@ -315,17 +315,27 @@ int job_drop(struct db *db, int64_t id, struct err *e)
 }
 
 /* What an unfinished parent is to do next follows from its parts. */
+static int parent_must_have_ended(struct db *db, const struct store_job *part, struct err *e)
+{
+	struct store_job parent = { 0 };
+	bool found;
+	int rc = db_one(db, &job_kind, SQL_JOB_GET, DB_VALUES(V_INT(part->parent)), &parent, &found, e);
+
+	if (!rc && found && !job_state_ended(parent.state))
+		rc = err_set(e, ERR_CONFLICT, "job %lld is a part of job %lld, which has not ended",
+				(long long)part->id, (long long)part->parent);
+	store_job_clear(&parent);
+	return rc;
+}
+
 static int delete_tx(struct db *db, void *arg, struct err *e)
 {
-	struct store_job job = { 0 }, parent = { 0 };
+	struct store_job job = { 0 };
 	int64_t id = *(int64_t *)arg;
 	int rc = job_load(db, id, &job, e);
 
-	if (!rc && job.parent && !job_load(db, job.parent, &parent, NULL) && !job_state_ended(parent.state))
-		rc = err_set(e, ERR_CONFLICT, "job %lld is a part of job %lld, which has not ended",
-				(long long)id, (long long)job.parent);
+	if (!rc && job.parent) rc = parent_must_have_ended(db, &job, e);
 	store_job_clear(&job);
-	store_job_clear(&parent);
 	return rc ? rc : job_drop(db, id, e);
 }
 

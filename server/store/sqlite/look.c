@@ -6,6 +6,7 @@
  * file is locked in no way, and "unix-none" needs no shared memory). A daemon that starts meanwhile is found out
  * by looking at the file again.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,19 +35,20 @@ static char *uri_with(const char *path, const char *parameters)
 	return uri;
 }
 
-static bool has_log(const char *path)
+int look_uri(char **out, const char *path, struct err *e)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	char *log = NULL;
-	bool has = asprintf(&log, "%s-wal", path) >= 0 && !stat(log, &st) && st.st_size > 0;
+	int rc = 0;
 
+	*out = NULL;
+	if (asprintf(&log, "%s-wal", path) < 0) return err_nomem(e);
+	if (stat(log, &st) && errno != ENOENT)
+		rc = err_set(e, ERR_IO, "cannot see whether there is %s: %s", log, strerror(errno));
+	else if (!(*out = uri_with(path, st.st_size ? WITH_LOG : ALONE)))
+		rc = err_nomem(e);
 	free(log);
-	return has;
-}
-
-char *look_uri(const char *path)
-{
-	return uri_with(path, has_log(path) ? WITH_LOG : ALONE);
+	return rc;
 }
 
 static int open_readers(struct sqlite_store *sq, bool taken, struct err *e)
@@ -55,7 +57,7 @@ static int open_readers(struct sqlite_store *sq, bool taken, struct err *e)
 	int rc;
 
 	if (taken) return readers_start(&sq->readers, sq->place.path, DB_READER, e);
-	if (!(uri = look_uri(sq->place.path))) return err_nomem(e);
+	if ((rc = look_uri(&uri, sq->place.path, e))) return rc;
 	rc = readers_start(&sq->readers, uri, DB_LOOKER, e);
 	free(uri);
 	return rc;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "server/store/file.h"
+#include "server/store/sqlite/copy.h"
 #include "server/store/sqlite/migrate.h"
 #include "server/store/sqlite/salvage.h"
 
@@ -233,9 +234,9 @@ static int copy_tables(struct salvage *s, struct err *e)
 {
 	sqlite3_stmt *list = NULL;
 	struct table table;
-	int rc = salvage_prepare(s->to, tables_sql, &list, e);
+	int rc = salvage_prepare(s->to, tables_sql, &list, e), code = SQLITE_DONE;
 
-	while (!rc && sqlite3_step(list) == SQLITE_ROW) {
+	while (!rc && (code = sqlite3_step(list)) == SQLITE_ROW) {
 		struct db_row row = { list, 0, false };
 
 		row_fixed(&row, table.name, sizeof table.name);
@@ -244,6 +245,7 @@ static int copy_tables(struct salvage *s, struct err *e)
 		row_fixed(&row, table.backwards, sizeof table.backwards);
 		rc = copy_table(s, &table, e);
 	}
+	if (!rc && code != SQLITE_DONE) rc = db_fail(s->to, code, e);
 	sqlite3_finalize(list);
 	return rc;
 }
@@ -264,19 +266,24 @@ static int copy_sequences(struct salvage *s, struct err *e)
 				  " (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
 			  raise[] = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
 	sqlite3_stmt *read = NULL, *write[2] = { NULL, NULL };
-	int rc;
+	int code, rc;
 
 	if ((rc = salvage_prepare(s->to, put, &write[0], e)) ||
 			(rc = salvage_prepare(s->to, raise, &write[1], e)))
 		goto out;
-	if (salvage_prepare(s->from, "SELECT name, seq FROM sqlite_sequence", &read, NULL)) goto out;
-	while (sqlite3_step(read) == SQLITE_ROW)
-		for (int i = 0; i < 2; i++) {
+	if ((rc = salvage_prepare(s->from, "SELECT name, seq FROM sqlite_sequence", &read, e))) {
+		if (rc != ERR_NOMEM) rc = 0; /* it is damaged: they follow from the rows */
+		goto out;
+	}
+	while (!rc && (code = sqlite3_step(read)) == SQLITE_ROW)
+		for (int i = 0; i < 2 && !rc; i++) {
 			sqlite3_bind_value(write[i], 1, sqlite3_column_value(read, 0));
 			if (i) sqlite3_bind_value(write[i], 2, sqlite3_column_value(read, 1));
-			sqlite3_step(write[i]);
+			code = sqlite3_step(write[i]);
+			if (code != SQLITE_DONE) rc = db_fail(s->to, code, e);
 			sqlite3_reset(write[i]);
 		}
+	if (!rc && code == SQLITE_NOMEM) rc = err_nomem(e);
 out:
 	sqlite3_finalize(read);
 	sqlite3_finalize(write[0]);
@@ -315,7 +322,7 @@ static int open_old(struct salvage *s, struct place *place, const char *path, st
 	if (rc) return rc;
 	if (taken) return err_set(e, ERR_CONFLICT, "a daemon is using the database %s; stop it first", path);
 	if ((rc = place_inspect(place, migrate_latest(), e))) return rc;
-	if (!(uri = look_uri(place->path))) return err_nomem(e);
+	if ((rc = look_uri(&uri, place->path, e))) return rc;
 	rc = db_open(&s->from, uri, DB_LOOKER, e);
 	free(uri);
 	return rc;

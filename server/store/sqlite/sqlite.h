@@ -81,8 +81,8 @@ void token_fill(struct store *s);
 void curve_fill(struct store *s);
 void backup_fill(struct store *s);
 
-/* What a DB_LOOKER opens a file by that nobody uses; new. NULL: no memory. */
-char *look_uri(const char *path);
+/* What a DB_LOOKER opens a file by that nobody uses; new. ERR_NOMEM, ERR_IO. */
+int look_uri(char **out, const char *path, struct err *e);
 
 /* Whether the upload is under way, and its fault. ERR_NOT_FOUND: it is over. */
 int upload_ready(struct store *s, int64_t id, struct err *e);
