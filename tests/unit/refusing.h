@@ -1,9 +1,8 @@
-/* refusing.h - the calls that the store makes to SQLite and to the system, and its allocations, in front of the true ones: the
- * nth of them can be refused, as on a disk that is full or fails, or where memory has run out. Included once by a test
- * program.
+/* refusing.h - the calls that our code makes to the system, and its allocations, in front of the true ones: the nth of them can
+ * be refused, as where there is no memory, no descriptor or no room. What the libraries beneath us call by themselves is
+ * handed on. refusing_sqlite.h and refusing_mhd.h do the same with our calls of those. Included once by a test program.
  *
- * What SQLite calls by itself is handed on, and nothing waits for the disk: nobody kills these processes. A disk that is
- * full takes the transaction back, as SQLite does then. A sanitizer has its own malloc (own_malloc.h): under one no
+ * Nothing waits for the disk: nobody kills these processes. A sanitizer has its own malloc (own_malloc.h): under one no
  * allocation is refused.
  */
 #ifndef TESTS_UNIT_REFUSING_H
@@ -13,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,17 +29,12 @@
 static atomic_long refusing_until; /* counted down to the call that is refused; 0: none is */
 static atomic_bool refusing_fired;
 
-/* What a call of SQLite says that is refused, by turns. */
-static const struct {
-	int code;
-	bool rolls_back;
-} refusals[] = { { SQLITE_NOMEM, false }, { SQLITE_FULL, true }, { SQLITE_IOERR_READ, false } };
-static size_t refusing_turn;
+static size_t refusing_turn; /* counts refuse */
 
 /* The nth call from now on is refused. */
 static inline void refuse(long n)
 {
-	refusing_turn = (refusing_turn + 1) % (sizeof refusals / sizeof *refusals);
+	refusing_turn++;
 	atomic_store(&refusing_fired, false);
 	atomic_store(&refusing_until, n);
 }
@@ -55,24 +48,37 @@ static inline bool was_refused(void)
 
 /* ---- who calls ---- */
 
-static uintptr_t sqlite_from, sqlite_to; /* where its code lies */
+#define MODULES 2 /* the program itself, and libc, which allocates for us */
 
-static inline int find_sqlite(struct dl_phdr_info *info, size_t size, void *arg)
+static struct {
+	uintptr_t from, to;
+} refusing_code[MODULES];
+
+static inline int find_code(struct dl_phdr_info *info, size_t size, void *arg)
 {
+	const size_t at = *info->dlpi_name ? 1 : 0;
+
 	(void)size;
 	(void)arg;
-	if (!strstr(info->dlpi_name, "libsqlite3")) return 0;
-	for (int i = 0; i < info->dlpi_phnum; i++)
+	if (at && !strstr(info->dlpi_name, "/libc.so")) return 0;
+	for (int i = 0; i < info->dlpi_phnum && !refusing_code[at].from; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_flags & PF_X) {
-			sqlite_from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-			sqlite_to = sqlite_from + info->dlpi_phdr[i].p_memsz;
+			refusing_code[at].from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+			refusing_code[at].to = refusing_code[at].from + info->dlpi_phdr[i].p_memsz;
 		}
-	return 1;
+	return 0;
+}
+
+static inline bool is_ours(uintptr_t caller)
+{
+	for (size_t i = 0; i < MODULES; i++)
+		if (caller >= refusing_code[i].from && caller < refusing_code[i].to) return true;
+	return false;
 }
 
 __attribute__((constructor)) static void find_callers(void)
 {
-	dl_iterate_phdr(find_sqlite, NULL);
+	dl_iterate_phdr(find_code, NULL);
 }
 
 /* Is the call that returns there the one to be refused? */
@@ -80,7 +86,7 @@ static bool refuse_this(const void *caller)
 {
 	long n = atomic_load(&refusing_until);
 
-	if (!n || ((uintptr_t)caller >= sqlite_from && (uintptr_t)caller < sqlite_to)) return false;
+	if (!n || !is_ours((uintptr_t)caller)) return false;
 	while (n && !atomic_compare_exchange_weak(&refusing_until, &n, n - 1))
 		;
 	if (n != 1) return false;
@@ -98,47 +104,6 @@ static bool refuse_this(const void *caller)
 		if (!real) real = (__typeof__(real))dlsym(RTLD_NEXT, #name); \
 		real;                                                        \
 	})
-
-/* ---- SQLite ---- */
-
-static int refusal_of(sqlite3 *db)
-{
-	if (refusals[refusing_turn].rolls_back && db && !sqlite3_get_autocommit(db))
-		TRUE_ONE(sqlite3_exec)(db, "ROLLBACK", NULL, NULL, NULL);
-	return refusals[refusing_turn].code;
-}
-
-/* A call that is refused with a code. db: its connection. */
-#define REFUSABLE(name, db, parameters, ...)              \
-	int name parameters                               \
-	{                                                 \
-		if (REFUSE_THIS()) return refusal_of(db); \
-		return TRUE_ONE(name)(__VA_ARGS__);       \
-	}
-
-REFUSABLE(sqlite3_step, sqlite3_db_handle(stmt), (sqlite3_stmt * stmt), stmt)
-REFUSABLE(sqlite3_prepare_v2, db,
-		(sqlite3 * db, const char *sql, int size, sqlite3_stmt **out, const char **tail), db, sql,
-		size, out, tail)
-REFUSABLE(sqlite3_prepare_v3, db,
-		(sqlite3 * db, const char *sql, int size, unsigned flags, sqlite3_stmt **out,
-				const char **tail),
-		db, sql, size, flags, out, tail)
-REFUSABLE(sqlite3_exec, db,
-		(sqlite3 * db, const char *sql, int (*each)(void *, int, char **, char **), void *self,
-				char **says),
-		db, sql, each, self, says)
-REFUSABLE(sqlite3_bind_text, NULL,
-		(sqlite3_stmt * stmt, int at, const char *text, int size, void (*done)(void *)), stmt, at,
-		text, size, done)
-REFUSABLE(sqlite3_blob_open, db,
-		(sqlite3 * db, const char *name, const char *table, const char *column, sqlite3_int64 row,
-				int flags, sqlite3_blob **out),
-		db, name, table, column, row, flags, out)
-REFUSABLE(sqlite3_blob_read, NULL, (sqlite3_blob * blob, void *to, int size, int from), blob, to, size, from)
-REFUSABLE(sqlite3_backup_step, NULL, (sqlite3_backup * backup, int pages), backup, pages)
-REFUSABLE(sqlite3_wal_checkpoint_v2, NULL, (sqlite3 * db, const char *name, int mode, int *all, int *done),
-		db, name, mode, all, done)
 
 /* ---- the system ---- */
 

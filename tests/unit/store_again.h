@@ -8,7 +8,7 @@
 #define TESTS_UNIT_STORE_AGAIN_H
 
 #include "server/store/sqlite/sqlite.h"
-#include "tests/unit/refusing.h"
+#include "tests/unit/refusing_sqlite.h"
 #include "tests/unit/store_things.h"
 
 struct again {

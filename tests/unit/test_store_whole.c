@@ -8,7 +8,7 @@
 
 #include "server/store/file.h"
 #include "server/store/sqlite/sweep.h"
-#include "tests/unit/refusing.h"
+#include "tests/unit/refusing_sqlite.h"
 #include "tests/unit/sqlite_file.h"
 #include "tests/unit/store_things.h"
 #include "tests/unit/suite.h"
