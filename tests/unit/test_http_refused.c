@@ -1,0 +1,353 @@
+/* test_http_refused.c - the HTTP server where memory, descriptors or threads run out: each call that it makes is refused
+ * once.
+ *
+ * A start either fails, with a sentence, and can be tried again, or there is a server that answers. A request gets its whole
+ * answer, or a problem of our own, or its connection ends; and the next one is answered as ever.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <zlib.h>
+
+#include "server/http/http.h"
+#include "tests/unit/refusing_mhd.h"
+#include "tests/unit/suite.h"
+
+#define MOST_CALLS    2000
+#define PATIENCE_S    30 /* with an answer */
+#define SOURCE_PIECES 3
+#define BODY          "0123456789abcdefghijklmnopqrstuvwxyz"
+
+static struct err e;
+static unsigned port;
+
+/* ---- what is served ---- */
+
+static int hello(struct request *rq, struct reply *rp, struct err *err)
+{
+	(void)rq, (void)err;
+	buffer_add(&rp->body, "{\"hello\":1}", 11);
+	return 0;
+}
+
+static int echo(struct request *rq, struct reply *rp, struct err *err)
+{
+	(void)err;
+	for (int i = 0; i < 40; i++)
+		buffer_add(&rp->body, rq->body.data, rq->body.size);
+	return 0;
+}
+
+struct counted {
+	size_t bytes;
+};
+
+static int count_begin(struct request *rq, struct reply *rp, struct err *err)
+{
+	(void)rp;
+	rq->state_free = free;
+	return (rq->state = calloc(1, sizeof(struct counted))) ? 0 : err_nomem(err);
+}
+
+static int count_data(struct request *rq, const char *bytes, size_t n, struct err *err)
+{
+	(void)bytes, (void)err;
+	((struct counted *)rq->state)->bytes += n;
+	return 0;
+}
+
+static void count_abandon(struct request *rq)
+{
+	((struct counted *)rq->state)->bytes = 0;
+}
+
+static int count_end(struct request *rq, struct reply *rp, struct err *err)
+{
+	char text[64];
+
+	(void)err;
+	snprintf(text, sizeof text, "%zu", ((struct counted *)rq->state)->bytes);
+	buffer_add(&rp->body, text, strlen(text));
+	return 0;
+}
+
+static const struct route_stream counting = { count_begin, count_data, count_abandon };
+
+struct pieces {
+	int made, sent;
+};
+
+static ssize_t next_piece(void *self, char *to, size_t size)
+{
+	struct pieces *p = self;
+
+	if (p->sent == SOURCE_PIECES) return REPLY_END;
+	if (p->sent == p->made || size < 6) return 0;
+	memcpy(to, "piece ", 6);
+	p->sent++;
+	return 6;
+}
+
+static void make_piece(void *self)
+{
+	((struct pieces *)self)->made++;
+}
+
+static int give_pieces(struct request *rq, struct reply *rp, struct err *err)
+{
+	if (!(rq->state = calloc(1, sizeof(struct pieces)))) return err_nomem(err);
+	rq->state_free = free;
+	rp->source = (struct reply_source){ .self = rq->state, .next = next_piece, .fill = make_piece };
+	return 0;
+}
+
+static const struct route routes[] = {
+	{ "GET", "/inline", ROLE_NONE, 0, ROUTE_INLINE, NULL, NULL, "a b", hello, NULL },
+	{ "GET", "/things/{name}", ROLE_NONE, 0, 0, NULL, NULL, NULL, hello, NULL },
+	{ "PUT", "/things/{name}", ROLE_NONE, 4096, ROUTE_CHANGE, NULL, NULL, NULL, echo, NULL },
+	{ "POST", "/echo", ROLE_NONE, 4096, ROUTE_CODED, NULL, NULL, NULL, echo, NULL },
+	{ "POST", "/count", ROLE_NONE, 4096, 0, NULL, NULL, NULL, count_end, &counting },
+	{ "GET", "/pieces", ROLE_NONE, 0, 0, NULL, "text/plain", NULL, give_pieces, NULL },
+	{ 0 },
+};
+
+static int admit(struct request *rq, const struct route *route, struct err *err)
+{
+	(void)route, (void)err;
+	rq->reader = rq->headers[HEADER_ORIGIN];
+	rq->rate = (struct request_rate){ 9, 8, 1 };
+	return 0;
+}
+
+static void problem(struct request *rq, struct reply *rp, int code, const struct err *why)
+{
+	(void)rq, (void)why;
+	rp->status = code == ERR_NOMEM ? 503 : code == ERR_NO_ROUTE ? 404 : 500;
+	rp->content_type = "application/problem+json";
+	buffer_add(&rp->body, "{}", 2);
+}
+
+static void say(void *app, const char *sentence)
+{
+	(void)app, (void)sentence;
+}
+
+/* ---- its life ---- */
+
+static int start(struct http_server **out, int control_fd, int *listen_fd)
+{
+	struct http_config config = { .control_fd = control_fd,
+		.loops = 1,
+		.pool_threads = 1,
+		.connections_max = 100,
+		.address_connections_max = 100,
+		.requests_max = 100,
+		.held_bytes_max = 1 << 20,
+		.connection_bytes = 16384,
+		.idle_seconds = PATIENCE_S,
+		.header_ms = PATIENCE_S * 1000,
+		.transfer_ms = PATIENCE_S * 1000,
+		.rate_min = 1,
+		.routes = routes,
+		.admit = admit,
+		.problem = problem,
+		.log = say };
+	bool public;
+	int rc;
+
+	*out = NULL;
+	if ((rc = http_listen("127.0.0.1:0", listen_fd, &port, &public, &e))) return rc;
+	config.listen_fd = *listen_fd;
+	if ((rc = http_start(out, &config, &e))) close(*listen_fd);
+	return rc;
+}
+
+/* ---- a client ---- */
+
+static int connected(void)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct timeval patience = { PATIENCE_S, 0 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(TRUE_ONE(setsockopt)(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+/* Sends a request, with its nth call refused (0: none), and takes what comes until the connection ends. */
+static bool ask(int fd, const char *text, size_t size, char *answer, size_t room, long n)
+{
+	size_t had = 0;
+	ssize_t got;
+	bool fired;
+
+	refuse(n); /* no check before it is over: Check allocates */
+	send(fd, text, size, MSG_NOSIGNAL);
+	while ((got = recv(fd, answer + had, room - 1 - had, 0)) > 0)
+		had += (size_t)got;
+	fired = was_refused();
+	ck_assert_msg(got == 0 || errno == ECONNRESET, "the answer did not end");
+	answer[had] = 0;
+	close(fd);
+	return fired;
+}
+
+/* 0: nothing came. */
+static unsigned status_of(const char *answer)
+{
+	unsigned status = 0;
+
+	if (*answer) ck_assert_int_eq(sscanf(answer, "HTTP/1.1 %u", &status), 1);
+	return status;
+}
+
+#define END "Host: localhost\r\nConnection: close\r\n"
+
+static const struct {
+	const char *head, *body; /* without the lengths */
+	bool packed;             /* the body is to be, with gzip */
+	unsigned status;
+	const char *has;   /* in the answer */
+	const char *other; /* or that; NULL: nothing else */
+} asked[] = {
+	{ "GET /inline?a=1&b=%41 HTTP/1.1\r\n" END "Origin: http://x\r\ntraceparent: "
+	  "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n",
+			NULL, false, 200, "hello", NULL },
+	{ "GET /things/%41b HTTP/1.1\r\n" END, NULL, false, 200, "hello", NULL },
+	{ "GET /nothing HTTP/1.1\r\n" END, NULL, false, 404, "{}", NULL },
+	{ "PUT /things/a HTTP/1.1\r\nIf-Match: *\r\n" END, BODY, false, 200, BODY BODY, NULL },
+	{ "POST /echo HTTP/1.1\r\n" END, BODY, false, 200, BODY BODY, NULL },
+	{ "POST /echo HTTP/1.1\r\nContent-Encoding: gzip\r\n" END, BODY, true, 200, BODY BODY, NULL },
+	{ "POST /echo HTTP/1.1\r\nAccept-Encoding: gzip\r\n" END, BODY, false, 200, "Encoding: gzip",
+			BODY BODY },
+	{ "POST /count HTTP/1.1\r\n" END, BODY, false, 200, "36", NULL },
+	{ "GET /pieces HTTP/1.1\r\n" END, NULL, false, 200, "piece", NULL },
+};
+
+static size_t pack(const char *text, char *out, size_t room)
+{
+	z_stream z = { .next_in = (Bytef *)text,
+		.avail_in = (uInt)strlen(text),
+		.next_out = (Bytef *)out,
+		.avail_out = (uInt)room };
+
+	ck_assert_int_eq(deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&z);
+	return z.total_out;
+}
+
+/* The whole request. */
+static size_t write_request(size_t i, char *out, size_t room)
+{
+	char body[256];
+	size_t size = 0, n;
+
+	if (asked[i].packed)
+		size = pack(asked[i].body, body, sizeof body);
+	else if (asked[i].body)
+		memcpy(body, asked[i].body, size = strlen(asked[i].body));
+	n = (size_t)snprintf(out, room, "%s", asked[i].head);
+	if (size)
+		n += (size_t)snprintf(out + n, room - n,
+				"Content-Type: application/json\r\nContent-Length: %zu\r\n", size);
+	n += (size_t)snprintf(out + n, room - n, "\r\n");
+	ck_assert_uint_lt(n + size, room);
+	memcpy(out + n, body, size);
+	return n + size;
+}
+
+/* ---- walks ---- */
+
+START_TEST(a_start_fails_or_serves)
+{
+	struct http_server *server;
+	char request[1024], answer[4096];
+	int failures = 0, fd;
+	bool fired;
+	long n = 0;
+
+	do {
+		int rc;
+
+		e.text[0] = 0;
+		refuse(++n);
+		rc = start(&server, -1, &fd);
+		fired = was_refused();
+		if (rc) {
+			ck_assert_msg(fired && e.text[0], "call %ld: %d %s", n, rc, e.text);
+			ck_assert_ptr_null(server);
+			failures++;
+			continue;
+		}
+		ask(connected(), request, write_request(1, request, sizeof request), answer, sizeof answer,
+				0);
+		ck_assert_uint_eq(status_of(answer), 200);
+		ck_assert(http_moves(server, PATIENCE_S));
+		http_stop(server, 1);
+	} while (fired && n < MOST_CALLS);
+	ck_assert(!fired);
+	ck_assert_int_ge(failures, 10);
+}
+END_TEST
+
+/* The second daemon cannot start, and the first was stopped twice. */
+START_TEST(a_control_socket_that_is_none)
+{
+	struct http_server *server;
+	int control = open("/dev/null", O_RDONLY | O_CLOEXEC), fd;
+
+	ck_assert_int_ge(control, 0);
+	ck_assert_int_eq(start(&server, control, &fd), ERR_IO);
+	ck_assert_ptr_null(server);
+	close(control);
+}
+END_TEST
+
+START_TEST(a_request_fails_alone)
+{
+	struct http_server *server;
+	char request[1024], answer[8192];
+	size_t size;
+	int fd, failures = 0;
+	bool fired;
+
+	ck_assert_int_eq(start(&server, -1, &fd), 0);
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		long n = 0;
+
+		size = write_request(i, request, sizeof request);
+		do {
+			unsigned status;
+
+			fired = ask(connected(), request, size, answer, sizeof answer, ++n);
+			status = status_of(answer);
+			if (status != asked[i].status) {
+				ck_assert_msg(fired && (!status || status == 500 || status == 503),
+						"%s, call %ld: %u", asked[i].head, n, status);
+				failures++;
+				ask(connected(), request, size, answer, sizeof answer, 0);
+				status = status_of(answer);
+			}
+			ck_assert_uint_eq(status, asked[i].status);
+			ck_assert_msg(strstr(answer, asked[i].has) ||
+							(asked[i].other && strstr(answer, asked[i].other)),
+					"%s, call %ld: %s", asked[i].head, n, answer);
+		} while (fired && n < MOST_CALLS);
+		ck_assert(!fired);
+	}
+	ck_assert_int_ge(failures, 50);
+	http_stop(server, 1);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { a_start_fails_or_serves, a_control_socket_that_is_none,
+		a_request_fails_alone, NULL };
+
+	return suite_main("HTTP where things run out", tests, 120);
+}
