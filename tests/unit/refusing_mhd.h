@@ -43,6 +43,7 @@ enum MHD_Result MHD_add_connection(
 	return MHD_NO;
 }
 
+FALLIBLE(socket, EMFILE, int, (int domain, int type, int protocol), domain, type, protocol)
 FALLIBLE(eventfd, EMFILE, int, (unsigned count, int flags), count, flags)
 FALLIBLE(setsockopt, ENOBUFS, int, (int fd, int level, int name, const void *value, socklen_t size), fd,
 		level, name, value, size)

@@ -19,6 +19,7 @@
 
 static struct err e;
 static unsigned port;
+static char told[sizeof e.text]; /* the last problem */
 
 /* ---- what is served ---- */
 
@@ -120,7 +121,8 @@ static int admit(struct request *rq, const struct route *route, struct err *err)
 
 static void problem(struct request *rq, struct reply *rp, int code, const struct err *why)
 {
-	(void)rq, (void)why;
+	(void)rq;
+	snprintf(told, sizeof told, "%s", why ? why->text : "");
 	rp->status = code == ERR_NOMEM ? 503 : code == ERR_NO_ROUTE ? 404 : 500;
 	rp->content_type = "application/problem+json";
 	buffer_add(&rp->body, "{}", 2);
@@ -141,7 +143,7 @@ static int start(struct http_server **out, int control_fd, int *listen_fd)
 		.connections_max = 100,
 		.address_connections_max = 100,
 		.requests_max = 100,
-		.held_bytes_max = 1 << 20,
+		.held_bytes_max = 64 << 20, /* what was refused is given back a little later */
 		.connection_bytes = 16384,
 		.idle_seconds = PATIENCE_S,
 		.header_ms = PATIENCE_S * 1000,
@@ -260,6 +262,79 @@ static size_t write_request(size_t i, char *out, size_t room)
 	return n + size;
 }
 
+/* ---- listening ---- */
+
+START_TEST(addresses_that_are_none)
+{
+	static const char *const wrong[] = { "", "127.0.0.1", "127.0.0.1:", ":80", "127.0.0.1:x",
+		"127.0.0.1:123456", "127.0.0.1:65536", "127.0.0.1:-1", "[]:80", "no.such.host.invalid:80" };
+	char long_host[400];
+	bool public;
+	int fd;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		ck_assert_int_eq(http_listen(wrong[i], &fd, &port, &public, &e), ERR_INVALID);
+		ck_assert_int_eq(fd, -1);
+	}
+	memset(long_host, 'a', sizeof long_host);
+	strcpy(long_host + sizeof long_host - 4, ":80");
+	ck_assert_int_eq(http_listen(long_host, &fd, &port, &public, &e), ERR_INVALID);
+	ck_assert_int_eq(http_listen_file(long_host, 0600, &fd, &e), ERR_INVALID);
+}
+END_TEST
+
+static char listen_path[64];
+
+static int listen_on_file(int *fd)
+{
+	return http_listen_file(listen_path, 0600, fd, &e);
+}
+
+static int listen_on_port(int *fd)
+{
+	bool public;
+	int rc = http_listen("127.0.0.1:0", fd, &port, &public, &e);
+
+	if (!rc && public) ck_abort_msg("loopback is not public");
+	return rc;
+}
+
+static void check_listening(int (*listens)(int *fd))
+{
+	bool fired;
+	int fd, rc;
+	long n = 0;
+
+	do {
+		refuse(++n);
+		rc = listens(&fd);
+		fired = was_refused();
+		ck_assert_msg(!rc == (fd >= 0) && (!rc || fired), "call %ld: %s", n, e.text);
+		if (!rc) close(fd);
+		unlink(listen_path);
+	} while (fired && n < MOST_CALLS);
+	ck_assert_int_ge(n, 3);
+}
+
+START_TEST(listening_works_or_says_why)
+{
+	int fd, other;
+
+	snprintf(listen_path, sizeof listen_path, "/tmp/descentd-listen-%d", (int)getpid());
+	check_listening(listen_on_port);
+	check_listening(listen_on_file);
+	ck_assert_int_eq(listen_on_file(&fd), 0);
+	ck_assert_int_eq(listen_on_file(&other), ERR_INVALID); /* somebody is there */
+	close(fd);
+	ck_assert_int_eq(listen_on_file(&fd), 0); /* whose daemon was killed */
+	close(fd);
+	unlink(listen_path);
+	ck_assert_int_eq(close(creat(listen_path, 0600)), 0);
+	ck_assert_int_eq(listen_on_file(&fd), ERR_INVALID); /* no socket */
+	unlink(listen_path);
+}
+END_TEST
+
 /* ---- walks ---- */
 
 START_TEST(a_start_fails_or_serves)
@@ -332,7 +407,8 @@ START_TEST(a_request_fails_alone)
 				ask(connected(), request, size, answer, sizeof answer, 0);
 				status = status_of(answer);
 			}
-			ck_assert_uint_eq(status, asked[i].status);
+			ck_assert_msg(status == asked[i].status, "%s, behind call %ld: %u %s", asked[i].head,
+					n, status, told);
 			ck_assert_msg(strstr(answer, asked[i].has) ||
 							(asked[i].other && strstr(answer, asked[i].other)),
 					"%s, call %ld: %s", asked[i].head, n, answer);
@@ -346,8 +422,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { a_start_fails_or_serves, a_control_socket_that_is_none,
-		a_request_fails_alone, NULL };
+	const TTest *const tests[] = { addresses_that_are_none, listening_works_or_says_why,
+		a_start_fails_or_serves, a_control_socket_that_is_none, a_request_fails_alone, NULL };
 
 	return suite_main("HTTP where things run out", tests, 120);
 }
