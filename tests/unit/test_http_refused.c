@@ -101,8 +101,30 @@ static int give_pieces(struct request *rq, struct reply *rp, struct err *err)
 	return 0;
 }
 
+/* Handed to a thread for much work, and back. */
+static void compute(struct request *rq)
+{
+	((struct counted *)rq->state)->bytes++;
+	http_again(rq);
+}
+
+static void compute_later(struct request *rq)
+{
+	if (!http_compute(rq, compute)) compute(rq);
+}
+
+static int later(struct request *rq, struct reply *rp, struct err *err)
+{
+	if (rq->state) return hello(rq, rp, err);
+	if (!(rq->state = calloc(1, sizeof(struct counted)))) return err_nomem(err);
+	rq->state_free = free;
+	rq->later = compute_later;
+	return ERR_LATER;
+}
+
 static const struct route routes[] = {
 	{ "GET", "/inline", ROLE_NONE, 0, ROUTE_INLINE, NULL, NULL, "a b", hello, NULL },
+	{ "GET", "/later", ROLE_NONE, 0, ROUTE_INLINE, NULL, NULL, NULL, later, NULL },
 	{ "GET", "/things/{name}", ROLE_NONE, 0, 0, NULL, NULL, NULL, hello, NULL },
 	{ "PUT", "/things/{name}", ROLE_NONE, 4096, ROUTE_CHANGE, NULL, NULL, NULL, echo, NULL },
 	{ "POST", "/echo", ROLE_NONE, 4096, ROUTE_CODED, NULL, NULL, NULL, echo, NULL },
@@ -128,9 +150,9 @@ static void problem(struct request *rq, struct reply *rp, int code, const struct
 	buffer_add(&rp->body, "{}", 2);
 }
 
-static void say(void *app, const char *sentence)
+static void say(void *app, bool important, const char *sentence)
 {
-	(void)app, (void)sentence;
+	(void)app, (void)important, (void)sentence;
 }
 
 /* ---- its life ---- */
@@ -219,6 +241,7 @@ static const struct {
 	  "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\n",
 			NULL, false, 200, "hello", NULL },
 	{ "GET /things/%41b HTTP/1.1\r\n" END, NULL, false, 200, "hello", NULL },
+	{ "GET /later HTTP/1.1\r\n" END, NULL, false, 200, "hello", NULL },
 	{ "GET /nothing HTTP/1.1\r\n" END, NULL, false, 404, "{}", NULL },
 	{ "PUT /things/a HTTP/1.1\r\nIf-Match: *\r\n" END, BODY, false, 200, BODY BODY, NULL },
 	{ "POST /echo HTTP/1.1\r\n" END, BODY, false, 200, BODY BODY, NULL },
