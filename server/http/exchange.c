@@ -152,13 +152,16 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **state,
 /* ---- work on the pool ---- */
 
 /* Both under the lock: a loop that saw the phase before the resumption would suspend a connection that is suspended
- * still, the resumption would then end that, and a client that leaves would free what the pool works on. */
+ * still, the resumption would then end that, and a client that leaves would free what the pool works on. Once it is
+ * resumed, x is the loop's, which frees it without the lock when its client has left. */
 void exchange_give_back(struct exchange *x, enum phase phase)
 {
-	pthread_mutex_lock(&x->server->resume_lock);
+	pthread_mutex_t *lock = &x->server->resume_lock;
+
+	pthread_mutex_lock(lock);
 	x->phase = phase;
 	exchange_resume(x);
-	pthread_mutex_unlock(&x->server->resume_lock);
+	pthread_mutex_unlock(lock);
 }
 
 /* Suspends first: the pool may be done, and resume, before this returns. */

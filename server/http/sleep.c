@@ -126,14 +126,15 @@ static void come_due(struct exchange *x)
 void http_wake(struct request *rq)
 {
 	struct exchange *x = (struct exchange *)rq;
+	pthread_mutex_t *lock = &x->server->resume_lock; /* x is the loop's, once it is resumed */
 
-	pthread_mutex_lock(&x->server->resume_lock);
+	pthread_mutex_lock(lock);
 	x->woken = true;
 	if (x->asleep && x->phase == PHASE_WORKING)
 		ask_again(x);
 	else if (x->asleep)
 		resume(x);
-	pthread_mutex_unlock(&x->server->resume_lock);
+	pthread_mutex_unlock(lock);
 }
 
 /* ---- the clock ---- */
