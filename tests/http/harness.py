@@ -7,12 +7,14 @@ import gzip
 import http.client
 import json
 import os
-import resource
 import signal
 import subprocess
 import time
+import warnings
 import zlib
 from pathlib import Path
+
+import pytest
 
 from contract import Contract, read_json
 
@@ -20,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("DESCENTD") or str(REPOSITORY / "descentd")
 # What the daemon was built with (tests/sanitized.sh, make coverage), and how much longer it may then take.
 INSTRUMENTED = os.environ.get("INSTRUMENTED", "")
+SANITIZED = INSTRUMENTED in ("asan", "tsan")
 PATIENCE = {"": 1, "coverage": 3, "asan": 4, "tsan": 10}[INSTRUMENTED]
 START_SECONDS = 20 * PATIENCE
 STOP_SECONDS = 10 * PATIENCE
@@ -27,10 +30,26 @@ ENDED = ("succeeded", "failed", "cancelled")
 CONTRACT = Contract()
 
 
+def not_sanitized(reason):
+    """Marks a test that a daemon with a sanitizer in it cannot pass, with why."""
+    return pytest.mark.skipif(SANITIZED, reason=f"{INSTRUMENTED}: {reason}")
+
+
+def scaled(count):
+    """So many of what is there to take time, as the epochs of a job that is killed in its middle: an instrumented daemon takes longer
+    for each."""
+    return count // PATIENCE
+
+
 def clean_environment(**more):
     """This environment without settings that would reach the daemon."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("DESCENTD")}
     return {**kept, **more}
+
+
+def traced_environment():
+    """The same for a program that runs under strace to its end: who is traced cannot be looked at for leaks."""
+    return clean_environment(ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
 
 
 def wait_for(what, condition, seconds=30.0):
@@ -143,8 +162,20 @@ class Daemon:
 
     def resident(self):
         """Bytes of memory that it has."""
-        with open(f"/proc/{self.process.pid}/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
+        return self.memory("VmRSS")
+
+    def peak(self):
+        """The most bytes of memory that it ever had."""
+        return self.memory("VmHWM")
+
+    def memory(self, line):
+        """A sanitizer keeps what was freed and notes on all that there is, so its daemon has 0: no bound is exceeded, and the summary
+        of the tests says where."""
+        if SANITIZED:
+            warnings.warn("bounds of memory are not held: a sanitizer takes memory of its own", stacklevel=3)
+            return 0
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(found.split()[1]) << 10 for found in file if found.startswith(line))
 
     def client(self, **more):
         return Client(self.port, **more)

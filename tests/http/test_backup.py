@@ -12,7 +12,7 @@ import time
 import pytest
 
 from data import trained
-from harness import BINARY, clean_environment, wait_for
+from harness import BINARY, PATIENCE, clean_environment, traced_environment, wait_for
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, None]]
 NOISE = "a,b,c\n" + "".join(f"{(i + 1) / 7919},{(i + 1) / 3},{(i + 1) / 11}\n" for i in range(250_000))  # 6 MB in the database
@@ -302,7 +302,7 @@ def test_a_restore_killed_at_each_step(start, two, tmp_path, finish):
     for path in (old, tmp_path / "old.db-wal", tmp_path / "old.db-shm"):
         shutil.move(path, source)
     traced = subprocess.run(["strace", "-f", "-o", tmp_path / "trace", "-e", f"trace={calls}", BINARY, "restore", backup, "--db",
-                             tmp_path / "count.db"], capture_output=True, timeout=60, env=clean_environment())
+                             tmp_path / "count.db"], capture_output=True, timeout=60 * PATIENCE, env=traced_environment())
     assert traced.returncode == 0, traced.stderr
     seen = []
     names = [name for name in calls.split(",") if name not in ("openat", "pwrite64")] if finish == "daemon" else calls.split(",")[:4]
@@ -313,8 +313,8 @@ def test_a_restore_killed_at_each_step(start, two, tmp_path, finish):
             for path in source.iterdir():
                 shutil.copy(path, work)
             done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={when}", BINARY,
-                                   "restore", backup, "--db", work / "old.db", "--force"], capture_output=True, timeout=60,
-                                  env=clean_environment())
+                                   "restore", backup, "--db", work / "old.db", "--force"], capture_output=True, timeout=60 * PATIENCE,
+                                  env=traced_environment())
             if done.returncode == 0:
                 break
             if finish == "restore":

@@ -106,14 +106,16 @@ def test_the_reserve_cannot_be_locked_up(start):
     """One address gets a part of it, and nobody stays."""
     daemon = start("--max-connections", 4)
     with idle(daemon.port, 4), contextlib.ExitStack() as stack:
-        for one in dial(daemon.port, RESERVE_SHARE + 5):
-            stack.enter_context(one)
-        wait_for("one address to have its part", lambda: ask(daemon.port)[0] == 0)
+        def crowd(last):
+            """They come anew: on a slow machine the first have been ended before the last are there."""
+            stack.close()
+            for i in range(1, last + 1):
+                for one in dial(daemon.port, RESERVE_SHARE + 5, f"127.0.0.{i}"):
+                    stack.enter_context(one)
+
+        wait_for("one address to have its part", lambda: crowd(1) or ask(daemon.port)[0] == 0)
         assert ask(daemon.port, source="127.0.0.2")[0] == 200
-        for i in range(2, 6):
-            for one in dial(daemon.port, RESERVE_SHARE, f"127.0.0.{i}"):
-                stack.enter_context(one)
-        wait_for("all to be taken", lambda: ask(daemon.port, source="127.0.0.9")[0] == 0)
+        wait_for("all to be taken", lambda: crowd(5) or ask(daemon.port, source="127.0.0.9")[0] == 0)
         wait_for("the silent to be ended", answers(daemon.port, source="127.0.0.9"), 20)
         wait_for("the silent to be ended", answers(daemon.port), 20)
 
@@ -181,20 +183,13 @@ def test_a_low_limit_of_the_system(start, tmp_path):
     wrapper.write_text(f"#!/bin/sh\nulimit -n 300\nexec {BINARY} \"$@\"\n")
     wrapper.chmod(0o755)
     daemon = start("--max-connections", 500, binary=wrapper)
-    assert "--max-connections is 44 and not 500" in daemon.log()
+    wait_for("it to be told", lambda: "--max-connections is 44 and not 500" in daemon.log())
     with idle(daemon.port, 44):
         expect_reserve(daemon.port)
         assert "descriptors left" not in daemon.log()
 
 
 # ---- many ----
-
-def budget(size):
-    """Of memory: sanitizers take more, and keep what was freed."""
-    with open(BINARY, "rb") as file:
-        checked = re.search(rb"__[at]san_init", file.read())
-    return size * 20 if checked else size
-
 
 def allow_files(count):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -223,7 +218,7 @@ def test_ten_thousand_idle_connections(start):
             slowest = max(slowest, time.monotonic() - begun)
         assert slowest < 5
         wait_for("all to be let in", lambda: daemon.sockets() >= count, 60)
-        assert daemon.resident() - before < budget(count * 20_000), "bytes a connection"
+        assert daemon.resident() - before < count * 20_000, "bytes a connection"
     wait_for("all to be gone", lambda: daemon.sockets() < 20, 60)
 
 
@@ -254,7 +249,7 @@ def test_a_thousand_watchers_that_vanish(start, by):
         wait_for("their descriptors to come back", lambda most=before: daemon.sockets() <= most, 60)
         memory.append(daemon.resident())
         assert stays.until(lambda event: event.name in ("epoch", "epochs")), "others go on"
-    assert memory[2] < memory[0] + budget(32 << 20), memory
+    assert memory[2] < memory[0] + (32 << 20), memory
     c.cancel(job)
     assert stays.until(lambda event: event.name == "state" and event.data["state"] == "cancelled")
 

@@ -23,11 +23,6 @@ def faults(answer):
     return [(e.get("line"), e.get("column")) for e in answer["errors"]]
 
 
-def peak_kib(daemon):
-    with open(f"/proc/{daemon.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-
-
 # ---- decimal commas ----
 
 @covers("dataset_put?decimal")
@@ -147,7 +142,7 @@ def test_a_hundred_thousand_columns(start):
     status, answer = put("wider-json", keys, "application/json")
     assert status == 413 and "100000" in answer["detail"]
     c.get("/v1/datasets/wider", status=404)
-    assert peak_kib(daemon) < 500 * 1024
+    assert daemon.peak() < 500 << 20
 
 
 def test_a_category_of_a_million_values(start):
@@ -164,7 +159,7 @@ def test_a_category_of_a_million_values(start):
     answer = c.csv("long", text, status=413)
     assert '"id"' in answer["detail"] and "ignore" in answer["detail"] and "64 MiB" in answer["detail"]
     c.get("/v1/datasets/long", status=404)
-    assert peak_kib(daemon) < 300 * 1024
+    assert daemon.peak() < 300 << 20
     assert c.csv("long", text, status=201, query="?types=id:ignore")["rows"] == 1_000_000
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from data import ENDLESS, PLANE, example, iris_model
 from fields import covers
-from harness import wait_for
+from harness import PATIENCE, scaled, wait_for
 from sse import Parser, Stream, check, points
 
 SHORT = {"dataset": "iris", "epochs": 30, "batch_size": 32, "seed": 1, "early_stopping": None}
@@ -142,7 +142,7 @@ def test_a_loss_that_is_no_number(c, fresh):
 
 
 def test_watchers_that_come_at_any_time_see_the_same(c, model):
-    job = c.start(model, {**LONG, "epochs": 20000, "batch_size": 8})["id"]
+    job = c.start(model, {**LONG, "epochs": scaled(20_000), "batch_size": 8})["id"]
     streams = []
     for _ in range(8):
         streams.append(watch(c, job))
@@ -154,7 +154,7 @@ def test_watchers_that_come_at_any_time_see_the_same(c, model):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(SECONDS_OF_A_JOB)
+        thread.join(SECONDS_OF_A_JOB * PATIENCE)
     assert all(stories), "all came to their end"
     curve = c.get(f"/v1/jobs/{job}/curve").json
     for story in stories:
@@ -169,7 +169,7 @@ def test_no_gap_and_no_double_through_kills(start):
     c = daemon.client()
     c.csv("iris", example("iris"))
     c.put("/v1/models/m", iris_model())
-    job = c.start("m", {**LONG, "epochs": 60000, "batch_size": 16})["id"]
+    job = c.start("m", {**LONG, "epochs": scaled(60_000), "batch_size": 16})["id"]
     seen, last = [], None
     for _ in range(2):
         stream = Stream(daemon.port, f"/v1/jobs/{job}/events", last_id=last)
@@ -271,7 +271,7 @@ def test_waves_of_watchers(queue):
 
 def test_a_reader_that_sleeps_costs_nothing(c, model, daemon):
     """It reads nothing while thousands of points come, and then all of them."""
-    job = c.start(model, {**LONG, "epochs": 30000, "batch_size": 16})["id"]
+    job = c.start(model, {**LONG, "epochs": scaled(30_000), "batch_size": 16})["id"]
     sleeper = watch(c, job)
     c.ended(job, seconds=SECONDS_OF_A_JOB)
     curve = c.get(f"/v1/jobs/{job}/curve").json

@@ -3,6 +3,7 @@ import pytest
 
 from data import PLANE
 from fields import covers
+from harness import scaled
 
 TRAIN = {"dataset": "plane", "epochs": 20, "batch_size": 16, "seed": 1, "validation": None, "early_stopping": None}
 
@@ -52,12 +53,13 @@ def test_dead_and_saturated_units_are_seen(c, fresh):
 
 def test_it_is_thinned_with_the_curve(c, fresh):
     """A run of about a second: some ten measurements, fewer on a machine that is very quick, two at the least."""
-    found, job = health(c, fresh, {"layers": [256, 256]}, epochs=1500)
+    last = scaled(1500)
+    found, job = health(c, fresh, {"layers": [256, 256]}, epochs=last)
     epochs = found["epoch"]
     thinned = c.get(f"/v1/jobs/{job['id']}/curve?health=true&points=2")["health"]
-    assert len(thinned["epoch"]) == 2 <= len(epochs) and thinned["epoch"][-1] == epochs[-1] == 1500
+    assert len(thinned["epoch"]) == 2 <= len(epochs) and thinned["epoch"][-1] == epochs[-1] == last
     assert all(len(layer["weight_norm"]) == 2 for layer in thinned["layers"])
-    some = c.get(f"/v1/jobs/{job['id']}/curve?health=true&from=2&to=1500")["health"]
+    some = c.get(f"/v1/jobs/{job['id']}/curve?health=true&from=2&to={last}")["health"]
     assert some["epoch"] == epochs[1:]
 
 

@@ -58,11 +58,6 @@ def evaluated(c, rows):
     return c.post("/v1/models/m:evaluate", {"dataset": "levels"}).json
 
 
-def resident_kib(daemon):
-    with open(f"/proc/{daemon.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-
-
 def test_jobs_that_ended_hold_no_memory(start):
     """Each job's thread left what it had freed in an arena of its own: ten jobs on the same rows took ten times the memory."""
     daemon = start("--memory-budget", "256M", "--workers", "1", "--threads", "2")
@@ -70,5 +65,5 @@ def test_jobs_that_ended_hold_no_memory(start):
     c.csv("long", "x,y\n" + "1,2\n3,4\n" * 500_000)
     c.put("/v1/models/long", {"dataset": "long", "target": "y", "layers": []})
     jobs = {"dataset": "long", "epochs": 1, "batch_size": 4096, "validation": {"split": 0.1}}
-    resident = [c.train("long", jobs) and resident_kib(daemon) for _ in range(8)]
-    assert resident[-1] < resident[1] + 16 * 1024, resident
+    resident = [c.train("long", jobs) and daemon.resident() for _ in range(8)]
+    assert resident[-1] < resident[1] + (16 << 20), resident

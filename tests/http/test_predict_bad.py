@@ -520,20 +520,14 @@ BOMBS = {
 }
 
 
-def peak(daemon):
-    """The most bytes of memory that it ever had."""
-    with open(f"/proc/{daemon.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
-
-
 @pytest.mark.parametrize("kind_of", BOMBS)
 def test_a_gigabyte_in_a_small_body(daemon, kept, kind_of):
     path, body, headers = BOMBS[kind_of]
     assert len(body) < 8 * MIB
-    before = peak(daemon)
+    before = daemon.peak()
     for _ in range(3):
         refused(kept, path, body, "67108864 bytes" if kind_of == "loose" else "500 times", 413, **{"Content-Encoding": "gzip", **headers})
-    assert peak(daemon) < before + 256 * MIB
+    assert daemon.peak() < before + 256 * MIB
 
 
 GOOD = ASKED["predict"][1].encode()

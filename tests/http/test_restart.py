@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from data import ENDLESS, by_hand, example, iris_model
-from harness import BINARY, Client, Daemon
+from harness import BINARY, Client, Daemon, scaled
 
-LONG = {"dataset": "iris", "epochs": 60_000, "batch_size": 8, "seed": 3, "validation": {"split": 0.2},
+LONG = {"dataset": "iris", "epochs": scaled(60_000), "batch_size": 8, "seed": 3, "validation": {"split": 0.2},
         "early_stopping": None}
 
 

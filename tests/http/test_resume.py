@@ -8,7 +8,7 @@ import time
 import pytest
 
 from data import ENDLESS, example, iris_model
-from harness import Daemon, wait_for
+from harness import Daemon, scaled, wait_for
 
 KILLS = 10
 OFTEN = {"checkpoint_every_seconds": 0.05}
@@ -16,17 +16,17 @@ OFTEN = {"checkpoint_every_seconds": 0.05}
 # model, what is trained, how: several optimizers, one and two threads, and what else a run has to remember.
 RUNS = [
     ("plain", iris_model(seed=1),
-     {"dataset": "iris", "epochs": 30_000, "batch_size": 8, "seed": 3, "early_stopping": None,
+     {"dataset": "iris", "epochs": scaled(30_000), "batch_size": 8, "seed": 3, "early_stopping": None,
       "optimizer": {"name": "momentum", "learning_rate": 0.001}, "schedule": "cosine"}),
     ("best", iris_model(seed=2, layers=[{"units": 8, "dropout": 0.2}]),
-     {"dataset": "iris", "epochs": 20_000, "batch_size": 10, "seed": 4, "validation": {"split": 0.3},
-      "early_stopping": {"patience": 15_000, "restore_best": True}, "optimizer": "adamw", "ema_decay": 0.9}),
+     {"dataset": "iris", "epochs": scaled(20_000), "batch_size": 10, "seed": 4, "validation": {"split": 0.3},
+      "early_stopping": {"patience": scaled(15_000), "restore_best": True}, "optimizer": "adamw", "ema_decay": 0.9}),
     ("wide", {"dataset": "digits", "target": "digit", "task": "classification", "layers": [256, {"units": 128, "batch_norm": True}], "seed": 5},
-     {"dataset": "digits", "epochs": 80, "batch_size": 128, "seed": 6, "threads": 2, "validation": {"split": 0.2},
+     {"dataset": "digits", "epochs": scaled(80), "batch_size": 128, "seed": 6, "threads": 2, "validation": {"split": 0.2},
       "early_stopping": None, "accumulate": 2, "noise": {"input": 0.05, "gradient": 0.01}, "optimizer": "nadam",
       "schedule": "reduce_on_plateau"}),
     ("full", {"dataset": "wine", "target": "cultivar", "task": "classification", "layers": [6], "seed": 7},
-     {"dataset": "wine", "epochs": 3_000, "seed": 8, "early_stopping": None, "optimizer": "rprop"}),
+     {"dataset": "wine", "epochs": scaled(3_000), "seed": 8, "early_stopping": None, "optimizer": "rprop"}),
 ]
 
 
@@ -95,7 +95,7 @@ def test_ten_kills_change_no_bit(start):
 
 # ---- pause and resume ----
 
-LONG = {"dataset": "iris", "epochs": 60_000, "batch_size": 8, "seed": 3, "validation": {"split": 0.2},
+LONG = {"dataset": "iris", "epochs": scaled(60_000), "batch_size": 8, "seed": 3, "validation": {"split": 0.2},
         "early_stopping": None, "checkpoint_every_seconds": None}
 
 
@@ -190,7 +190,7 @@ def test_sigterm_loses_nothing_and_a_second_one_changes_nothing(one):
 
 # ---- checkpoints that cannot be used ----
 
-STEADY = {**LONG, "epochs": 30_000, "checkpoint_every_seconds": 0.05}
+STEADY = {**LONG, "epochs": scaled(30_000), "checkpoint_every_seconds": 0.05}
 
 
 def crc32c(data):

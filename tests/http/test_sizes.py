@@ -110,18 +110,13 @@ def budgeted(tmp_path_factory):
         daemon.kill()
 
 
-def peak(daemon):
-    with open(f"/proc/{daemon.process.pid}/status") as status:
-        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
-
-
 def in_order(daemon, c):
     """It lives, within its memory; the jobs that were made are cancelled."""
     for state in ("queued", "running"):
         for job in c.get(f"/v1/jobs?state={state}&limit=1000")["jobs"]:
             c.cancel(job["id"], status=(200, 202, 409))
     assert daemon.process.poll() is None
-    assert peak(daemon) < PEAK_BYTES, f"{peak(daemon) >> 20} MiB"
+    assert daemon.peak() < PEAK_BYTES, f"{daemon.peak() >> 20} MiB"
     c.get("/v1/models/m")
 
 
@@ -166,10 +161,10 @@ def test_numbers_of_paths(budgeted, template):
 def test_a_network_that_is_too_large_is_not_begun(budgeted, body):
     """A million names were made, and a gigabyte of memory with them, before anything was refused."""
     c = budgeted.client(timeout=120)
-    before = peak(budgeted)
+    before = budgeted.peak()
     refused = c.request("PUT", "/v1/models/large", body, (413, 422), {"Content-Type": "application/json"})
     assert refused.sentence()
-    assert peak(budgeted) < before + (16 << 20)
+    assert budgeted.peak() < before + (16 << 20)
 
 
 @pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 100_000, '{"inputs":1,"inputs":2,"outputs":1}', b'{"inputs":1,"\xff":1}',

@@ -9,7 +9,7 @@ import pytest
 
 from data import ENDLESS, PLANE, XOR, example, iris_model, table
 from fields import covers
-from harness import wait_for
+from harness import SANITIZED, scaled, wait_for
 
 BASE = {"dataset": "iris", "epochs": 4, "batch_size": 16, "seed": 1, "threads": 1}
 LOG = {"min": 0.0001, "max": 0.1, "log": True}
@@ -331,12 +331,13 @@ def test_a_round_of_hyperband_is_that_of_its_paper(c, flower):
 def test_a_run_that_rests_is_left_to_its_sweep(start):
     """One worker: the first comes to its rung while the second trains."""
     c = alone(start)
-    job = start_sweep(c, "m", {"learning_rate": [0.001, 0.01, 0.1]}, {**ENDLESS, "epochs": 900_000}, validation={"split": 0.2},
-                      strategy="halving", runs=3, min_epochs=100_000)
+    rung = scaled(300_000)
+    job = start_sweep(c, "m", {"learning_rate": [0.001, 0.01, 0.1]}, {**ENDLESS, "epochs": 3 * rung}, validation={"split": 0.2},
+                      strategy="halving", runs=3, min_epochs=rung // 3)
     first = wait_for("a run to rest", lambda: next((run for run in runs(c, job) if run["state"] == "paused"), None), 60)
-    assert first["epoch"] == 300_000 and first["run"] == 1
+    assert first["epoch"] == rung and first["run"] == 1
     refused = c.post(f"/v1/jobs/{first['job']}:resume", None, status=409)
-    assert "rests after epoch 300000" in refused["detail"] and f"job {job}" in refused["detail"]
+    assert f"rests after epoch {rung}" in refused["detail"] and f"job {job}" in refused["detail"]
     c.post(f"/v1/jobs/{job}:pause", None)
     c.post(f"/v1/jobs/{job}:resume", None)
     assert c.job(first["job"])["state"] == "paused"
@@ -363,12 +364,13 @@ def test_when_its_seconds_are_over_the_best_so_far_is_published(c, flower, strat
 def test_runs_that_rest_when_the_time_is_over(start):
     """One worker; one run comes to its rung soon, and the others never: what rests ends with what it has."""
     c = alone(start)
-    job = c.ended(start_sweep(c, "m", {"units": [8, 900, 901]}, {**ENDLESS, "epochs": 30_000, "validation": {"split": 0.2}},
-                              strategy="halving", runs=3, seconds=2, seed=1))
+    rung = scaled(10_000)
+    job = c.ended(start_sweep(c, "m", {"units": [8, 3000, 3001]}, {**ENDLESS, "epochs": 3 * rung, "validation": {"split": 0.2}},
+                              strategy="halving", runs=3, seconds=4 if SANITIZED else 2, seed=1))
     found = runs(c, job)
     small = next(run for run in found if run["parameters"]["units"] == 8)
     assert job["stop_reason"] == "max_seconds" and job["version"]
-    assert small["epoch"] == 10_000 and small["state"] == "succeeded" and small["stop_reason"] == "max_seconds"
+    assert small["epoch"] == rung and small["state"] == "succeeded" and small["stop_reason"] == "max_seconds"
     assert job["results"]["best"]["value"] == min(run["value"] for run in found if run["state"] == "succeeded")
 
 
