@@ -254,13 +254,11 @@ tsan: ## run the unit tests under ThreadSanitizer
 		SANITIZE='-fsanitize=thread' unit
 
 .PHONY: http-asan http-tsan coverage analyze
-# Those that send what strangers may send: everything takes 20 minutes. TESTS=tests/http is everything; what watches memory fails there.
-ASAN_TESTS   := $(patsubst %,tests/http/test_%.py,audit bad_input damage errors framing raw_http session tls tokens)
-
-http-asan: ## run those that send bad bytes under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=tests/http: all)
+# They are run whole; what a sanitizer cannot be asked is skipped, and said (not_sanitized in tests/http/harness.py).
+http-asan: ## run the black-box tests under AddressSanitizer and UndefinedBehaviorSanitizer, or those of TESTS
 	@docker/deps.sh build test
 	@$(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) SANITIZE='-fsanitize=address $(SANITIZE_UB)' build/asan/descentd
-	@tests/sanitized.sh asan $(or $(TESTS),$(ASAN_TESTS))
+	@tests/sanitized.sh asan -n $(TESTERS) $(or $(TESTS),tests/http)
 
 # Those in which threads meet: everything takes too long for each day. TESTS=tests/http is everything.
 TSAN_TESTS   := $(patsubst %,tests/http/test_%.py,batching bulk datasets events health idempotency jobs notify predict preload pressure \
@@ -269,7 +267,7 @@ TSAN_TESTS   := $(patsubst %,tests/http/test_%.py,batching bulk datasets events 
 http-tsan: ## run those in which threads meet under ThreadSanitizer (TESTS=tests/http: all)
 	@docker/deps.sh build test
 	@$(MAKE) -s -j$(JOBS) VARIANT=tsan $(SLOW) SANITIZE='-fsanitize=thread -Wno-tsan' build/tsan/descentd
-	@tests/sanitized.sh tsan $(or $(TESTS),$(TSAN_TESTS))
+	@tests/sanitized.sh tsan -n $(TESTERS) $(or $(TESTS),$(TSAN_TESTS))
 
 # Atomic counters, as threads share them. Whoever runs a daemon must be able to add to them, hence the mask.
 coverage: ## run all unit and black-box tests, and say which lines and branches they do not reach
