@@ -2,6 +2,7 @@
 import pytest
 
 from data import table
+from harness import not_sanitized
 
 
 def test_a_document_too_large_for_the_budget(start):
@@ -58,6 +59,7 @@ def evaluated(c, rows):
     return c.post("/v1/models/m:evaluate", {"dataset": "levels"}).json
 
 
+@not_sanitized("it keeps what was freed")
 def test_jobs_that_ended_hold_no_memory(start):
     """Each job's thread left what it had freed in an arena of its own: ten jobs on the same rows took ten times the memory."""
     daemon = start("--memory-budget", "256M", "--workers", "1", "--threads", "2")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data import ENDLESS, by_hand, example, iris_model
-from harness import BINARY, Client, Daemon, scaled
+from harness import BINARY, PATIENCE, Client, Daemon, scaled
 
 LONG = {"dataset": "iris", "epochs": scaled(60_000), "batch_size": 8, "seed": 3, "validation": {"split": 0.2},
         "early_stopping": None}
@@ -136,7 +136,7 @@ def test_a_kill_in_mid_upload(start):
             pass
     thread = threading.Thread(target=upload, daemon=True)
     thread.start()
-    assert started.wait(20)
+    assert started.wait(20 * PATIENCE)
     daemon.kill()
     thread.join(20)
     c = daemon.run().client()

@@ -9,7 +9,7 @@ import pytest
 
 from data import ENDLESS, PLANE, XOR, example, iris_model, table
 from fields import covers
-from harness import SANITIZED, scaled, wait_for
+from harness import scaled, wait_for
 
 BASE = {"dataset": "iris", "epochs": 4, "batch_size": 16, "seed": 1, "threads": 1}
 LOG = {"min": 0.0001, "max": 0.1, "log": True}
@@ -364,9 +364,9 @@ def test_when_its_seconds_are_over_the_best_so_far_is_published(c, flower, strat
 def test_runs_that_rest_when_the_time_is_over(start):
     """One worker; one run comes to its rung soon, and the others never: what rests ends with what it has."""
     c = alone(start)
-    rung = scaled(10_000)
-    job = c.ended(start_sweep(c, "m", {"units": [8, 3000, 3001]}, {**ENDLESS, "epochs": 3 * rung, "validation": {"split": 0.2}},
-                              strategy="halving", runs=3, seconds=4 if SANITIZED else 2, seed=1))
+    rung = scaled(5000)
+    job = c.ended(start_sweep(c, "m", {"units": [8, 20_000, 20_001]}, {**ENDLESS, "epochs": 3 * rung, "validation": {"split": 0.2}},
+                              strategy="halving", runs=3, seconds=4, seed=1))
     found = runs(c, job)
     small = next(run for run in found if run["parameters"]["units"] == 8)
     assert job["stop_reason"] == "max_seconds" and job["version"]
