@@ -7,8 +7,9 @@
 
 #include "core/metrics_walk.h"
 
-#define ROC_GAP    (2.0 / (RANKING_CURVE_MAX - 2)) /* the way from (0, 0) to (1, 1), along the axes, is 2 */
-#define PR_BUCKETS (RANKING_CURVE_MAX / 2 - 1)
+#define ROC_GAP (2.0 / (RANKING_CURVE_MAX - 2)) /* the way from (0, 0) to (1, 1), along the axes, is 2 */
+
+enum { PR_BUCKETS = RANKING_CURVE_MAX / 2 - 1 };
 
 /* One class's curves while they are drawn. */
 struct drawing {

@@ -454,8 +454,8 @@ static int run(struct config *config)
 	app->documents_bytes_max = config->memory_budget_bytes / DOCUMENTS_SHARE;
 	app->body_bytes = config->max_body_bytes;
 	app->upload_bytes = config->max_upload_bytes;
-	if ((rc = log_start(&app->log, (enum log_format)config->log_format, (enum log_level)config->log_level,
-			     STDERR_FILENO, &e))) {
+	if (log_start(&app->log, (enum log_format)config->log_format, (enum log_level)config->log_level,
+			    STDERR_FILENO, &e)) {
 		fprintf(stderr, "descentd: %s\n", e.text);
 		return EXIT_FAILURE;
 	}

@@ -130,8 +130,8 @@ static int read_token(const json_t *document, struct faults *faults, struct stor
 	token->rate = asked.rate;
 	if (asked.expires_seconds)
 		token->expires_ms = ((int64_t)time(NULL) + (int64_t)asked.expires_seconds) * 1000;
-	token->name = strdup(
-			asked.name); /* NOLINT(clang-analyzer-core.NonNullParamChecker): no name is a fault */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): no name is a fault */
+	token->name = strdup(asked.name);
 	token->models = *models ? strdup(models) : NULL;
 	return token->name && (!*models || token->models) ? 0 : err_nomem(e);
 }

@@ -59,7 +59,7 @@ const char *scan_skip(const char *at, const char *end);
 /* '{' '[' '"' 't' 'f' 'n', or '0' for a number */
 static inline char scan_kind(struct scan_value v)
 {
-	char c = *v.at;
+	char c = *v.at; /* NOLINT(clang-analyzer-core.NullDereference): what was not found is not asked */
 
 	return c == '-' || (c >= '0' && c <= '9') ? '0' : c;
 }

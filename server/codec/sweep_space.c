@@ -328,8 +328,8 @@ static bool shuffled_place(const struct sweep *s, uint64_t size, uint64_t run, u
 
 	if (!order) return false;
 	rng_permute(&key, 0, order, (size_t)size);
-	*place = order[(run - 1) %
-			size]; /* NOLINT(clang-analyzer-core.DivideZero): a space has at least one point */
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a space has at least one point */
+	*place = order[(run - 1) % size];
 	free(order);
 	return true;
 }

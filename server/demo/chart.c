@@ -161,8 +161,8 @@ static void draw_line(struct canvas *c, enum series series, const double epoch[2
 		y[i] = (c->high - log(loss[i])) / (c->high - c->low) * (double)(c->dots_y - 1);
 	}
 	steps = ceil(fmax(fabs(x[1] - x[0]), fabs(y[1] - y[0]))) + 1;
-	for (double s = 0; s <= steps;
-			s++) { /* NOLINT(clang-analyzer-security.FloatLoopCounter): whole numbers, and few */
+	/* NOLINTNEXTLINE(clang-analyzer-security.FloatLoopCounter): whole numbers, and few */
+	for (double s = 0; s <= steps; s++) {
 		size_t at_x = (size_t)lround(x[0] + (x[1] - x[0]) * s / steps);
 		size_t at_y = (size_t)lround(y[0] + (y[1] - y[0]) * s / steps);
 

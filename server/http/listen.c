@@ -59,8 +59,8 @@ static unsigned bound_port(int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&address, &size)) return 0;
 	if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)
-					->sin_port); /* NOLINT(clang-analyzer-core.CallAndMessage): zeroed above */
+	/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): zeroed above */
+	return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
 int http_listen(const char *address, int *fd, unsigned *port, bool *public, struct err *e)

@@ -26,20 +26,28 @@ static bool try_again(const struct run *run, const char *what, const struct err 
 	return true;
 }
 
+/* Who reads that the job has succeeded is answered by its version from then on. */
+static void published(void *self)
+{
+	const struct run *run = self;
+
+	jobs_published(run->worker->jobs, run->job.model);
+}
+
 /* ERR_CONFLICT: it is not ours any more; ERR_NOT_FOUND: what was to be published is gone. */
 static int finish(struct run *run, const struct store_job_end *end, struct err *e)
 {
 	struct jobs *jobs = run->worker->jobs;
 	struct store *store = jobs->config.store;
+	struct store_job_end told = *end;
 	uint64_t version;
 	int rc;
 
-	while (!final(rc = store->job_finish(store, end, &version, e)))
+	told.committed = published;
+	told.self = run;
+	while (!final(rc = store->job_finish(store, &told, &version, e)))
 		if (!try_again(run, "could not be ended", e)) return rc;
-	if (rc)
-		jobs_say(jobs, run->job.id, "could not be ended", e->text);
-	else
-		registry_forget(jobs->config.registry, run->job.model);
+	if (rc) jobs_say(jobs, run->job.id, "could not be ended", e->text);
 	if (!rc && run->job.parent) family_settle(&jobs->family, run->job.parent);
 	return rc;
 }

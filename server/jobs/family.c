@@ -83,6 +83,13 @@ int house_add(const struct house *h, const json_t *config, uint64_t epochs, uint
 	return rc;
 }
 
+static void published(void *self)
+{
+	const struct house *h = self;
+
+	jobs_published(h->family->jobs, h->parent.model);
+}
+
 int house_end(const struct house *h, struct store_job_end *end, struct err *e)
 {
 	struct store *store = h->family->store;
@@ -90,6 +97,8 @@ int house_end(const struct house *h, struct store_job_end *end, struct err *e)
 
 	end->id = h->parent.id;
 	end->attempt = h->parent.attempt;
+	end->committed = published;
+	end->self = (void *)h;
 	return store->job_finish(store, end, &version, e);
 }
 

@@ -89,10 +89,11 @@ static json_t *results_document(const struct house *h, json_t **means, struct er
 		json_t *of = NULL;
 
 		whole = !json_read_stored(h->children[i].metrics, &of, e);
-		metrics[i] = of; /* NOLINT(clang-analyzer-unix.Malloc): nothing has a count of 0 */
+		metrics[i] = of;
 		whole = whole && json_append(folds, fold_document(&h->children[i], i + 1, of));
 	}
 	if (whole) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): nothing has a count of 0 */
 		json_object_foreach((json_t *)metrics[0], name, value) whole &=
 				json_put(spreads, name, spread(metrics, h->count, name, *means));
 	}

@@ -365,10 +365,7 @@ static int publish(struct search *s, size_t best, struct err *e)
 		end.step += s->house->children[i].step;
 	}
 	if ((rc = copy_model(s, best, &version, e))) goto out;
-	if ((rc = house_end(s->house, &end, e)))
-		store->blob_discard(store, version.blob);
-	else
-		jobs_published(s->house->family->jobs, s->house->parent.model);
+	if ((rc = house_end(s->house, &end, e))) store->blob_discard(store, version.blob);
 out:
 	json_decref(config);
 	json_decref(results);

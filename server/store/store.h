@@ -192,6 +192,9 @@ struct store_job_end {
 	 * written in the same commit, and version->blob and output are not looked at. */
 	const void *bytes;
 	size_t size;
+	/* Called as soon as everybody sees the end, and before job_finish returns, by another thread; quick. NULL: not. */
+	void (*committed)(void *self);
+	void *self;
 };
 
 struct store_job_filter {

@@ -110,6 +110,13 @@ static int finish_tx(struct db *db, void *arg, struct err *e)
 	return rc;
 }
 
+static void tell(void *arg)
+{
+	const struct finish *f = arg;
+
+	f->end->committed(f->end->self);
+}
+
 static int job_finish(struct store *s, const struct store_job_end *end, uint64_t *version, struct err *e)
 {
 	struct finish f = { end, version };
@@ -121,7 +128,9 @@ static int job_finish(struct store *s, const struct store_job_end *end, uint64_t
 	if (end->bytes && end->size > STORE_SMALL_BYTES)
 		return err_set(e, ERR_RANGE, "%zu bytes are too many to go along with the end of a job",
 				end->size);
-	if ((rc = store_write(s, finish_tx, &f, e))) *version = 0;
+	if ((rc = writer_run_then(sqlite_of(s)->writer, WRITE_REQUEST, finish_tx,
+			     end->committed ? tell : NULL, &f, e)))
+		*version = 0;
 	return rc;
 }
 

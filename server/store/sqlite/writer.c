@@ -27,6 +27,7 @@ struct operation {
 	write_fn *run;
 	void *arg;
 	void (*done)(void *arg, int rc, const struct err *e); /* NULL: a call waits on over */
+	void (*committed)(void *arg); /* NULL: nobody must know before others see it */
 	int rc;
 	struct err e;
 	bool finished;
@@ -117,6 +118,13 @@ static int run_batch(struct db *db, struct operation *batch, struct err *e)
 	return rc;
 }
 
+/* Readers see a commit at once, and a thread that waits for it may take a while to come to. */
+static void tell_committed(struct operation *batch)
+{
+	for (struct operation *op = batch; op; op = op->next)
+		if (!op->rc && op->committed) op->committed(op->arg);
+}
+
 static void finish(struct writer *w, struct operation *batch, int rc, const struct err *e)
 {
 	for (struct operation *op = batch, *next; op; op = next) {
@@ -184,8 +192,10 @@ static void do_batch(struct writer *w, struct operation *batch)
 	uint64_t begun = clock_ns();
 	struct err e;
 	int rc = run_batch(w->db, batch, &e);
-	bool logged = publish_event(w);
+	bool logged;
 
+	if (!rc) tell_committed(batch);
+	logged = publish_event(w);
 	atomic_fetch_add(&w->commits, 1);
 	atomic_fetch_add(&w->commit_ns, clock_ns() - begun);
 
@@ -294,9 +304,12 @@ void writer_stop(struct writer *w)
 	free(w);
 }
 
-int writer_run(struct writer *w, enum write_class class, write_fn *run, void *arg, struct err *e)
+int writer_run_then(struct writer *w, enum write_class class, write_fn *run, void (*committed)(void *arg),
+		void *arg, struct err *e)
 {
-	struct operation op = { .run = run, .arg = arg, .over = PTHREAD_COND_INITIALIZER };
+	struct operation op = {
+		.run = run, .arg = arg, .committed = committed, .over = PTHREAD_COND_INITIALIZER
+	};
 
 	if (!w) return err_set(e, ERR_FORBIDDEN, "this database is only looked at");
 	pthread_mutex_lock(&w->lock);
@@ -308,6 +321,11 @@ int writer_run(struct writer *w, enum write_class class, write_fn *run, void *ar
 	pthread_cond_destroy(&op.over);
 	if (op.rc && e) *e = op.e;
 	return op.rc;
+}
+
+int writer_run(struct writer *w, enum write_class class, write_fn *run, void *arg, struct err *e)
+{
+	return writer_run_then(w, class, run, NULL, arg, e);
 }
 
 int writer_post(struct writer *w, write_fn *run, void (*done)(void *arg, int rc, const struct err *e),

@@ -24,6 +24,9 @@ void writer_stop(struct writer *w);
 /* Runs run(arg) and returns its result, once committed and synced. ERR_FORBIDDEN: there is no writer (w is NULL). What run left in arg counts
  * only when the result is 0. */
 int writer_run(struct writer *w, enum write_class class, write_fn *run, void *arg, struct err *e);
+/* The same; committed(arg) is called by the writer's thread as soon as it is. */
+int writer_run_then(struct writer *w, enum write_class class, write_fn *run, void (*committed)(void *arg),
+		void *arg, struct err *e);
 /* Queues run(arg) as bulk without waiting; done is called by the writer's thread when it is over. On an error
  * nothing was queued and done is not called. */
 int writer_post(struct writer *w, write_fn *run, void (*done)(void *arg, int rc, const struct err *e),
