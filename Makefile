@@ -254,15 +254,18 @@ tsan: ## run the unit tests under ThreadSanitizer
 		SANITIZE='-fsanitize=thread' unit
 
 .PHONY: http-asan http-tsan coverage analyze
-# They are run whole; what a sanitizer cannot be asked is skipped, and said (not_sanitized in tests/http/harness.py).
-http-asan: ## run the black-box tests under AddressSanitizer and UndefinedBehaviorSanitizer, or those of TESTS
+# All of them take longer than a day's check may: TESTS=tests/http is all. What a sanitizer cannot be asked is skipped, and said
+# (not_sanitized in tests/http/harness.py). Those that send what strangers may send:
+ASAN_TESTS   := $(patsubst %,tests/http/test_%.py,audit bad_input codings csv damage errors framing predict_bad raw_http session tls tokens)
+
+http-asan: ## run those that send bad bytes under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=tests/http: all)
 	@docker/deps.sh build test
 	@$(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) SANITIZE='-fsanitize=address $(SANITIZE_UB)' build/asan/descentd
-	@tests/sanitized.sh asan -n $(TESTERS) $(or $(TESTS),tests/http)
+	@tests/sanitized.sh asan -n $(TESTERS) $(or $(TESTS),$(ASAN_TESTS))
 
-# Those in which threads meet: everything takes too long for each day. TESTS=tests/http is everything.
-TSAN_TESTS   := $(patsubst %,tests/http/test_%.py,batching bulk datasets events health idempotency jobs notify predict preload pressure \
-                progress reload restart retention swap train upload_chunks webhook)
+# Those in which threads meet.
+TSAN_TESTS   := $(patsubst %,tests/http/test_%.py,batching bulk datasets events health idempotency jobs predict preload progress \
+                raw_http reload restart retention swap train upload_chunks webhook)
 
 http-tsan: ## run those in which threads meet under ThreadSanitizer (TESTS=tests/http: all)
 	@docker/deps.sh build test

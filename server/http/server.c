@@ -146,7 +146,6 @@ int http_start(struct http_server **out, const struct http_config *config, struc
 	*out = server;
 	return 0;
 fail:
-	if (server->control) MHD_stop_daemon(server->control);
 	if (server->daemon) MHD_stop_daemon(server->daemon);
 	if (server->control) MHD_stop_daemon(server->control);
 	connections_free(server->connections);

@@ -301,7 +301,9 @@ def test_out_of_memory(start, tmp_path):
              ("PUT", "/v1/models/huge", json.dumps({"inputs": 4, "outputs": 1, "layers": [{"units": 20_000}] * 3}), "application/json")]
     seen = Counter(outcome(daemon, *request) for _ in range(3) for request in asked)
     assert set(seen) <= {200, 201, 202, 409, 413, 422, 503, "cut"}
-    assert c.predict("iris", ROWS).json == before, "on a connection and a thread that are there"
+    # On a connection and a thread that are there; what was refused may take a moment to let go.
+    wait_for("small predictions", lambda: c.predict("iris", ROWS, status=(200, 503)).status == 200)
+    assert c.predict("iris", ROWS).json == before
     limit.lift()
     assert seen[503] + seen[413] + seen["cut"], "there was memory enough"
     c = daemon.client(timeout=60)

@@ -43,7 +43,7 @@ def test_a_sync_that_fails_ends_the_daemon(failing, start):
         answer = c.put(f"/v1/models/n{len(told)}", iris_model(), status=(201, 200, 500, 503))
         told += [answer] if answer.status >= 500 else []
     assert SENTENCE in told[0].sentence()
-    assert faults.disarm().startswith("fdatasync EIO")
+    assert str(faults.disarm()[0]).startswith("fdatasync EIO")
     # Until it ends, and it may be quick: not ready, and no change is taken, though the disk would write again.
     ready = daemon.client().get("/readyz", status=503)
     assert ready.code == "busy" and SENTENCE in ready.sentence()
