@@ -145,8 +145,8 @@ $(BUILD)/gen/embedded.c: $(BUILD)/embed $(EMBED)
 $(GEN_OBJ): $(BUILD)/gen/embedded.c schema/embedded.h
 	$(CC) $(ALL_FLAGS) -c -o $@ $<
 
-# Tests are compiled more often than what they do takes time.
-$(UNIT): private override OPT := -O0 -g -fno-omit-frame-pointer
+# Tests of the server are compiled more often than what they do takes time; those of core compute.
+$(filter $(BUILD)/tests/test_%,$(UNIT)): private override OPT := -O0 -g -fno-omit-frame-pointer
 
 # A unit test is one program: tests/unit/test_X.c against everything but main, tests/unit/f64_X.c against the
 # double build of core alone.

@@ -153,16 +153,18 @@ static bool vacuum_step(struct db *db)
 	return freed > 0;
 }
 
-bool sweep_step(struct db *db)
+bool sweep_step(struct db *db, bool *failed)
 {
 	struct pair garbage; /* kind, owner */
 	bool found;
 
+	*failed = true;
 	if (db_begin(db, NULL)) return false;
 	if (db_one(db, &pair_kind, SQL_GARBAGE_NEXT, DB_NO_VALUES, &garbage, &found, NULL)) goto fail;
 	if (found && (garbage.first < 0 || garbage.first >= GARBAGE_KINDS)) goto fail;
 	if (found && sweep_owner(db, &garbage)) goto fail;
 	if (db_commit(db, NULL)) return false;
+	*failed = false;
 	return found || vacuum_step(db);
 fail:
 	db_rollback(db);

@@ -28,9 +28,9 @@ int garbage_add_revision(struct db *db, int64_t revision, struct err *e);
 
 /* At start: uploads and blobs that nobody finished become garbage. */
 int sweep_loose(struct db *db, struct err *e);
-/* One step, in a transaction of its own; true when there is more to do. What fails is left for the next start
- * or the next piece of garbage. */
-bool sweep_step(struct db *db);
+/* One step, in a transaction of its own; true when there is more to do. *failed: it could not be done, and is to be tried again
+ * when something else was written. */
+bool sweep_step(struct db *db, bool *failed);
 
 /* Gives some free pages back to the file system, in a transaction or as one; *freed is in bytes, 0: there are none. */
 int sweep_vacuum(struct db *db, uint64_t *freed, struct err *e);

@@ -238,6 +238,7 @@ static void *writer_thread(void *arg)
 	struct writer *w = arg;
 	int waited = 0;
 	bool sweeping = true, stop = false; /* at start: what a crash left */
+	bool owed = false; /* a step failed: the next write shows whether there is room again */
 
 	for (;;) {
 		struct operation *batch = next_batch(w, sweeping, &stop);
@@ -245,10 +246,12 @@ static void *writer_thread(void *arg)
 		if (stop && !batch) break;
 		if (batch && w->failed)
 			finish(w, batch, ERR_IO, db_unsynced(w->db));
-		else if (batch)
+		else if (batch) {
 			do_batch(w, batch);
-		else
-			sweeping = sweep_step(w->db);
+			sweeping |= owed;
+			owed = false;
+		} else
+			sweeping = sweep_step(w->db, &owed);
 		if (db_take_garbage(w->db)) sweeping = true;
 		if (lost(w))
 			sweeping = false;
