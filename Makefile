@@ -256,7 +256,7 @@ tsan: ## run the unit tests under ThreadSanitizer
 .PHONY: http-asan http-tsan coverage analyze
 # All of them take longer than a day's check may: TESTS=tests/http is all. What a sanitizer cannot be asked is skipped, and said
 # (not_sanitized in tests/http/harness.py). Those that send what strangers may send:
-ASAN_TESTS   := $(patsubst %,tests/http/test_%.py,audit bad_input codings csv damage errors framing predict_bad raw_http session tls tokens)
+ASAN_TESTS   := $(patsubst %,tests/http/test_%.py,audit bad_input codings csv damage errors failing_calls framing predict_bad raw_http session tls tokens)
 
 http-asan: ## run those that send bad bytes under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=tests/http: all)
 	@docker/deps.sh build test
