@@ -279,7 +279,7 @@ class Client:
         return self.request("PUT", f"/v1/datasets/{name}{query}", body=text, status=status,
                             headers={"Content-Type": "text/csv", **(headers or {})})
 
-    def train(self, model, document, state="succeeded", seconds=60):
+    def train(self, model, document, state="succeeded", seconds=240):
         """Trains to the end and returns the job."""
         job = self.start(model, document)
         return self.ended(job["id"], state, seconds)
@@ -290,7 +290,7 @@ class Client:
     def job(self, job):
         return self.get(f"/v1/jobs/{job}").json
 
-    def ended(self, job, state="succeeded", seconds=60):
+    def ended(self, job, state="succeeded", seconds=240):
         """Waits for a job's end; state: what must come, one or several."""
         def look():
             found = self.job(job)
