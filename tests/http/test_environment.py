@@ -210,7 +210,7 @@ def test_a_disk_that_becomes_read_only(start, tmp_path):
         wait_for("changes to be refused", lambda: c.request(
             "PUT", f"/v1/models/m{time.monotonic_ns()}", document={"inputs": 1, "outputs": 1, "layers": []}, status=(201, 500)).status == 500)
         assert "cannot be read or written" in c.put("/v1/models/no", {"inputs": 1, "outputs": 1, "layers": []}, status=500).sentence()
-        c.csv("noise", NOISE, status=500)
+        assert outcome(daemon, "PUT", "/v1/datasets/noise", NOISE, "text/csv") in (500, "cut")  # answered before it is all sent
         for _ in range(20):
             assert c.predict("iris", ROWS).json == before
         c.get("/v1/models/no", status=404)
