@@ -377,7 +377,7 @@ static struct objective *get_objectives(struct reader *r, size_t heads, const st
 	if (said != heads) fault(r, "a wrong number of output layers");
 	for (size_t h = 0; !r->rc && h < heads; h++)
 		get_objective(r, &objectives[h]);
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): get_layers has refused a model without an output layer */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the last layer is an output layer (get_plan) */
 	if (r->format == 1) objectives[0].category = encoder_column(targets, 0)->kind == COLUMN_CATEGORY;
 	return objectives;
 }

@@ -46,7 +46,6 @@ extern char **environ;
 #define REQUESTS_SHARE  4
 #define DOCUMENTS_SHARE 8
 #define JOBS_SHARE      2
-#define TRIM_SECONDS    60
 #define LARGE_BLOCK     (1 << 20)
 #define OTHER_ARENAS    2
 #define PUBLIC_SHARE    4 /* likewise of the connections, for one address */
@@ -384,15 +383,11 @@ static void choose_signals(const struct config *config, sigset_t *set)
 static void wait_for_signal(struct daemon *d)
 {
 	struct log *log = d->app.log;
-	const struct timespec pause = { TRIM_SECONDS, 0 };
 	sigset_t set;
 	int which;
 
 	choose_signals(d->config, &set);
-	while ((which = sigtimedwait(&set, NULL, &pause)) == SIGHUP ||
-			(which < 0 && (errno == EINTR || errno == EAGAIN))) {
-		if (which < 0)
-			malloc_trim(0); /* pages between what is in use, which malloc keeps by itself */
+	while ((which = sigwaitinfo(&set, NULL)) == SIGHUP || (which < 0 && errno == EINTR)) {
 		if (which != SIGHUP) continue;
 		notify_reloading(d->notify);
 		reload(&d->app, d->http, d->config);

@@ -24,8 +24,8 @@ struct app;
 struct idempotency { /* its address must not change while it is under way */
 	struct app *app;
 	struct idempotency *next; /* under way; under app->keys_lock */
-	char key[IDEMPOTENCY_KEY_MAX +
-			32]; /* the token's number and a space, where it has one, and the key: each token has its own */
+	/* The token's number and a space, where it has one, and the key: each token has its own. */
+	char key[IDEMPOTENCY_KEY_MAX + 32];
 	char request[2 * SHA256_DIGEST_SIZE +
 			1]; /* what is asked: method, target, media type and body, hashed */
 	bool answered;      /* a request under this key made its change: make none */

@@ -41,16 +41,16 @@ static void log_refusals(struct http_server *server)
 	server->config.log(server->config.app, false, text);
 }
 
-/* How libmicrohttpd begins what it says of a client that left, or that sent no HTTP. */
-static bool is_of_client(const char *format)
+/* How libmicrohttpd begins what it says of a client that left, or that sent no HTTP; a 5xx is ours. */
+static bool is_of_client(const char *text)
 {
 	static const char *const begins[] = { "Socket has been disconnected", "Connection socket is closed",
-		"Connection was closed", "Failed to send ", "Error processing request",
-		"Failed to parse `Content-Length'", "Received HTTP/1.1 request without `Host'",
-		"Too large value of 'Content-Length'" };
+		"Connection was closed", "Failed to send ",
+		"Error processing request (HTTP response code is 4", "Failed to parse `Content-Length'",
+		"Received HTTP/1.1 request without `Host'", "Too large value of 'Content-Length'" };
 
 	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
-		if (!strncmp(format, begins[i], strlen(begins[i]))) return true;
+		if (!strncmp(text, begins[i], strlen(begins[i]))) return true;
 	return false;
 }
 
@@ -64,7 +64,7 @@ static void log_sentence(void *self, const char *format, va_list args)
 	if (strstr(text, "handshake")) {
 		if (!atomic_load(&server->knocking)) log_refusals(server);
 	} else
-		server->config.log(server->config.app, is_of_client(format), text);
+		server->config.log(server->config.app, is_of_client(text), text);
 }
 
 /* A connection is there, over TLS with its handshake still to come; or it ends. */
