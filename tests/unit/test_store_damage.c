@@ -14,15 +14,6 @@ static int see(void *self, const struct store_curve_block *block, struct err *er
 	return 0;
 }
 
-static struct store_curve_block block_of(uint64_t first)
-{
-	return (struct store_curve_block){ .first = first,
-		.last = first + 4,
-		.points = 5,
-		.data = (const unsigned char *)"curve",
-		.size = 5 };
-}
-
 /* A store with one piece of each kind at least. */
 static void fill(void)
 {

@@ -25,15 +25,6 @@ static const struct store_backup at_once = { 0 };
 
 /* ---- places ---- */
 
-static struct store_curve_block block_of(uint64_t first)
-{
-	return (struct store_curve_block){ .first = first,
-		.last = first + 4,
-		.points = 5,
-		.data = (const unsigned char *)"curve",
-		.size = 5 };
-}
-
 /* Something of each kind. */
 static void fill(struct store *s)
 {
