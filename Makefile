@@ -174,7 +174,7 @@ SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
 
 C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch]')
 
-.PHONY: test unit http house install-test format torture faults faults-smoke asan tsan fuzz fuzz-smoke
+.PHONY: test unit http house install-test format torture faults faults-smoke asan tsan fuzz fuzz-smoke fuzz-merge
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
 	@$(MAKE) -s -j$(JOBS) all lib $(UNIT)
@@ -339,6 +339,12 @@ $(FUZZ:%=$(BUILD)/tests/fuzz_%.run): $(BUILD)/tests/fuzz_%.run: $(BUILD)/tests/f
 		$(BUILD)/corpus/$* tests/fuzz/corpus/$* >$(BUILD)/$*.log 2>&1 \
 		|| { grep -E -B 2 -A 40 'ERROR|runtime error|deadly signal' $(BUILD)/$*.log; exit 1; }
 	@grep -E 'number_of_executed_units|peak_rss' $(BUILD)/$*.log
+
+# An input is taken if it reaches a branch that no other does; of those that would do, the greedy choice of the smallest.
+fuzz-merge: ## add to tests/fuzz/corpus what `make fuzz` found and the corpora do not reach, in few and small inputs
+	@set -e; for what in $(FUZZ); do \
+		build/fuzz/tests/fuzz_$$what -set_cover_merge=1 -use_counters=0 -max_len=1500 tests/fuzz/corpus/$$what \
+			build/fuzz/corpus/$$what 2>&1 | grep -E 'new files|ERROR'; done
 
 # ---- benchmarks: bench/X.c, bench/X.sh or bench/X.py is `make bench-X` ----
 
