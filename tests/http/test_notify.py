@@ -119,7 +119,8 @@ def test_a_sign_of_life_twice_in_the_interval(start, manager, tmp_path, listen):
     assert time.monotonic() - began >= 9 * WATCHDOG_SECONDS / 2 - WATCHDOG_SECONDS, "not more often than needed"
     assert not [line for line in daemon.log_lines() if line.get("event") == "request"], "the daemon's own look is no request"
     daemon.stop()
-    assert manager.next_but() == "STOPPING=1" and manager.waiting() == []
+    assert manager.next_but() == "STOPPING=1"
+    assert manager.waiting() in ([], ["WATCHDOG=1"]), "at most of a look that was under way"
 
 
 def test_who_is_asked_as_somebody_else_is_silent(start, manager, tmp_path):
