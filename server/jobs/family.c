@@ -102,35 +102,39 @@ int house_end(const struct house *h, struct store_job_end *end, struct err *e)
 	return store->job_finish(store, end, &version, e);
 }
 
-/* The child's problem, whose sentences say whose it is. */
-static char *problem_text(const struct store_job *child, const char *what)
+/* *text is new, NULL without one: the child's problem, whose sentences say whose it is. */
+static int problem_text(char **text, const struct store_job *child, const char *what, struct err *e)
 {
 	static const char *const sentences[] = { "detail", "error" };
-	json_t *problem = child->error ? json_loads(child->error, JSON_DECODE_ANY, NULL) : NULL;
-	char *text = NULL;
+	json_t *problem;
+	int rc;
 
-	for (size_t i = 0; i < 2 && json_is_object(problem); i++) {
+	*text = NULL;
+	if (!child->error) return 0;
+	if ((rc = json_read_stored(child->error, &problem, e))) return rc;
+	for (size_t i = 0; i < 2; i++) {
 		const char *says = json_string_value(json_object_get(problem, sentences[i]));
 
 		if (says)
 			json_object_set_new(problem, sentences[i],
 					json_sprintf("%s (job %" PRId64 "): %s", what, child->id, says));
 	}
-	if (json_is_object(problem)) text = json_text(problem, false);
+	*text = json_text(problem, false);
 	json_decref(problem);
-	return text;
+	return *text ? 0 : err_nomem(e);
 }
 
 int house_end_as(const struct house *h, const struct store_job *child, const char *what, struct err *e)
 {
-	char *problem = problem_text(child, what);
 	struct store_job_end end = {
 		.state = child->state,
 		.stop_reason = child->stop_reason ? child->stop_reason : "error",
-		.error = problem,
 	};
-	int rc = child->error && !problem ? err_nomem(e) : house_end(h, &end, e);
+	char *problem;
+	int rc = problem_text(&problem, child, what, e);
 
+	end.error = problem;
+	if (!rc) rc = house_end(h, &end, e);
 	free(problem);
 	return rc;
 }

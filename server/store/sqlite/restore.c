@@ -178,7 +178,7 @@ static int adopt(const struct copy *copy, const char *path, struct err *e)
 	struct stat old;
 	bool there = !stat(path, &old);
 
-	if (!there) {
+	if (!there && errno == ENOENT) {
 		char *slash = strrchr(path, '/'); /* the path is absolute */
 
 		*slash = 0;
