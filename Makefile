@@ -153,9 +153,13 @@ $(filter $(BUILD)/tests/test_%,$(UNIT)): private override OPT := -O0 -g -fno-omi
 CHECK_CFLAGS = $(eval CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null))$(CHECK_CFLAGS)
 CHECK_LIBS   = $(eval CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null))$(CHECK_LIBS)
 
-$(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/suite.h $(BUILD)/libserver.a $(BUILD)/libdescent.a
+$(BUILD)/tests/unsynced.o: tests/unit/unsynced.c | found
 	@mkdir -p $(@D)
-	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libserver.a $(BUILD)/libdescent.a \
+	$(CC) $(ALL_FLAGS) -c -o $@ $<
+
+$(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/suite.h $(BUILD)/tests/unsynced.o $(BUILD)/libserver.a $(BUILD)/libdescent.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_FLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/tests/unsynced.o $(BUILD)/libserver.a $(BUILD)/libdescent.a \
 		-pie $(PKG_LIBS) $(CHECK_LIBS) -lm
 
 $(BUILD)/tests/core_%: tests/unit/core_%.c tests/unit/suite.h $(BUILD)/libdescent.a
