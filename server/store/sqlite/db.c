@@ -7,11 +7,13 @@
 #include "server/store/sqlite/db.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_MS  5000 /* for another program that locks the file */
-#define RESET_MS 500  /* for our own readers, none of which reads for longer than a chunk */
+#define BUSY_MS   5000 /* for another program that locks the file */
+#define RESET_MS  500  /* for our own readers, none of which reads for longer than a chunk */
+#define PAGES_KIB 512  /* a reader's cache, which is the block of its pages too */
 
 struct db {
 	sqlite3 *handle;
@@ -25,7 +27,7 @@ struct db {
 static const char *const pragmas[] = {
 	[DB_WRITER] = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;"
 		      "PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
-		      "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 16777216",
+		      "PRAGMA cache_size = -2048; PRAGMA journal_size_limit = 16777216",
 	[DB_READER] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0;"
 		      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512",
 	/* Where nobody else is, the index of a log may lie in our own memory, and not beside the file. With writable_schema
@@ -115,13 +117,22 @@ static int note_wal(void *self, sqlite3 *handle, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* The pages of a connection come as one block. One at a time they lie among what requests allocate and free, stay for as long
+ * as the connection does, and the heap that they are scattered over cannot shrink. */
+static void configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, -PAGES_KIB);
+}
+
 int db_open(struct db **out, const char *path, enum db_role role, struct err *e)
 {
+	static pthread_once_t configured = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof *db);
 	int rc;
 
 	*out = NULL;
 	if (!db) return err_nomem(e);
+	pthread_once(&configured, configure);
 	if (sqlite3_open_v2(path, &db->handle, open_flags[role], NULL)) {
 		rc = db->handle ? err_set(e, ERR_IO, "cannot open the database %s: %s", path,
 						  sqlite3_errmsg(db->handle))
