@@ -48,6 +48,7 @@ extern char **environ;
 #define JOBS_SHARE      2
 #define LARGE_BLOCK     (1 << 20)
 #define OTHER_ARENAS    2
+#define TRIM_SECONDS    30
 #define PUBLIC_SHARE    4 /* likewise of the connections, for one address */
 #define OTHER_DESCRIPTORS \
 	256 /* besides those of connections: the database, files of jobs, the reserve for health */
@@ -380,15 +381,21 @@ static void choose_signals(const struct config *config, sigset_t *set)
 	if (config->command == COMMAND_SERVE) sigaddset(set, SIGHUP);
 }
 
+/* Meanwhile whole pages that are free within the arenas go back to the system: glibc itself gives back their ends alone, and a
+ * piece that stays holds all that is below it. */
 static void wait_for_signal(struct daemon *d)
 {
+	const struct timespec pause = { TRIM_SECONDS, 0 };
 	struct log *log = d->app.log;
 	sigset_t set;
 	int which;
 
 	choose_signals(d->config, &set);
-	while ((which = sigwaitinfo(&set, NULL)) == SIGHUP || (which < 0 && errno == EINTR)) {
-		if (which != SIGHUP) continue;
+	while ((which = sigtimedwait(&set, NULL, &pause)) == SIGHUP || which < 0) {
+		if (which < 0) {
+			malloc_trim(0);
+			continue;
+		}
 		notify_reloading(d->notify);
 		reload(&d->app, d->http, d->config);
 		notify_ready(d->notify);
