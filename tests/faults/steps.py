@@ -41,6 +41,7 @@ class World:
         self.daemon, self.memory, self.tls, self.c = daemon, memory, tls, None
         self.promised = {}   # path: what GET shows; None: 404
         self.doubts = []     # (path, before, wished) of a change that got no 2xx
+        self.late = {}       # path: wished, where it was not found at first: who asked has left, and it may still be carried out
         self.asked = []      # statuses of this step
         self.seen = {}       # reading: the answer without faults
         self.faulted = False
@@ -108,9 +109,12 @@ class World:
                 return state
         raise Violation(f"{path} is neither of {wished}: {answer.status} {answer.body[:1500]!r}")
 
+    def look_at(self, paths):
+        for path in paths:
+            self.promised[path] = self.look(path, self.promised[path], *([self.late[path]] if path in self.late else []))
+
     def look_all(self):
-        for path, state in self.promised.items():
-            self.look(path, state)
+        self.look_at(list(self.promised))
 
     def settle(self, faulted):
         """After a step: changes are there, those in doubt in one of two states, and a step without a fault has worked."""
@@ -121,9 +125,9 @@ class World:
             raise Violation(f"without a fault: {self.asked}")
         for path, before, wished in self.doubts:
             self.promised[path] = self.look(path, before, wished)
+        self.late = {path: wished for path, _, wished in self.doubts if self.promised[path] != wished}
         self.doubts = []
-        for path in list(self.promised)[-6:]:
-            self.look(path, self.promised[path])
+        self.look_at(list(self.promised)[-6:])
         self.tidy()
 
     def has_place(self):
