@@ -126,17 +126,15 @@ static int broken(const struct talk *t, int error, struct err *e)
 /* One of the addresses that the name has. */
 static int connect_to(struct talk *t, const struct addrinfo *address, struct err *e)
 {
-	int error = 0, rc;
+	int error = 0, rc = 0;
 	socklen_t size = sizeof error;
 
 	t->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (t->fd < 0) return broken(t, errno, e);
-	if (!connect(t->fd, address->ai_addr, address->ai_addrlen)) return 0;
-	if (errno != EINPROGRESS)
-		rc = broken(t, errno, e);
-	else if (!(rc = await(t, POLLOUT, e)) && !getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &size) &&
-			error)
-		rc = broken(t, error, e);
+	if (connect(t->fd, address->ai_addr, address->ai_addrlen) && errno != EINPROGRESS) error = errno;
+	if (!error && !(rc = await(t, POLLOUT, e)) && getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &size))
+		error = errno;
+	if (error) rc = broken(t, error, e);
 	if (!rc) return 0;
 	close(t->fd);
 	t->fd = -1;
@@ -181,7 +179,7 @@ static int hear(const struct talk *t, unsigned *status, struct err *e)
 {
 	char text[STATUS_BYTES];
 	size_t n = 0;
-	int rc, end = 0;
+	int rc;
 
 	/* cppcheck-suppress uninitvar ; the first n bytes are set */
 	while (n < sizeof text - 1 && !memchr(text, '\n', n)) {
@@ -195,7 +193,7 @@ static int hear(const struct talk *t, unsigned *status, struct err *e)
 		n += (size_t)got;
 	}
 	text[n] = 0;
-	if (sscanf(text, "HTTP/1.%*1[0-9] %3u%n", status, &end) == 1 && end && *status >= 100) return 0;
+	if (sscanf(text, "HTTP/1.%*1[0-9] %3u", status) == 1 && *status >= 100) return 0;
 	return err_set(e, ERR_IO, "%s does not answer as an HTTP server", t->post->url->place);
 }
 
