@@ -4,31 +4,13 @@
  * A start either fails, with a sentence, and can be tried again, or there is a server that answers. A request gets its whole
  * answer, or a problem of our own, or its connection ends; and the next one is answered as ever.
  */
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <zlib.h>
 
-#include "server/http/http.h"
+#include "tests/unit/http_serving.h"
 #include "tests/unit/refusing_mhd.h"
-#include "tests/unit/suite.h"
 
-#define MOST_CALLS    2000
-#define PATIENCE_S    30 /* with an answer */
-#define SOURCE_PIECES 3
-#define BODY          "0123456789abcdefghijklmnopqrstuvwxyz"
-
-static struct err e;
-static unsigned port;
-static char told[sizeof e.text]; /* the last problem */
-
-/* ---- what is served ---- */
-
-static int hello(struct request *rq, struct reply *rp, struct err *err)
-{
-	(void)rq, (void)err;
-	buffer_add(&rp->body, "{\"hello\":1}", 11);
-	return 0;
-}
+#define MOST_CALLS 2000
+#define BODY       "0123456789abcdefghijklmnopqrstuvwxyz"
 
 static int echo(struct request *rq, struct reply *rp, struct err *err)
 {
@@ -73,55 +55,6 @@ static int count_end(struct request *rq, struct reply *rp, struct err *err)
 
 static const struct route_stream counting = { count_begin, count_data, count_abandon };
 
-struct pieces {
-	int made, sent;
-};
-
-static ssize_t next_piece(void *self, char *to, size_t size)
-{
-	struct pieces *p = self;
-
-	if (p->sent == SOURCE_PIECES) return REPLY_END;
-	if (p->sent == p->made || size < 6) return 0;
-	memcpy(to, "piece ", 6);
-	p->sent++;
-	return 6;
-}
-
-static void make_piece(void *self)
-{
-	((struct pieces *)self)->made++;
-}
-
-static int give_pieces(struct request *rq, struct reply *rp, struct err *err)
-{
-	if (!(rq->state = calloc(1, sizeof(struct pieces)))) return err_nomem(err);
-	rq->state_free = free;
-	rp->source = (struct reply_source){ .self = rq->state, .next = next_piece, .fill = make_piece };
-	return 0;
-}
-
-/* Handed to a thread for much work, and back. */
-static void compute(struct request *rq)
-{
-	((struct counted *)rq->state)->bytes++;
-	http_again(rq);
-}
-
-static void compute_later(struct request *rq)
-{
-	if (!http_compute(rq, compute)) compute(rq);
-}
-
-static int later(struct request *rq, struct reply *rp, struct err *err)
-{
-	if (rq->state) return hello(rq, rp, err);
-	if (!(rq->state = calloc(1, sizeof(struct counted)))) return err_nomem(err);
-	rq->state_free = free;
-	rq->later = compute_later;
-	return ERR_LATER;
-}
-
 static const struct route routes[] = {
 	{ "GET", "/inline", ROLE_NONE, 0, ROUTE_INLINE, NULL, NULL, "a b", hello, NULL },
 	{ "GET", "/later", ROLE_NONE, 0, ROUTE_INLINE, NULL, NULL, NULL, later, NULL },
@@ -132,74 +65,6 @@ static const struct route routes[] = {
 	{ "GET", "/pieces", ROLE_NONE, 0, 0, NULL, "text/plain", NULL, give_pieces, NULL },
 	{ 0 },
 };
-
-static int admit(struct request *rq, const struct route *route, struct err *err)
-{
-	(void)route, (void)err;
-	rq->reader = rq->headers[HEADER_ORIGIN];
-	rq->rate = (struct request_rate){ 9, 8, 1 };
-	return 0;
-}
-
-static void problem(struct request *rq, struct reply *rp, int code, const struct err *why)
-{
-	(void)rq;
-	snprintf(told, sizeof told, "%s", why ? why->text : "");
-	rp->status = code == ERR_NOMEM ? 503 : code == ERR_NO_ROUTE ? 404 : 500;
-	rp->content_type = "application/problem+json";
-	buffer_add(&rp->body, "{}", 2);
-}
-
-static void say(void *app, bool important, const char *sentence)
-{
-	(void)app, (void)important, (void)sentence;
-}
-
-/* ---- its life ---- */
-
-static int start(struct http_server **out, int control_fd, int *listen_fd)
-{
-	struct http_config config = { .control_fd = control_fd,
-		.loops = 1,
-		.pool_threads = 1,
-		.connections_max = 100,
-		.address_connections_max = 100,
-		.requests_max = 100,
-		.held_bytes_max = 64 << 20, /* what was refused is given back a little later */
-		.connection_bytes = 16384,
-		.idle_seconds = PATIENCE_S,
-		.header_ms = PATIENCE_S * 1000,
-		.transfer_ms = PATIENCE_S * 1000,
-		.rate_min = 1,
-		.routes = routes,
-		.admit = admit,
-		.problem = problem,
-		.log = say };
-	bool public;
-	int rc;
-
-	*out = NULL;
-	if ((rc = http_listen("127.0.0.1:0", listen_fd, &port, &public, &e))) return rc;
-	config.listen_fd = *listen_fd;
-	if ((rc = http_start(out, &config, &e))) close(*listen_fd);
-	return rc;
-}
-
-/* ---- a client ---- */
-
-static int connected(void)
-{
-	const struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	const struct timeval patience = { PATIENCE_S, 0 };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(TRUE_ONE(setsockopt)(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
-	return fd;
-}
 
 /* Sends a request, with its nth call refused (0: none), and takes what comes until the connection ends. */
 static bool ask(int fd, const char *text, size_t size, char *answer, size_t room, long n)
@@ -218,17 +83,6 @@ static bool ask(int fd, const char *text, size_t size, char *answer, size_t room
 	close(fd);
 	return fired;
 }
-
-/* 0: nothing came. */
-static unsigned status_of(const char *answer)
-{
-	unsigned status = 0;
-
-	if (*answer) ck_assert_int_eq(sscanf(answer, "HTTP/1.1 %u", &status), 1);
-	return status;
-}
-
-#define END "Host: localhost\r\nConnection: close\r\n"
 
 static const struct {
 	const char *head, *body; /* without the lengths */
@@ -373,7 +227,7 @@ START_TEST(a_start_fails_or_serves)
 
 		e.text[0] = 0;
 		refuse(++n);
-		rc = start(&server, -1, &fd);
+		rc = start(&server, routes, -1, &fd);
 		fired = was_refused();
 		if (rc) {
 			ck_assert_msg(fired && e.text[0], "call %ld: %d %s", n, rc, e.text);
@@ -399,7 +253,7 @@ START_TEST(a_control_socket_that_is_none)
 	int control = open("/dev/null", O_RDONLY | O_CLOEXEC), fd;
 
 	ck_assert_int_ge(control, 0);
-	ck_assert_int_eq(start(&server, control, &fd), ERR_IO);
+	ck_assert_int_eq(start(&server, routes, control, &fd), ERR_IO);
 	ck_assert_ptr_null(server);
 	close(control);
 }
@@ -413,7 +267,7 @@ START_TEST(a_request_fails_alone)
 	int fd, failures = 0;
 	bool fired;
 
-	ck_assert_int_eq(start(&server, -1, &fd), 0);
+	ck_assert_int_eq(start(&server, routes, -1, &fd), 0);
 	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
 		long n = 0;
 
