@@ -87,29 +87,30 @@ static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const c
 	struct header_count *count = self;
 
 	(void)kind;
+	if (!value)
+		value = ""; /* only arguments have none: this one lies elsewhere, and is refused as if it were folded */
 	if (!is_token(name, name_n))
 		say(count, "a header's name contains a space or another character that is not allowed");
-	if (value && (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) ||
-				     memchr(value, 0, value_n)))
+	if (memchr(value, '\r', value_n) || memchr(value, '\n', value_n) || memchr(value, 0, value_n))
 		say(count, "a header's value contains a control character");
-	else if (value && is_folded(name, name_n, value))
+	else if (is_folded(name, name_n, value))
 		say(count, "a header's value is folded over lines");
 	else if (name != count->next)
 		say(count, "a line does not end with CR and LF, or contains a NUL");
-	count->next = value ? value + value_n + LINE_END_BYTES : NULL;
+	count->next = value + value_n + LINE_END_BYTES;
 	switch (request_header(count->rq, name, name_n, value)) {
 	case HEADERS: break;
 	case HEADER_CONTENT_LENGTH: /* these two as libmicrohttpd has read them: where the body ends goes by them */
 		count->content_length++;
-		if (!value || !is_digits(value, value_n)) say(count, "Content-Length is not a number");
+		if (!is_digits(value, value_n)) say(count, "Content-Length is not a number");
 		break;
 	case HEADER_TRANSFER_ENCODING:
 		count->transfer_encoding++;
-		if (!value || strcasecmp(value, "chunked"))
+		if (strcasecmp(value, "chunked"))
 			say(count, "the only Transfer-Encoding that is read is chunked");
 		break;
 	case HEADER_HOST: count->host++; /* fall through */
-	default: cut_space(value, value ? value_n : 0);
+	default: cut_space(value, value_n);
 	}
 	return MHD_YES;
 }
@@ -137,13 +138,19 @@ static const char *url_fault(const struct exchange *x)
 	return is_cut(x) ? "the request line contains a NUL, or more than one space in a row" : NULL;
 }
 
-/* Where the head ends for libmicrohttpd, it ends for all: behind the empty line, which is next. */
-static bool ends_well(const struct exchange *x, const char *next)
+/* Of the head, as libmicrohttpd has read it. */
+static size_t head_bytes(const struct exchange *x)
 {
 	const union MHD_ConnectionInfo *info =
 			MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-	return info && next && next + LINE_END_BYTES == x->rq.method + info->header_size;
+	return info ? info->header_size : 0;
+}
+
+/* Where the head ends for libmicrohttpd, it ends for all: behind the empty line, which is next. */
+static bool ends_well(const struct exchange *x, const char *next)
+{
+	return next + LINE_END_BYTES == x->rq.method + head_bytes(x);
 }
 
 /* RFC 9110, section 10.1.1. */
@@ -167,9 +174,7 @@ static size_t cookie_bytes(const struct exchange *x)
 
 bool gate_room(const struct exchange *x)
 {
-	const union MHD_ConnectionInfo *info =
-			MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	size_t room = x->server->config.connection_bytes - ANSWER_BYTES, taken = info ? info->header_size : 0;
+	size_t room = x->server->config.connection_bytes - ANSWER_BYTES, taken = head_bytes(x);
 	int entries;
 
 	if (taken * (1 + ENTRY_BYTES / 2) <= room) return true; /* whatever is in it: "a&" is an argument */

@@ -101,7 +101,7 @@ enum header request_header(struct request *rq, const char *name, size_t n, const
 
 	for (size_t i = 0; i < HEADERS; i++)
 		if (names[i].length == n && !strncasecmp(names[i].name, name, n)) {
-			if (!rq->headers[i]) rq->headers[i] = value ? value : "";
+			if (!rq->headers[i]) rq->headers[i] = value;
 			return (enum header)i;
 		}
 	return HEADERS;

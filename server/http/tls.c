@@ -109,13 +109,14 @@ static void summarize(struct tls *tls, gnutls_x509_crt_t cert, const char *path,
 	time_t end = gnutls_x509_crt_get_expiration_time(cert);
 	char name[NAME_BYTES] = "", date[32] = "";
 	size_t n = sizeof name - 1;
-	struct tm tm;
+	struct tm tm = { 0 };
 
 	if (gnutls_x509_crt_get_subject_alt_name(cert, 0, name, &n, NULL) != GNUTLS_SAN_DNSNAME) {
 		n = sizeof name;
 		if (gnutls_x509_crt_get_dn(cert, name, &n)) *name = 0;
 	}
-	if (gmtime_r(&end, &tm)) strftime(date, sizeof date, "%Y-%m-%d %H:%M", &tm);
+	gmtime_r(&end, &tm);
+	strftime(date, sizeof date, "%Y-%m-%d %H:%M", &tm);
 	snprintf(tls->summary, sizeof tls->summary, "the certificate is of %s and ends on %s UTC",
 			*name ? name : "somebody without a name", date);
 	if (end < time(NULL))

@@ -214,19 +214,17 @@ static void set_up(void)
 	ck_assert_msg(!start(&server, routes, -1, &fd), "%s", e.text);
 }
 
-static bool all_is_over(void)
+static bool nothing_is_left(void)
 {
-	return !atomic_load(&server->under_way);
+	return !atomic_load(&server->under_way) && !atomic_load(&server->at_work) &&
+	       !atomic_load(&server->held_bytes);
 }
 
-/* Nothing is at work or held any more, and the next one is served. */
+/* The next one is served, and leaves nothing behind. */
 static void tear_down(void)
 {
 	ck_assert_uint_eq(get("/pool"), 200);
-	wait_until(all_is_over);
-	ck_assert(pool_drain(server->pool, PATIENCE_S));
-	ck_assert_uint_eq(atomic_load(&server->at_work), 0);
-	ck_assert_uint_eq(atomic_load(&server->held_bytes), 0);
+	wait_until(nothing_is_left);
 	http_stop(server, PATIENCE_S);
 }
 
@@ -352,8 +350,6 @@ START_TEST(news_that_come_before_the_sleep)
 	int fd;
 
 	set_up();
-	ck_assert_uint_eq(get("/edition"), 200);
-	atomic_store(&wakes_itself, false);
 	fd = ask_for_news();
 	wait_until(one_is_asleep);
 	atomic_store(&wakes_itself, true);
@@ -432,14 +428,19 @@ START_TEST(a_stream_keeps_its_thread)
 	sem_wait(&holding); /* the second piece, before any of the queue */
 	ck_assert_uint_ge(pool_queued(server->pool), 1);
 	sem_post(&let_go);
-	say_all(fd, LAST);
 	ck_assert(pool_drain(server->pool, PATIENCE_S));
+	say_all(fd, LAST);
 	ck_assert_uint_eq(answer_of(fd), 200);
 	ck_assert_ptr_nonnull(strstr(answer, "8 bytes"));
 	ck_assert_int_eq(atomic_load(&abandoned), 0);
 	tear_down();
 }
 END_TEST
+
+static bool is_abandoned(void)
+{
+	return atomic_load(&abandoned) == 1;
+}
 
 static bool first_piece_is_taken(void)
 {
@@ -465,11 +466,11 @@ START_TEST(a_stream_that_cannot_go_on_is_refused)
 	say_all(fd, CHUNK LAST);
 	ck_assert_uint_eq(answer_of(fd), 503);
 	ck_assert_str_eq(told, "too many requests are waiting");
-	wait_until(all_is_over);
-	ck_assert_int_eq(atomic_load(&abandoned), 1);
+	wait_until(is_abandoned);
 	ck_assert_int_eq(atomic_load(&pieces_taken), 1);
 	release(server->pool);
 	tear_down();
+	ck_assert_int_eq(atomic_load(&abandoned), 1);
 }
 END_TEST
 
@@ -512,9 +513,9 @@ START_TEST(a_stream_is_refused_once)
 	say_all(fd, LAST);
 	ck_assert_uint_eq(answer_of(fd), 500); /* what our problem() makes of ERR_TOO_LARGE */
 	ck_assert_ptr_nonnull(strstr(told, "has more than"));
-	wait_until(all_is_over);
-	ck_assert_int_eq(atomic_load(&abandoned), 1);
+	wait_until(is_abandoned);
 	tear_down();
+	ck_assert_int_eq(atomic_load(&abandoned), 1);
 }
 END_TEST
 
