@@ -98,6 +98,7 @@ static int present_etag(struct http_server *server, struct request *rq, char eta
 
 	etag[0] = 0;
 	if (get_row(server, rq, &get.match)) rc = get.match.route->handler(&get, &now, e);
+	if (!rc && !buffer_ok(&now.body)) rc = err_nomem(e); /* else it would look as if nothing were there */
 	if (!rc && now.body.size) make_etag(&now, etag);
 	buffer_free(&now.body);
 	if (get.notes) get.notes_free(get.notes);

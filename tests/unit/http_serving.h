@@ -93,7 +93,10 @@ static void problem(struct request *rq, struct reply *rp, int code, const struct
 {
 	(void)rq;
 	snprintf(told, sizeof told, "%s", why ? why->text : "");
-	rp->status = code == ERR_NOMEM || code == ERR_BUSY ? 503 : code == ERR_NO_ROUTE ? 404 : 500;
+	rp->status = code == ERR_NOMEM || code == ERR_BUSY ? 503
+		     : code == ERR_NO_ROUTE                ? 404
+		     : code == ERR_PRECONDITION            ? 412
+							   : 500;
 	rp->content_type = "application/problem+json";
 	buffer_add(&rp->body, "{}", 2);
 }

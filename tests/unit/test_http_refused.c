@@ -55,11 +55,36 @@ static int count_end(struct request *rq, struct reply *rp, struct err *err)
 
 static const struct route_stream counting = { count_begin, count_data, count_abandon };
 
+static int nothing(struct request *rq, struct reply *rp, struct err *err)
+{
+	(void)rq, (void)rp, (void)err;
+	return 0;
+}
+
+static int not_there(struct request *rq, struct reply *rp, struct err *err)
+{
+	(void)rq, (void)rp;
+	return err_set(err, ERR_NOT_FOUND, "it is not there");
+}
+
+static int unreadable(struct request *rq, struct reply *rp, struct err *err)
+{
+	(void)rq, (void)rp;
+	return err_set(err, ERR_PRECONDITION, "it cannot be read");
+}
+
 static const struct route routes[] = {
 	{ "GET", "/inline", ROLE_NONE, 0, ROUTE_INLINE, NULL, NULL, "a b", hello, NULL },
 	{ "GET", "/later", ROLE_NONE, 0, ROUTE_INLINE, NULL, NULL, NULL, later, NULL },
 	{ "GET", "/things/{name}", ROLE_NONE, 0, 0, NULL, NULL, NULL, hello, NULL },
 	{ "PUT", "/things/{name}", ROLE_NONE, 4096, ROUTE_CHANGE, NULL, NULL, NULL, echo, NULL },
+	{ "PUT", "/unseen", ROLE_NONE, 4096, ROUTE_CHANGE, NULL, NULL, NULL, echo, NULL },
+	{ "GET", "/empty", ROLE_NONE, 0, 0, NULL, NULL, NULL, nothing, NULL },
+	{ "PUT", "/empty", ROLE_NONE, 4096, ROUTE_CHANGE, NULL, NULL, NULL, echo, NULL },
+	{ "GET", "/new", ROLE_NONE, 0, 0, NULL, NULL, NULL, not_there, NULL },
+	{ "PUT", "/new", ROLE_NONE, 4096, ROUTE_CHANGE, NULL, NULL, NULL, echo, NULL },
+	{ "GET", "/unreadable", ROLE_NONE, 0, 0, NULL, NULL, NULL, unreadable, NULL },
+	{ "PUT", "/unreadable", ROLE_NONE, 4096, ROUTE_CHANGE, NULL, NULL, NULL, echo, NULL },
 	{ "POST", "/echo", ROLE_NONE, 4096, ROUTE_CODED, NULL, NULL, NULL, echo, NULL },
 	{ "POST", "/count", ROLE_NONE, 4096, 0, NULL, NULL, NULL, count_end, &counting },
 	{ "GET", "/pieces", ROLE_NONE, 0, 0, NULL, "text/plain", NULL, give_pieces, NULL },
@@ -98,6 +123,14 @@ static const struct {
 	{ "GET /later HTTP/1.1\r\n" END, NULL, false, 200, "hello", NULL },
 	{ "GET /nothing HTTP/1.1\r\n" END, NULL, false, 404, "{}", NULL },
 	{ "PUT /things/a HTTP/1.1\r\nIf-Match: *\r\n" END, BODY, false, 200, BODY BODY, NULL },
+	{ "PUT /things/a HTTP/1.1\r\nIf-Match: \"a\", W/\"b\"\r\n" END, BODY, false, 412, "{}", NULL },
+	{ "PUT /things/a HTTP/1.1\r\nIf-None-Match: \"a\"\r\n" END, BODY, false, 200, BODY BODY, NULL },
+	{ "PUT /things/a HTTP/1.1\r\nIf-None-Match: *\r\n" END, BODY, false, 412, "{}", NULL },
+	{ "PUT /things/a HTTP/1.1\r\n" END, BODY, false, 200, BODY BODY, NULL },
+	{ "PUT /unseen HTTP/1.1\r\nIf-Match: *\r\n" END, BODY, false, 412, "{}", NULL },
+	{ "PUT /empty HTTP/1.1\r\nIf-Match: *\r\n" END, BODY, false, 412, "{}", NULL },
+	{ "PUT /new HTTP/1.1\r\nIf-None-Match: *\r\n" END, BODY, false, 200, BODY BODY, NULL },
+	{ "PUT /unreadable HTTP/1.1\r\nIf-None-Match: *\r\n" END, BODY, false, 412, "{}", NULL },
 	{ "POST /echo HTTP/1.1\r\n" END, BODY, false, 200, BODY BODY, NULL },
 	{ "POST /echo HTTP/1.1\r\nContent-Encoding: gzip\r\n" END, BODY, true, 200, BODY BODY, NULL },
 	{ "POST /echo HTTP/1.1\r\nAccept-Encoding: gzip\r\n" END, BODY, false, 200, "Encoding: gzip",
@@ -297,10 +330,47 @@ START_TEST(a_request_fails_alone)
 }
 END_TEST
 
+/* The exchanges that there are belong to clients who go on later: each request needs a new one. Where there is no memory for it
+ * nothing can be said. */
+START_TEST(an_exchange_that_cannot_be_had)
+{
+	enum { WAITING = 8 };
+	static const char begun[] = "GET /inline HTTP/1.1\r\n";
+	struct http_server *server;
+	char request[1024], answer[8192];
+	size_t size;
+	int fd, waiting[WAITING], unanswered = 0;
+
+	ck_assert_int_eq(start(&server, routes, -1, &fd), 0);
+	size = write_request(1, request, sizeof request);
+	for (int i = 0; i < WAITING; i++) {
+		unsigned status;
+
+		waiting[i] = connected();
+		ck_assert_int_eq(
+				send(waiting[i], begun, strlen(begun), MSG_NOSIGNAL), (ssize_t)strlen(begun));
+		ck_assert(http_moves(server, PATIENCE_S)); /* the one loop has read it */
+		ck_assert(ask(connected(), request, size, answer, sizeof answer, i + 1));
+		status = status_of(answer);
+		ck_assert_msg(!status || status == 200 || status == 500 || status == 503, "%u", status);
+		unanswered += !status;
+	}
+	ck_assert_int_ge(unanswered, 2);
+	for (int i = 0; i < WAITING; i++) {
+		ck_assert_int_eq(send(waiting[i], END "\r\n", strlen(END) + 2, MSG_NOSIGNAL),
+				(ssize_t)strlen(END) + 2);
+		ask(waiting[i], "", 0, answer, sizeof answer, 0);
+		ck_assert_uint_eq(status_of(answer), 200);
+	}
+	http_stop(server, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { addresses_that_are_none, listening_works_or_says_why,
-		a_start_fails_or_serves, a_control_socket_that_is_none, a_request_fails_alone, NULL };
+		a_start_fails_or_serves, a_control_socket_that_is_none, a_request_fails_alone,
+		an_exchange_that_cannot_be_had, NULL };
 
 	return suite_main("HTTP where things run out", tests, 120);
 }
