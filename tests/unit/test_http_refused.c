@@ -12,6 +12,37 @@
 #define MOST_CALLS 2000
 #define BODY       "0123456789abcdefghijklmnopqrstuvwxyz"
 
+/* ---- calls of one thread ---- */
+
+/* The call of this name that this thread makes next is refused. */
+static _Thread_local const char *unwilling;
+static _Thread_local int unwilling_with;
+
+static bool is_unwilling(const char *name)
+{
+	if (!unwilling || strcmp(unwilling, name) != 0) return false;
+	unwilling = NULL;
+	errno = unwilling_with;
+	return true;
+}
+
+int connect(int fd, const struct sockaddr *to, socklen_t size)
+{
+	return is_unwilling("connect") ? -1 : TRUE_ONE(connect)(fd, to, size);
+}
+
+int shutdown(int fd, int how)
+{
+	return is_unwilling("shutdown") ? -1 : TRUE_ONE(shutdown)(fd, how);
+}
+
+ssize_t recv(int fd, void *bytes, size_t n, int flags)
+{
+	return is_unwilling("recv") ? -1 : TRUE_ONE(recv)(fd, bytes, n, flags);
+}
+
+/* ---- what is served besides ---- */
+
 static int echo(struct request *rq, struct reply *rp, struct err *err)
 {
 	(void)err;
@@ -366,11 +397,42 @@ START_TEST(an_exchange_that_cannot_be_had)
 }
 END_TEST
 
+/* Only what is seen to stand still does: where it cannot be asked, nothing is wrong. */
+START_TEST(a_look_at_the_loops)
+{
+	static const struct {
+		const char *call;
+		int error;
+		bool moves;
+	} looks[] = { { "connect", ECONNREFUSED, false }, { "shutdown", ENOTCONN, false },
+		{ "recv", EINTR, true }, { "recv", ECONNRESET, true }, { "recv", EAGAIN, false } };
+	struct http_server *server;
+	int fd;
+
+	ck_assert_int_eq(start(&server, routes, -1, &fd), 0);
+	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+		unwilling = looks[i].call;
+		unwilling_with = looks[i].error;
+		ck_assert_msg(http_moves(server, PATIENCE_S) == looks[i].moves, "%s: %s", looks[i].call,
+				strerror(looks[i].error));
+		ck_assert_ptr_null(unwilling);
+	}
+	for (long n = 1; n <= 2; n++) { /* getsockname and socket, before anybody else is asked */
+		bool moves;
+
+		refuse(n);
+		moves = http_moves(server, PATIENCE_S);
+		ck_assert(was_refused() && moves);
+	}
+	http_stop(server, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { addresses_that_are_none, listening_works_or_says_why,
 		a_start_fails_or_serves, a_control_socket_that_is_none, a_request_fails_alone,
-		an_exchange_that_cannot_be_had, NULL };
+		an_exchange_that_cannot_be_had, a_look_at_the_loops, NULL };
 
 	return suite_main("HTTP where things run out", tests, 120);
 }
