@@ -276,7 +276,8 @@ http-tsan: ## run those in which threads meet under ThreadSanitizer (TESTS=tests
 	@$(MAKE) -s -j$(JOBS) VARIANT=tsan $(SLOW) SANITIZE='-fsanitize=thread -Wno-tsan' build/tsan/descentd
 	@tests/sanitized.sh tsan -n $(TESTERS) $(or $(TESTS),$(TSAN_TESTS))
 
-# Atomic counters, as threads share them. Whoever runs a daemon must be able to add to them, hence the mask.
+# Atomic counters, as threads share them. Whoever runs a daemon must be able to add to them, hence the mask. Tests that fail are
+# no reason to say nothing of the others: their exit code comes last.
 coverage: ## run all unit and black-box tests, and say which lines and branches they do not reach
 	@docker/deps.sh build test coverage
 	@$(MAKE) -s -j$(JOBS) VARIANT=coverage OPT='-O1 -g' CORE_OPT=-O1 \
@@ -286,11 +287,11 @@ coverage: ## run all unit and black-box tests, and say which lines and branches 
 coverage-run: all $(UNIT)
 	@find $(BUILD) -name '*.gcda' -delete
 	@find $(BUILD) -type d -exec chmod a+rwx {} +
-	@umask 0; INSTRUMENTED=coverage CK_TIMEOUT_MULTIPLIER=10 DESCENTD=$(CURDIR)/$(BUILD)/descentd \
-		tests/run.sh $(UNIT) -- -n $(TESTERS) tests/http
-	@gcovr --root . --object-directory $(BUILD) --filter core/ --filter server/ -j $(JOBS) --json $(BUILD)/coverage.json \
-		$(BUILD) 2>$(BUILD)/gcovr.log || { cat $(BUILD)/gcovr.log; exit 1; }
-	@$(PYTHON) tests/coverage.py $(BUILD)/coverage.json
+	@umask 0; tested=0; INSTRUMENTED=coverage CK_TIMEOUT_MULTIPLIER=10 DESCENTD=$(CURDIR)/$(BUILD)/descentd \
+		tests/run.sh $(UNIT) -- -n $(TESTERS) $(or $(TESTS),tests/http) || tested=$$?; \
+	gcovr --root . --object-directory $(BUILD) --filter core/ --filter server/ -j $(JOBS) --json $(BUILD)/coverage.json \
+		$(BUILD) 2>$(BUILD)/gcovr.log || { cat $(BUILD)/gcovr.log; exit 1; }; \
+	$(PYTHON) tests/coverage.py $(BUILD)/coverage.json && exit $$tested
 
 # Three readers of the code that is in the daemon. What one of them takes for a fault and is none is marked in the code,
 # with the reason; whole kinds are switched off in .clang-tidy and here.
