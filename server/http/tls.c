@@ -70,9 +70,8 @@ static int take_digest(struct tls *tls, const struct contents *contents, struct 
 {
 	const gnutls_datum_t *all[] = { &contents->cert, &contents->key, &contents->client_ca };
 	gnutls_hash_hd_t hash;
-	int rc = gnutls_hash_init(&hash, GNUTLS_DIG_SHA256);
 
-	if (rc) return err_set(e, ERR_IO, "GnuTLS: %s", gnutls_strerror(rc));
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256)) return err_nomem(e);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		gnutls_hash(hash, &all[i]->size, sizeof all[i]->size);
 		gnutls_hash(hash, all[i]->data, all[i]->size);

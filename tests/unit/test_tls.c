@@ -174,8 +174,9 @@ START_TEST(it_is_read_or_says_why)
 			failures += rc != 0;
 			ck_assert_msg(rc ? !tls && fired && e.text[0] : tls && *tls_summary(tls),
 					"call %ld: %d %s", n, rc, e.text);
-			ck_assert_msg(!rc || rc == ERR_NOMEM || rc == ERR_IO || rc == ERR_INVALID,
-					"call %ld: %d %s", n, rc, e.text);
+			/* that of the C library is used up where a file is opened */
+			if (errors[i] == GNUTLS_E_MEMORY_ERROR && !strstr(e.text, "cannot be read"))
+				ck_assert_msg(!rc || rc == ERR_NOMEM, "call %ld: %d %s", n, rc, e.text);
 			tls_free(tls);
 		} while (fired && n < MOST_CALLS);
 		ck_assert(!fired);
