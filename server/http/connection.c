@@ -163,17 +163,19 @@ static void leave_place(struct connections *all, struct connection *c)
 
 static struct connection *connection_new(struct connections *all, struct MHD_Connection *connection, int fd)
 {
-	const union MHD_ConnectionInfo *from =
+	const union MHD_ConnectionInfo *info =
 			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *from = info ? info->client_addr : NULL;
 	struct connection *c = calloc(1, sizeof *c);
 	bool taken;
 
 	if (!c) return NULL;
 	c->all = all;
 	c->fd = fd;
+	c->local = from && from->sa_family == AF_UNIX;
 	c->plain = !MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	pthread_mutex_lock(&all->lock);
-	taken = take_place(all, c, from ? from->client_addr : NULL);
+	taken = take_place(all, c, from);
 	if (taken)
 		patience_begin(&c->patience, PART_HEADERS,
 				now_ms() + (c->reserve ? RESERVE_MS : all->config->header_ms));
@@ -313,7 +315,8 @@ static void end(struct connections *all, struct connection *c, enum part part)
 }
 
 /* How far its client is. What it has acknowledged says so; what a loop could write does not, as the kernel takes megabytes.
- * Of a socket's file there is only what the other side has not fetched: that it changes shows that somebody reads. */
+ * Of a socket's file there is only what the other side has not fetched, of no more than the kernel keeps for it: that this
+ * changes, or that there was room for more, shows that somebody reads. */
 static void look_at_reader(struct connection *c, uint64_t now)
 {
 	uint64_t before = c->read, ms = 0;
@@ -325,7 +328,7 @@ static void look_at_reader(struct connection *c, uint64_t now)
 		c->read = info.tcpi_bytes_acked;
 		ms = (c->read - before) * 1000 / c->all->config->rate_min;
 	} else if (!ioctl(c->fd, SIOCOUTQ, &waiting)) {
-		c->read = (uint64_t)waiting;
+		c->read = atomic_load_explicit(&c->written, memory_order_relaxed) - (uint64_t)waiting;
 		if (c->read != before) ms = transfer_ms(c);
 	}
 	/* No rest for who was quick: what waits for it is held in memory. */

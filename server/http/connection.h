@@ -11,6 +11,7 @@
 #define SERVER_HTTP_CONNECTION_H
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,10 +24,13 @@ struct connection {
 	struct connections *all;
 	int fd;
 	bool reserve;      /* it has no place of its own */
+	bool local;        /* it came by a socket's file */
 	bool plain;        /* bytes may be written past libmicrohttpd: no TLS */
 	unsigned told;     /* under the lock: the status that was written past libmicrohttpd; 0: none */
 	uint64_t received; /* bytes of a body, too few for a millisecond */
 	uint64_t read; /* under the lock: what its client's system has taken, when it was last looked at */
+	_Atomic uint64_t
+			written; /* of an answer that is given in pieces, up to where its loop has asked for it */
 	struct address *address;
 	struct patience patience;
 	struct connection *next, *previous;

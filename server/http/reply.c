@@ -4,10 +4,27 @@
 #include "server/http/exchange.h"
 #include "server/http/pressure.h"
 
-/* Of a body that is there, it stays in the exchange, which outlives the sending. */
+#define LOCAL_PIECE_BYTES (64u << 10)
+
+/* On the loop's thread: a piece of a body that is there. What came before has been taken by the kernel. */
+static ssize_t read_body(void *self, uint64_t position, char *to, size_t size)
+{
+	struct exchange *x = self;
+	size_t left = x->rp.body.size - (size_t)position, n = size < left ? size : left;
+
+	memcpy(to, x->rp.body.data + position, n);
+	atomic_store_explicit(&x->link->written, position + n, memory_order_relaxed);
+	return (ssize_t)n;
+}
+
+/* Of a body that is there, it stays in the exchange, which outlives the sending. Where the system does not say how far the
+ * reader is (connection.c), a large one goes in pieces, which do. */
 static struct MHD_Response *new_response(struct exchange *x)
 {
 	if (x->rp.source.next) return stream_response(x);
+	if (x->link->local && x->rp.body.size > LOCAL_PIECE_BYTES)
+		return MHD_create_response_from_callback(
+				x->rp.body.size, LOCAL_PIECE_BYTES, read_body, x, NULL);
 	return MHD_create_response_from_buffer(x->rp.body.size, x->rp.body.data, MHD_RESPMEM_PERSISTENT);
 }
 

@@ -86,6 +86,7 @@ static ssize_t read_filled(void *self, uint64_t position, char *to, size_t size)
 	if (n == REPLY_END) return MHD_CONTENT_READER_END_OF_STREAM;
 	if (n > 0) {
 		x->sent_bytes += (uint64_t)n;
+		atomic_store_explicit(&x->link->written, x->sent_bytes, memory_order_relaxed);
 		return n;
 	}
 	sleep_begin(x);

@@ -25,7 +25,7 @@ static char told[sizeof e.text]; /* the last problem */
 
 /* ---- what is served ---- */
 
-static int hello(struct request *rq, struct reply *rp, struct err *err)
+static inline int hello(struct request *rq, struct reply *rp, struct err *err)
 {
 	(void)rq, (void)err;
 	buffer_add(&rp->body, "{\"hello\":1}", 11);
@@ -52,7 +52,7 @@ static void make_piece(void *self)
 	((struct pieces *)self)->made++;
 }
 
-static int give_pieces(struct request *rq, struct reply *rp, struct err *err)
+static inline int give_pieces(struct request *rq, struct reply *rp, struct err *err)
 {
 	if (!(rq->state = calloc(1, sizeof(struct pieces)))) return err_nomem(err);
 	rq->state_free = free;
@@ -72,7 +72,7 @@ static void compute_later(struct request *rq)
 	if (!http_compute(rq, compute)) compute(rq);
 }
 
-static int later(struct request *rq, struct reply *rp, struct err *err)
+static inline int later(struct request *rq, struct reply *rp, struct err *err)
 {
 	if (rq->state) return hello(rq, rp, err);
 	if (!(rq->state = calloc(1, sizeof(int)))) return err_nomem(err);
@@ -108,10 +108,11 @@ static void say(void *app, bool important, const char *sentence)
 
 /* ---- its life ---- */
 
-/* Whatever it takes is served by routes. */
-static int start(struct http_server **out, const struct route *routes, int control_fd, int *listen_fd)
+/* listen_fd is closed at its end, or now where it fails. */
+static inline int serve(struct http_server **out, const struct route *routes, int control_fd, int listen_fd)
 {
-	struct http_config config = { .control_fd = control_fd,
+	const struct http_config config = { .listen_fd = listen_fd,
+		.control_fd = control_fd,
 		.loops = 1,
 		.pool_threads = 1,
 		.connections_max = 100,
@@ -127,19 +128,26 @@ static int start(struct http_server **out, const struct route *routes, int contr
 		.admit = admit,
 		.problem = problem,
 		.log = say };
+	int rc = http_start(out, &config, &e);
+
+	if (rc) close(listen_fd);
+	return rc;
+}
+
+/* On a port of its own. */
+static inline int start(struct http_server **out, const struct route *routes, int control_fd, int *listen_fd)
+{
 	bool public;
 	int rc;
 
 	*out = NULL;
 	if ((rc = http_listen("127.0.0.1:0", listen_fd, &port, &public, &e))) return rc;
-	config.listen_fd = *listen_fd;
-	if ((rc = http_start(out, &config, &e))) close(*listen_fd);
-	return rc;
+	return serve(out, routes, control_fd, *listen_fd);
 }
 
 /* ---- a client ---- */
 
-static int connected(void)
+static inline int connected(void)
 {
 	const struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
@@ -154,7 +162,7 @@ static int connected(void)
 }
 
 /* 0: nothing came. */
-static unsigned status_of(const char *answer)
+static inline unsigned status_of(const char *answer)
 {
 	unsigned status = 0;
 
