@@ -97,12 +97,14 @@ static bool refuse_this(const void *caller)
 #define REFUSE_THIS() refuse_this(__builtin_return_address(0))
 
 /* What comes behind ours under this name. */
-#define TRUE_ONE(name)                                                       \
-	({                                                                   \
-		static __typeof__(&(name)) real;                             \
-                                                                             \
-		if (!real) real = (__typeof__(real))dlsym(RTLD_NEXT, #name); \
-		real;                                                        \
+#define TRUE_ONE(name)                                                          \
+	({                                                                      \
+		static _Atomic(__typeof__(&(name))) real;                       \
+		__typeof__(&(name)) found = atomic_load(&real);                 \
+                                                                                \
+		if (!found) found = (__typeof__(found))dlsym(RTLD_NEXT, #name); \
+		atomic_store(&real, found);                                     \
+		found;                                                          \
 	})
 
 /* ---- the system ---- */
