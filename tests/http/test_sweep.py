@@ -331,10 +331,10 @@ def test_a_round_of_hyperband_is_that_of_its_paper(c, flower):
 def test_a_run_that_rests_is_left_to_its_sweep(start):
     """One worker: the first comes to its rung while the second trains."""
     c = alone(start)
-    rung = scaled(300_000)
+    rung = scaled(100_000)
     job = start_sweep(c, "m", {"learning_rate": [0.001, 0.01, 0.1]}, {**ENDLESS, "epochs": 3 * rung}, validation={"split": 0.2},
                       strategy="halving", runs=3, min_epochs=rung // 3)
-    first = wait_for("a run to rest", lambda: next((run for run in runs(c, job) if run["state"] == "paused"), None), 60)
+    first = wait_for("a run to rest", lambda: next((run for run in runs(c, job) if run["state"] == "paused"), None), 240)
     assert first["epoch"] == rung and first["run"] == 1
     refused = c.post(f"/v1/jobs/{first['job']}:resume", None, status=409)
     assert f"rests after epoch {rung}" in refused["detail"] and f"job {job}" in refused["detail"]
