@@ -66,6 +66,9 @@ class World:
         except (OSError, http.client.HTTPException):
             self.asked.append(CUT)
             return None
+        if answer.status != 204 and not {"Content-Length", "Transfer-Encoding"} & set(answer.headers.keys()):
+            self.asked.append(CUT)  # in the middle of its headers, whose end http.client takes it for
+            return None
         self.asked.append(answer.status)
         return answer
 
