@@ -330,6 +330,7 @@ def preloaded(library):
 
 
 @pytest.mark.skipif(not FAKETIME, reason="libfaketime is not here")
+@not_sanitized("beside it libfaketime ends each wait at once", by=("tsan",))
 @pytest.mark.parametrize("jump", ["+3d", "-3d"])
 def test_a_clock_that_jumps(start, tmp_path, jump):
     """Leases, retention, beats and waits go by a clock that nobody sets. By the day's clock go the 24 hours of an
