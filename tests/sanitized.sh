@@ -15,7 +15,7 @@ reports=$PWD/build/$kind/reports
 rm -rf "$reports"
 mkdir -p -m 777 "$reports" # daemons of other users write there too
 
-export INSTRUMENTED=$kind DESCENTD=$PWD/build/$kind/descentd
+export INSTRUMENTED=$kind DESCENTD=${DESCENTD:-$PWD/build/$kind/descentd}
 export ASAN_OPTIONS=log_path=$reports/asan:detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1
 export TSAN_OPTIONS=log_path=$reports/tsan:suppressions=$PWD/tests/tsan.txt
