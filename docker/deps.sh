@@ -30,6 +30,7 @@ test   command   /usr/bin/python3  python3
 test   module    pytest            python3-pytest
 test   module    xdist             python3-pytest-xdist
 test   module    jsonschema        python3-jsonschema
+test   module    fastjsonschema    python3-fastjsonschema
 test   module    yaml              python3-yaml
 test   command   openssl           openssl
 test   command   curl              curl

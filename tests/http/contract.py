@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+import fastjsonschema
 import jsonschema
 import yaml
 
@@ -15,12 +16,35 @@ OPENAPI = Path(__file__).resolve().parents[2] / "schema" / "openapi.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 
 
+def as_draft_7(schema):
+    """The same schema in the words of fastjsonschema, which knows no newer ones."""
+    if not isinstance(schema, dict):
+        return schema
+    found = {}
+    for word, value in schema.items():
+        if word in ("properties", "patternProperties"):
+            value = {name: as_draft_7(of) for name, of in value.items()}
+        elif word in ("oneOf", "anyOf", "allOf", "prefixItems"):
+            value = [as_draft_7(of) for of in value]
+        elif word in ("items", "additionalProperties", "not", "if", "then", "else"):
+            value = as_draft_7(value)
+        if word in ("default", "description", "examples") or word == "items" and not value:
+            continue
+        found[word] = True if value == {} else value
+    if "dependentRequired" in found:
+        found["dependencies"] = found.pop("dependentRequired")
+    if "prefixItems" in found:
+        found.update({"additionalItems": found.pop("items")} if "items" in found else {}, items=found.pop("prefixItems"))
+    return {"allOf": [{"$ref": found.pop("$ref")}, found]} if "$ref" in found and len(found) > 1 else found
+
+
 class Contract:
     def __init__(self, path=OPENAPI):
-        self.document = yaml.safe_load(path.read_text())
+        self.document = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self.resolver = jsonschema.RefResolver("", self.document)
         self.routes = []  # (pattern of the raw path, template, path item)
-        self.validators = {}
+        self.schemas = {name: as_draft_7(schema) for name, schema in self.document["components"]["schemas"].items()}
+        self.compiled = {}
         for template, item in self.document["paths"].items():
             pattern = re.sub(r"\\\{[a-z_]+\\\}", "[^/:]+", re.escape(template))
             self.routes.append((re.compile(pattern + r"\Z"), template, item))
@@ -38,12 +62,30 @@ class Contract:
             node = self.resolver.resolve(node["$ref"])[1]
         return node
 
+    def validator(self, schema):
+        return jsonschema.Draft202012Validator(schema, resolver=self.resolver)
+
+    def schema_of(self, method, path):
+        """Of the JSON that answers with 200."""
+        return self.resolve(self.find(path)[1][method.lower()]["responses"]["200"])["content"]["application/json"]["schema"]
+
+    def fits(self, schema, value):
+        """Whether value is right by this schema: by code made of it once, as nearly every answer is right."""
+        key = id(schema)
+        if key not in self.compiled:
+            whole = {"components": {"schemas": self.schemas}, "allOf": [as_draft_7(schema)]}
+            self.compiled[key] = fastjsonschema.compile(whole, use_default=False)
+        try:
+            self.compiled[key](value)
+        except fastjsonschema.JsonSchemaValueException:
+            return False
+        return True
+
     def faults(self, schema, value):
         """What is wrong with value by this schema, as one text; None when nothing is."""
-        key = id(schema)
-        if key not in self.validators:
-            self.validators[key] = jsonschema.Draft202012Validator(schema, resolver=self.resolver)
-        error = jsonschema.exceptions.best_match(self.validators[key].iter_errors(value))
+        if self.fits(schema, value):
+            return None
+        error = jsonschema.exceptions.best_match(self.validator(schema).iter_errors(value))
         return error and f"{error.message[:400]} at /{'/'.join(map(str, error.absolute_path))}"
 
     def allowed(self, item):

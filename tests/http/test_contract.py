@@ -1,9 +1,11 @@
 """The check of the contract can fail: planted answers that break it are found, one that keeps it is not."""
 import json
+import random
 from email.message import Message
 
 import pytest
 
+from data import example, iris_model
 from harness import CONTRACT, Answer
 
 DATASET = {"name": "d", "revision": "1", "rows": 1, "size_bytes": 4, "sha256": "0" * 64,
@@ -84,3 +86,35 @@ def test_a_request_that_was_taken_is_documented():
     model = {"inputs": 1, "outputs": 1, "colour": "red"}
     with pytest.raises(AssertionError):
         CONTRACT.check("PATCH", "/v1/models/m", answer(200, {}), model)
+
+
+def spoilt(value):
+    """Copies of it, each with one thing changed; some of them are still right."""
+    if isinstance(value, dict):
+        yield {**value, "colour": "red"}
+        for key, of in value.items():
+            yield {k: v for k, v in value.items() if k != key}
+            yield from ({**value, key: bad} for bad in spoilt(of))
+    elif isinstance(value, list):
+        yield from ([], value + value, [*value, None])
+        for i, of in enumerate(value[:2]):
+            yield from ([*value[:i], bad, *value[i + 1:]] for bad in spoilt(of))
+    else:
+        yield from (None, -1, 0, 1.5, True, "", "x" * 300, [], {})
+
+
+def test_the_quick_validator_finds_what_the_other_does(c):
+    c.csv("iris", example("iris"))
+    c.put("/v1/models/m", iris_model())
+    job = c.train("m", {"dataset": "iris", "epochs": 3})["id"]
+    chance, refused = random.Random(7), 0
+    for path in ("/v1/models/m", "/v1/models", "/v1/models/m/versions/1", "/v1/datasets/iris", f"/v1/jobs/{job}", f"/v1/jobs/{job}/curve",
+                 "/v1/system", "/v1/catalog", "/v1/models/m/versions/1/layers/0/neurons/0"):
+        schema = CONTRACT.schema_of("GET", path)
+        good = c.get(path).json
+        assert CONTRACT.fits(schema, good)
+        bad = list(spoilt(good))
+        for value in chance.sample(bad, min(len(bad), 60)):
+            assert CONTRACT.fits(schema, value) == CONTRACT.validator(schema).is_valid(value), (path, value)
+            refused += not CONTRACT.fits(schema, value)
+    assert refused > 200
