@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from harness import wait_for
+from harness import not_sanitized, wait_for
 from test_metrics import read, value
 
 BUDGET_MIB = 256
@@ -111,6 +111,7 @@ def test_never_above_the_budget(start):
     c.post("/v1/models/base:evaluate", {"dataset": "base"})
 
 
+@not_sanitized("how much memory its daemon has says nothing", by=("tsan",))
 def test_an_answer_is_not_larger_than_the_memory(start):
     """A few bytes ask for many: the answer grows until there is no room, and the next one is served."""
     daemon = start("--memory-budget", "64M")
@@ -155,6 +156,7 @@ def test_uploads_take_their_part(start):
     c.request("PUT", "/v1/datasets/third", gzip.compress(b"a,b\n1,2\n"), 201, {"Content-Type": "text/csv", "Content-Encoding": "gzip"})
 
 
+@not_sanitized("how much memory its daemon has says nothing", by=("tsan",))
 def test_what_was_large_is_given_back(start):
     """An upload that is cut off ends on a thread that begins no request: what that kept would never be used again."""
     daemon = start("--memory-budget", "4G", "--loops", "1")
