@@ -171,9 +171,10 @@ def test_no_gap_and_no_double_through_kills(start):
     c.put("/v1/models/m", iris_model())
     job = c.start("m", {**LONG, "epochs": scaled(60_000), "batch_size": 16})["id"]
     seen, last = [], None
-    for _ in range(2):
+    for kills in range(2):
         stream = Stream(daemon.port, f"/v1/jobs/{job}/events", last_id=last)
-        stream.until(lambda event: event.name in ("epoch", "epochs"))
+        stream.until(lambda event: event.name in ("epoch", "epochs"))  # perhaps one from before the last kill
+        wait_for("it to go on", lambda: daemon.client().job(job)["resumed"] == kills)
         daemon.process.send_signal(signal.SIGKILL)
         seen += stream.rest()
         last = stream.last_id
