@@ -267,7 +267,7 @@ tsan: ## run the unit tests under ThreadSanitizer
 http-asan: ## run the black-box tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@docker/deps.sh build test
 	@$(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) SANITIZE='-fsanitize=address $(SANITIZE_UB)' build/asan/descentd
-	@tests/sanitized.sh asan -n $(TESTERS) $(or $(TESTS),tests/http)
+	@DESCENTD=$(CURDIR)/build/asan/descentd tests/sanitized.sh asan -n $(TESTERS) $(or $(TESTS),tests/http)
 
 # The engine starts no thread, and who shares its networks is the server's affair: watching each of its numbers takes ten times
 # as long, which `make tsan` does.

@@ -14,7 +14,7 @@ from fractions import Fraction
 import pytest
 
 from data import by_hand
-from harness import Client, wait_for
+from harness import SANITIZED, Client, wait_for
 
 MIB = 1 << 20
 IDENTITY = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
@@ -625,6 +625,11 @@ def descriptors(daemon):
     return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
 
 
+def held(daemon):
+    """As descriptors; of a daemon with a sanitizer only sockets, as it opens the readers of its store late."""
+    return daemon.sockets() if SANITIZED else descriptors(daemon)
+
+
 def leave(raw, abruptly):
     """Ends a connection: orderly, or by a reset."""
     if abruptly:
@@ -662,13 +667,13 @@ def test_bodies_of_clients_that_left_take_no_memory(start):
     c = daemon.client()
     c.put("/v1/models/one", {"inputs": 1, "outputs": 1, "layers": []})
     c.post("/v1/models/one/versions", by_hand([[[1]]], [[0]]), status=201)
-    before = daemon.sockets()
+    before = held(daemon)
     for i in range(100):
         raw = socket.create_connection(("127.0.0.1", daemon.port), timeout=10)
         with contextlib.suppress(OSError):  # it may refuse while the others are not gone
             raw.sendall(b"POST /v1/models/one:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8388608\r\n\r\n" + b" " * (4 * MIB))
         leave(raw, i % 2)
-    wait_for("their sockets to go", lambda: daemon.sockets() <= before)
+    wait_for("the descriptors to be what they were", lambda: held(daemon) <= before)
     body = b" " * (8 * MIB - 19) + b'{"instances":[[7]]}'
     assert c.request("POST", "/v1/models/one:predict", body=body, status=200)["predictions"] == [[7]]
     daemon.stop()
@@ -700,7 +705,7 @@ def test_clients_that_leave_within_the_answer(daemon, kept, kind_of):
     right(kept)
     before = descriptors(daemon)
     stuck = [ask_and_read_a_little(daemon, *LARGE[kind_of]) for _ in range(6)]
-    assert daemon.sockets() >= len(stuck)
+    assert daemon.sockets() >= len(stuck) if SANITIZED else descriptors(daemon) >= before + len(stuck)
     right(kept)
     for i, raw in enumerate(stuck):
         leave(raw, i % 2)
