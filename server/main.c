@@ -309,9 +309,9 @@ static int start_http(struct daemon *d, struct err *e)
 	app->metrics_models = d->config->metrics_models;
 	app->batching = !d->config->no_batching;
 	if ((rc = metrics_new(&app->metrics, app->routes_count, e))) return rc;
-	if ((rc = http_start(&d->http, &http, e))) return rc;
-	d->fd = d->control_fd = -1; /* the server's now */
+	d->fd = d->control_fd = -1; /* the server's from here on */
 	d->tls = NULL;
+	if ((rc = http_start(&d->http, &http, e))) return rc;
 	return d->config->port_file ? write_port(d->config->port_file, d->port, e) : 0;
 }
 

@@ -28,9 +28,9 @@ struct http_access {
 };
 
 struct http_config {
-	int listen_fd; /* from http_listen; the server closes it */
+	int listen_fd; /* from http_listen; the server closes it, also where it cannot start */
 	int control_fd; /* from http_listen_file, likewise; whoever comes there is the owner (request.local). -1: none */
-	struct tls *tls; /* from tls_read (server/http/tls.h); the server frees it; NULL: plain HTTP */
+	struct tls *tls; /* from tls_read (server/http/tls.h), likewise freed; NULL: plain HTTP */
 	unsigned loops, pool_threads;
 	unsigned connections_max, address_connections_max; /* in all, of one address */
 	unsigned requests_max;                             /* at work at a time; one more gets 503 */

@@ -118,13 +118,24 @@ static int start_daemon(struct MHD_Daemon **out, struct http_server *server, int
 	return err_set(e, ERR_IO, "the HTTP server could not be started: %s", strerror(errno));
 }
 
+/* What was handed over, but for what has ended with the part that had it. */
+static void drop_handed(const struct http_config *config, bool control_closed)
+{
+	close(config->listen_fd);
+	if (config->control_fd >= 0 && !control_closed) close(config->control_fd);
+	tls_free(config->tls);
+}
+
 int http_start(struct http_server **out, const struct http_config *config, struct err *e)
 {
 	struct http_server *server = calloc(1, sizeof *server);
 	int rc;
 
 	*out = NULL;
-	if (!server) return err_nomem(e);
+	if (!server) {
+		drop_handed(config, false);
+		return err_nomem(e);
+	}
 	server->config = *config;
 	atomic_init(&server->tls, config->tls);
 	pthread_mutex_init(&server->change_lock, NULL);
@@ -155,6 +166,7 @@ fail:
 	pool_free(server->computing);
 	sleep_stop(server);
 free:
+	drop_handed(config, server->control);
 	pthread_mutex_destroy(&server->change_lock);
 	pthread_mutex_destroy(&server->resume_lock);
 	free(server);

@@ -108,7 +108,7 @@ static void say(void *app, bool important, const char *sentence)
 
 /* ---- its life ---- */
 
-/* listen_fd is closed at its end, or now where it fails. */
+/* Both descriptors are closed at its end, or now where it fails. */
 static inline int serve(struct http_server **out, const struct route *routes, int control_fd, int listen_fd)
 {
 	const struct http_config config = { .listen_fd = listen_fd,
@@ -128,10 +128,8 @@ static inline int serve(struct http_server **out, const struct route *routes, in
 		.admit = admit,
 		.problem = problem,
 		.log = say };
-	int rc = http_start(out, &config, &e);
 
-	if (rc) close(listen_fd);
-	return rc;
+	return http_start(out, &config, &e);
 }
 
 /* On a port of its own. */
@@ -141,7 +139,10 @@ static inline int start(struct http_server **out, const struct route *routes, in
 	int rc;
 
 	*out = NULL;
-	if ((rc = http_listen("127.0.0.1:0", listen_fd, &port, &public, &e))) return rc;
+	if ((rc = http_listen("127.0.0.1:0", listen_fd, &port, &public, &e))) {
+		if (control_fd >= 0) close(control_fd);
+		return rc;
+	}
 	return serve(out, routes, control_fd, *listen_fd);
 }
 

@@ -41,6 +41,17 @@ ssize_t recv(int fd, void *bytes, size_t n, int flags)
 	return is_unwilling("recv") ? -1 : TRUE_ONE(recv)(fd, bytes, n, flags);
 }
 
+/* Descriptors that were closed already, or by somebody else. */
+static atomic_int closed_twice;
+
+int close(int fd)
+{
+	int rc = TRUE_ONE(close)(fd);
+
+	if (rc && errno == EBADF) atomic_fetch_add(&closed_twice, 1);
+	return rc;
+}
+
 /* ---- what is served besides ---- */
 
 static int echo(struct request *rq, struct reply *rp, struct err *err)
@@ -282,17 +293,21 @@ START_TEST(a_start_fails_or_serves)
 {
 	struct http_server *server;
 	char request[1024], answer[4096];
-	int failures = 0, fd;
+	int failures = 0, control, fd;
 	bool fired;
 	long n = 0;
 
+	snprintf(listen_path, sizeof listen_path, "/tmp/descentd-control-%d", (int)getpid());
+	atomic_store(&closed_twice, 0);
 	do {
 		int rc;
 
 		e.text[0] = 0;
+		ck_assert_int_eq(listen_on_file(&control), 0);
 		refuse(++n);
-		rc = start(&server, routes, -1, &fd);
+		rc = start(&server, routes, control, &fd);
 		fired = was_refused();
+		unlink(listen_path);
 		if (rc) {
 			ck_assert_msg(fired && e.text[0], "call %ld: %d %s", n, rc, e.text);
 			ck_assert_ptr_null(server);
@@ -307,6 +322,7 @@ START_TEST(a_start_fails_or_serves)
 	} while (fired && n < MOST_CALLS);
 	ck_assert(!fired);
 	ck_assert_int_ge(failures, 10);
+	ck_assert_int_eq(atomic_load(&closed_twice), 0);
 }
 END_TEST
 
@@ -319,7 +335,7 @@ START_TEST(a_control_socket_that_is_none)
 	ck_assert_int_ge(control, 0);
 	ck_assert_int_eq(start(&server, routes, control, &fd), ERR_IO);
 	ck_assert_ptr_null(server);
-	close(control);
+	ck_assert_int_eq(fcntl(control, F_GETFD), -1);
 }
 END_TEST
 
