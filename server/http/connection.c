@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "server/buffer.h"
+#include "server/http/peer.h"
 
 #define RESERVE         64 /* connections beyond --max-connections */
 #define RESERVE_SHARE   16 /* of them for one address */
@@ -58,21 +59,14 @@ static uint64_t now_ms(void)
 
 /* ---- addresses; the lock is held ---- */
 
-/* False: it has none that would tell clients apart. */
+/* Of IPv6 the network, of IPv4 all of it. False: it has none that would tell clients apart. */
 static bool address_bytes(const struct sockaddr *from, unsigned char out[ADDRESS_BYTES])
 {
-	const struct sockaddr_in *v4 = (const void *)from;
-	const struct sockaddr_in6 *v6 = (const void *)from;
+	struct in6_addr peer;
 
-	memset(out, 0, ADDRESS_BYTES);
-	if (from->sa_family == AF_INET)
-		memcpy(out, &v4->sin_addr, 4);
-	else if (from->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		memcpy(out, v6->sin6_addr.s6_addr + 12, 4);
-	else if (from->sa_family == AF_INET6)
-		memcpy(out, &v6->sin6_addr, ADDRESS_BYTES);
-	else
-		return false;
+	if (!peer_bytes(from, peer.s6_addr)) return false;
+	memcpy(out, peer.s6_addr + (IN6_IS_ADDR_V4MAPPED(&peer) ? sizeof peer - ADDRESS_BYTES : 0),
+			ADDRESS_BYTES);
 	return true;
 }
 
@@ -163,9 +157,7 @@ static void leave_place(struct connections *all, struct connection *c)
 
 static struct connection *connection_new(struct connections *all, struct MHD_Connection *connection, int fd)
 {
-	const union MHD_ConnectionInfo *info =
-			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *from = info ? info->client_addr : NULL;
+	const struct sockaddr *from = peer_address(connection);
 	struct connection *c = calloc(1, sizeof *c);
 	bool taken;
 

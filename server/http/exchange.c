@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "server/http/coding.h"
+#include "server/http/peer.h"
 #include "server/http/pressure.h"
 #include "server/http/sleep.h"
 

@@ -126,9 +126,6 @@ void conditional_finish(const struct request *rq, struct reply *rp);
 /* Would conditional_finish make this a 304? */
 bool conditional_same(const struct request *rq, const struct reply *rp);
 
-/* Did it come by the control socket? */
-bool peer_is_owner(const struct http_server *server, struct MHD_Connection *connection);
-
 /* The headers that all answers have, and those of a token's rate. False: no memory. */
 bool guard_headers(const struct request *rq, struct MHD_Response *response);
 /* The headers for rq.reader. */

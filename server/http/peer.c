@@ -1,4 +1,6 @@
-/* peer.c - who is at the other end of a connection. See exchange.h. */
+/* peer.c - the two sockets, and addresses of both families as one. See peer.h. */
+#include "server/http/peer.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -15,19 +17,32 @@ bool peer_is_owner(const struct http_server *server, struct MHD_Connection *conn
 	return listens && server->config.control_fd >= 0 && listens->listen_fd == server->config.control_fd;
 }
 
-void request_peer(const struct request *rq, unsigned char peer[REQUEST_PEER_BYTES])
+const struct sockaddr *peer_address(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return info ? info->client_addr : NULL;
+}
+
+bool peer_bytes(const struct sockaddr *from, unsigned char out[REQUEST_PEER_BYTES])
 {
 	static const unsigned char mapped[] = { [10] = 0xff, [11] = 0xff };
-	const union MHD_ConnectionInfo *info =
-			rq->connection ? MHD_get_connection_info(
-							 rq->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
-				       : NULL;
-	const struct sockaddr *from = info ? info->client_addr : NULL;
+	const struct sockaddr_in *v4 = (const void *)from;
+	const struct sockaddr_in6 *v6 = (const void *)from;
+
+	memset(out, 0, REQUEST_PEER_BYTES);
+	if (from->sa_family == AF_INET6) memcpy(out, &v6->sin6_addr, REQUEST_PEER_BYTES);
+	if (from->sa_family != AF_INET) return from->sa_family == AF_INET6;
+	memcpy(out, mapped, sizeof mapped);
+	memcpy(out + sizeof mapped, &v4->sin_addr, sizeof v4->sin_addr);
+	return true;
+}
+
+void request_peer(const struct request *rq, unsigned char peer[REQUEST_PEER_BYTES])
+{
+	const struct sockaddr *from = rq->connection ? peer_address(rq->connection) : NULL;
 
 	memset(peer, 0, REQUEST_PEER_BYTES);
-	if (from && from->sa_family == AF_INET6)
-		memcpy(peer, &((const struct sockaddr_in6 *)from)->sin6_addr, REQUEST_PEER_BYTES);
-	if (!from || from->sa_family != AF_INET) return;
-	memcpy(peer, mapped, sizeof mapped);
-	memcpy(peer + sizeof mapped, &((const struct sockaddr_in *)from)->sin_addr, 4);
+	if (from) peer_bytes(from, peer);
 }

@@ -9,6 +9,7 @@
 
 #include "server/http/door.h"
 #include "server/http/exchange.h"
+#include "server/http/peer.h"
 #include "server/http/sleep.h"
 
 #define POOL_QUEUE_MAX 4096
