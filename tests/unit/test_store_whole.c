@@ -386,6 +386,44 @@ START_TEST(each_failure_is_told_and_got_over)
 }
 END_TEST
 
+#define LARGE      ((size_t)6 << 20) /* so much free room is given back unasked */
+#define ROOM_CALLS 80                /* of the sweep, and of the writes behind it */
+#define ROUNDS     10000
+
+/* Does the database get small? What failed is made again behind the next write. */
+static bool shrinks(struct store *s)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		OK(s->answers_prune(s, 0, &e));
+		if (number_on(suite_path, "PRAGMA page_count") * 8192 < (int64_t)LARGE / 2) return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* Whatever fails while a deleted blob is swept, its room is given back in the end. */
+START_TEST(room_is_given_back)
+{
+	unsigned char *bytes = calloc(1, LARGE);
+
+	ck_assert_ptr_nonnull(bytes);
+	for (long n = 1; n <= ROOM_CALLS; n++) {
+		struct store *s = fresh_store();
+		int64_t blob;
+
+		OK(s->blob_write(s, bytes, LARGE, &blob, &e));
+		s->blob_discard(s, blob);
+		refuse(n);
+		for (int i = 0; i < ROUNDS && !atomic_load(&refusing_fired); i++)
+			s->answers_prune(s, 0, &e);
+		ck_assert(was_refused());
+		ck_assert_msg(shrinks(s), "call %ld", n);
+		s->close(s);
+	}
+	free(bytes);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("store as a whole");
@@ -396,6 +434,7 @@ int main(void)
 	suite_open = store_open_sqlite;
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, each_failure_is_told_and_got_over, 0, sizeof walks / sizeof *walks);
+	tcase_add_test(tcase, room_is_given_back);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -139,17 +139,21 @@ int sweep_vacuum(struct db *db, uint64_t *freed, struct err *e)
 	return 0;
 }
 
-/* The checkpoint cuts the file: at every step, because cutting off hundreds of MiB at once takes a while. */
-static bool vacuum_step(struct db *db)
+/* The checkpoint cuts the file: at every step, because cutting off hundreds of MiB at once takes a while. True: there may be
+ * more. */
+static bool vacuum_step(struct db *db, bool *failed)
 {
 	int64_t pages, free_pages;
-	uint64_t freed;
+	uint64_t freed = 0;
 
+	*failed = true;
 	if (db_pragma(db, "PRAGMA page_count", &pages, NULL)) return false;
 	if (db_pragma(db, "PRAGMA freelist_count", &free_pages, NULL)) return false;
-	if (free_pages < VACUUM_FROM || free_pages < pages / VACUUM_PART) return false;
-	if (sweep_vacuum(db, &freed, NULL)) return false;
-	db_checkpoint(db, false);
+	if (free_pages >= VACUUM_FROM && free_pages >= pages / VACUUM_PART) {
+		if (sweep_vacuum(db, &freed, NULL)) return false;
+		db_checkpoint(db, false);
+	}
+	*failed = false;
 	return freed > 0;
 }
 
@@ -164,8 +168,9 @@ bool sweep_step(struct db *db, bool *failed)
 	if (found && (garbage.first < 0 || garbage.first >= GARBAGE_KINDS)) goto fail;
 	if (found && sweep_owner(db, &garbage)) goto fail;
 	if (db_commit(db, NULL)) return false;
+	if (!found) return vacuum_step(db, failed);
 	*failed = false;
-	return found || vacuum_step(db);
+	return true;
 fail:
 	db_rollback(db);
 	return false;
