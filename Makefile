@@ -262,6 +262,13 @@ tsan: ## run the unit tests under ThreadSanitizer
 	@CK_TIMEOUT_MULTIPLIER=20 $(MAKE) -s -j$(JOBS) VARIANT=tsan $(SLOW) \
 		SANITIZE='-fsanitize=thread' unit
 
+# Where threads share a network, its gradients, or the rows of others: the engine is watched, too, which http-tsan leaves out.
+SHARING := core_train_threads test_batch test_crew test_jobs test_registry test_training test_watch
+
+.PHONY: tsan-smoke
+tsan-smoke: ## those unit tests under ThreadSanitizer in which threads share networks
+	@$(MAKE) -s tsan UNIT='$(SHARING:%=build/tsan/tests/%)'
+
 .PHONY: http-asan http-tsan coverage analyze
 # What a sanitizer cannot be asked is skipped, and said (not_sanitized in tests/http/harness.py). TESTS=tests/http/test_X.py: one file.
 http-asan: ## run the black-box tests under AddressSanitizer and UndefinedBehaviorSanitizer
