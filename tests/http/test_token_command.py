@@ -198,7 +198,7 @@ def control(daemon):
     return daemon.database.with_name(daemon.database.name + "-control")
 
 
-def test_the_control_socket(start, tmp_path):
+def test_the_control_socket_and_the_database_are_the_owners(start, tmp_path):
     before = os.umask(0)  # which has no say
     try:
         daemon = start(folder=tmp_path)
@@ -207,6 +207,8 @@ def test_the_control_socket(start, tmp_path):
     path = control(daemon)
     found = path.stat()
     assert stat.S_ISSOCK(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.getuid()
+    for file in (daemon.database, daemon.database.with_name("x.db-wal"), daemon.database.with_name("x.db-shm")):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, "the database is its owner's"
     daemon.stop()
     assert not path.exists()
     daemon.run()

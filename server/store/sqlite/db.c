@@ -7,13 +7,16 @@
 #include "server/store/sqlite/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUSY_MS   5000 /* for another program that locks the file */
 #define RESET_MS  500  /* for our own readers, none of which reads for longer than a chunk */
 #define PAGES_KIB 512  /* a reader's cache, which is the block of its pages too */
+#define PRIVATE   0600
 
 struct db {
 	sqlite3 *handle;
@@ -124,6 +127,15 @@ static void configure(void)
 	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, -PAGES_KIB);
 }
 
+/* A database that is not there yet is made for its owner alone, whatever the umask says; its log gets the same mode from SQLite.
+ * Where it cannot be made SQLite says why. */
+static void make_private(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, PRIVATE);
+
+	if (fd >= 0) close(fd);
+}
+
 int db_open(struct db **out, const char *path, enum db_role role, struct err *e)
 {
 	static pthread_once_t configured = PTHREAD_ONCE_INIT;
@@ -133,6 +145,7 @@ int db_open(struct db **out, const char *path, enum db_role role, struct err *e)
 	*out = NULL;
 	if (!db) return err_nomem(e);
 	pthread_once(&configured, configure);
+	if (open_flags[role] & SQLITE_OPEN_CREATE) make_private(path);
 	if (sqlite3_open_v2(path, &db->handle, open_flags[role], NULL)) {
 		rc = db->handle ? err_set(e, ERR_IO, "cannot open the database %s: %s", path,
 						  sqlite3_errmsg(db->handle))
