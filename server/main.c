@@ -141,8 +141,8 @@ static int open_gate(struct daemon *d, struct err *e)
 {
 	const struct config *config = d->config;
 	const char *path = host_socket_path(config->listen);
-	struct auth_options options = { path ? "localhost:0" : config->listen, config->allow_host,
-		config->cors_origin, config->token_file, config->token };
+	struct auth_options options = { config->listen, config->allow_host, config->cors_origin,
+		config->token_file, config->token };
 	struct err warning = { "" };
 	int rc;
 

@@ -111,12 +111,12 @@ static int read_token_file(struct gates *gates, const char *path, struct err *wa
 
 static int set_hosts(struct gates *gates, const char *listen, const char *more, struct err *e)
 {
-	struct host host;
+	struct host host = { .name = "" };
 
-	if (!host_split(listen, &host))
+	if (!host_socket_path(listen) && !host_split(listen, &host))
 		return err_set(e, ERR_INVALID, "%s is not HOST:PORT, as in 127.0.0.1:8420", listen);
-	if (asprintf(&gates->hosts, "%s,%.*s%s%s", OUR_HOSTS, (int)host.length, host.name, more ? "," : "",
-			    more ? more : "") >= 0)
+	if (asprintf(&gates->hosts, "%s%s%.*s%s%s", OUR_HOSTS, host.length ? "," : "", (int)host.length,
+			    host.name, more ? "," : "", more ? more : "") >= 0)
 		return 0;
 	gates->hosts = NULL;
 	return err_nomem(e);

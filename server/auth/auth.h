@@ -23,7 +23,7 @@
 struct auth;
 
 struct auth_options {             /* all borrowed for the call */
-	const char *listen;       /* HOST:PORT; its host is one of ours */
+	const char *listen;       /* HOST:PORT, whose host is one of ours; or unix:/PATH */
 	const char *allow_hosts;  /* list as in host.h; NULL: none */
 	const char *cors_origins; /* list as in origin.h; NULL: none */
 	const char *token_file;   /* its first line is the token; NULL: none */

@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import signal
 import socket
 import stat
 
@@ -64,6 +65,19 @@ def test_its_mode(start, path, mode, found):
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == found
+
+
+def test_its_options_are_read_again(start, path, tmp_path):
+    """SIGHUP changed nothing, as the path was taken for HOST:PORT."""
+    more = tmp_path / "more.conf"
+    more.write_text("")
+    daemon = listen(start, path, "--config", more)
+    Local(path).ask("GET", "/v1/models", headers={"Host": "models.example"}, status=421)
+    more.write_text("allow-host = models.example\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for("the log to say it", lambda: "changed: --allow-host" in daemon.log())
+    Local(path).ask("GET", "/v1/models", headers={"Host": "models.example"})
+    Local(path).ask("GET", "/v1/models", headers={"Host": "localhost"})
 
 
 def test_what_a_kill_left_is_replaced(start, path):
