@@ -114,10 +114,8 @@ static void record_begin(struct log_record *record, enum log_level level)
 }
 
 /* As much of the text as fits behind what is there. */
-static void record_add(struct log_record *record, const char *text, size_t room)
+static void record_add(struct log_record *record, const char *text, size_t n, size_t room)
 {
-	size_t n = strnlen(text, room + 1);
-
 	record->cut = n > room;
 	if (record->cut) n = room;
 	memcpy(record->text + record->text_length, text, n);
@@ -153,6 +151,7 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
 
 void log_access(struct log *log, const struct log_request *request)
 {
+	const char *method = *request->method ? request->method : "?";
 	struct log_record *record;
 	struct slot *slot;
 
@@ -168,9 +167,9 @@ void log_access(struct log *log, const struct log_request *request)
 		memcpy(record->parent_id, request->parent_id, sizeof record->parent_id);
 		memcpy(record->span_id, request->span_id, sizeof record->span_id);
 	}
-	record_add(record, *request->method ? request->method : "?", METHOD_BYTES);
+	record_add(record, method, strlen(method), METHOD_BYTES);
 	record->method_length = record->text_length;
-	record_add(record, request->path, LOG_TEXT_BYTES - record->text_length);
+	record_add(record, request->path, strcspn(request->path, "?"), LOG_TEXT_BYTES - record->text_length);
 	publish(log, slot);
 }
 

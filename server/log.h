@@ -38,8 +38,9 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
 #define log_debug(log, ...) log_write(log, LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 struct log_request {
-	const char *method, *path; /* as it was sent */
-	unsigned status;           /* 0: the client left before an answer */
+	const char *method,
+			*path; /* as it was sent; a query behind it is not logged, as it may be a secret */
+	unsigned status;       /* 0: the client left before an answer */
 	double seconds;
 	uint64_t bytes; /* sent */
 	/* Of a trace of the caller's, in hexadecimal of 32, 16 and 16 digits; span_id NULL or empty: none. */
