@@ -42,12 +42,15 @@ static void log_refusals(struct http_server *server)
 	server->config.log(server->config.app, false, text);
 }
 
-/* How libmicrohttpd begins what it says of a client that left, or that sent no HTTP; a 5xx is ours. */
+/* How libmicrohttpd begins what it says of a client that left, that sent no HTTP or too much of it, or that asks for another
+ * version (505; another 5xx is ours); and what is said for each answer over a socket's file, which is not TCP. */
 static bool is_of_client(const char *text)
 {
 	static const char *const begins[] = { "Socket has been disconnected", "Connection socket is closed",
 		"Connection was closed", "Failed to send ",
-		"Error processing request (HTTP response code is 4", "Failed to parse `Content-Length'",
+		"Error processing request (HTTP response code is 4",
+		"Error processing request (HTTP response code is 505", "Not enough memory in pool to",
+		"Setting TCP_", "Failed to push the data from buffers", "Failed to parse `Content-Length'",
 		"Received HTTP/1.1 request without `Host'", "Too large value of 'Content-Length'" };
 
 	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)

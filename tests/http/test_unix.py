@@ -53,6 +53,7 @@ def test_it_serves(start, path):
     c.ask("GET", "/livez", headers={"Host": "evil.example"})  # a probe
     c.ask("GET", "/v1/models", headers={"Host": "evil.example"}, status=421)
     assert any(str(path) in line.get("message", "") for line in daemon.log_lines())
+    assert not [line for line in daemon.log_lines() if line["level"] == "error"], "it was said for each answer that this is not TCP"
     daemon.stop()
     assert not path.exists()
 
