@@ -138,6 +138,19 @@ static const char *url_fault(const struct exchange *x)
 	return is_cut(x) ? "the request line contains a NUL, or more than one space in a row" : NULL;
 }
 
+/* A target in absolute form ("http://host/path") names a host as well, and that one counts (RFC 9112, section 3.2.2). Here the header's
+ * does, so it must be the same. */
+static bool names_another_host(const struct exchange *x)
+{
+	const char *target = x->url.data, *host = x->rq.headers[HEADER_HOST];
+	size_t n;
+
+	if (*target == '/' || !(target = strstr(target, "://"))) return false;
+	target += strlen("://");
+	n = strcspn(target, "/?");
+	return strlen(host) != n || strncasecmp(host, target, n) != 0;
+}
+
 /* Of the head, as libmicrohttpd has read it. */
 static size_t head_bytes(const struct exchange *x)
 {
@@ -199,6 +212,8 @@ int gate_check(struct exchange *x, struct err *e)
 		count.fault = "there are both a Content-Length and a Transfer-Encoding header";
 	if (!count.fault && count.host > 1) count.fault = "there are two Host headers";
 	if (!count.fault && !count.host) count.fault = "there is no Host header";
+	if (!count.fault && names_another_host(x))
+		count.fault = "the request line and the Host header name different hosts";
 	if (!count.fault && !ends_well(x, count.next))
 		count.fault = "the last header does not end with CR and LF, or contains a NUL";
 	if (!count.fault) return check_expect(&x->rq, e);

@@ -61,7 +61,8 @@ def test_a_sentence_survives_what_it_quotes(c, path):
 def test_an_absolute_target_is_its_path(daemon, target, status):
     """What a client sends that takes us for a proxy (RFC 9112, section 3.2.2) was not found."""
     with Raw(daemon.port) as raw:
-        answer = raw.send(f"GET http://127.0.0.1:{daemon.port}{target} HTTP/1.1\r\n{HOST}\r\n").all()
+        host = f"127.0.0.1:{daemon.port}"
+        answer = raw.send(f"GET http://{host}{target} HTTP/1.1\r\nHost: {host}\r\n\r\n").all()
     assert statuses(answer) == [status]
 
 
