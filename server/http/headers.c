@@ -151,6 +151,9 @@ int headers_check(struct exchange *x, struct err *e)
 		x->rp.close = true;
 		return rc;
 	}
+	/* libmicrohttpd ends a chunk's line at a lone LF too, within an extension as well, which a proxy in front may read on over: what
+	 * that takes for a chunk would be our next request. So there is none behind chunks. */
+	if (rq->headers[HEADER_TRANSFER_ENCODING]) x->rp.close = true;
 	routed = route_find(x->server->config.routes, rq->method, rq->url, rq->path_length, &rq->match, allow,
 			sizeof allow, &no_route);
 	route = rq->match.route;

@@ -288,7 +288,7 @@ def test_fifty_requests_at_once(start):
         text += f"GET /livez HTTP/1.1\r\n{HOST}\r\n"
         text += f"POST /v1/models/m:predict HTTP/1.1\r\n{HOST}{JSON}Content-Length: {len(rows)}\r\n\r\n{rows}"
         text += f"GET /nothing/{i} HTTP/1.1\r\n{HOST}\r\n"
-        text += f"PUT /v1/datasets/d{i} HTTP/1.1\r\n{HOST}Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n6\r\na\n{i}\n9\n\r\n0\r\n\r\n"
+        text += f"PUT /v1/datasets/d{i} HTTP/1.1\r\n{HOST}Content-Type: text/csv\r\nContent-Length: 6\r\n\r\na\n{i}\n9\n"
         text += f"GET /v1/datasets/d{i} HTTP/1.1\r\n{HOST}\r\n"
         wanted += [200, 200, 404, 201, 200]
     with Raw(daemon.port, timeout=60) as raw:
