@@ -173,15 +173,18 @@ size_t api_routes_count(void)
 	return sizeof routes / sizeof *routes - 1;
 }
 
-/* Of a token that is for some models: is the job one of theirs? On the pool: it is looked up. */
-static int check_job(struct request *rq, struct err *e)
+/* Is the token still there, now that the body is? And of one that is for some models: is the job one of theirs? On the pool: it is
+ * looked up. */
+static int check_again(struct request *rq, struct err *e)
 {
 	struct app *app = rq->app;
 	struct store_job job = { 0 };
 	uint64_t id;
 	int rc;
 
-	if (!request_param(rq, "job")) return 0;
+	if (!auth_holds(app->auth, rq->token))
+		return err_set(e, ERR_UNAUTHORIZED, "the token was revoked, or has expired");
+	if (!rq->limited || !request_param(rq, "job")) return 0;
 	if ((rc = request_number(rq, "job", "job", &id, e)) ||
 			(rc = app->store->job_get(app->store, (int64_t)id, &job, e)))
 		return rc;
@@ -224,7 +227,8 @@ int api_admit(struct request *rq, const struct route *route, struct err *e)
 	rq->limited = grant.limited;
 	rq->rate = (struct request_rate){ grant.rate_limit, grant.rate_left, grant.rate_reset_seconds };
 	rq->wait_seconds = grant.wait_seconds;
-	if (grant.limited) rq->guard = check_job;
+	if (grant.limited || (grant.token && who.changes && route && !(route->flags & ROUTE_INLINE)))
+		rq->guard = check_again;
 	return rc;
 }
 

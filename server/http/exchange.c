@@ -224,13 +224,14 @@ static enum MHD_Result wait_for_others(struct exchange *x)
 static int run_handler(struct exchange *x, struct err *e)
 {
 	const struct route *route = x->rq.match.route;
-	bool change = x->rq.may_wait && (route->flags & ROUTE_CHANGE) && !x->rq.settled;
+	bool change;
 	int rc = 0;
 
-	if (x->rq.guard && !route->stream) {
+	if (x->rq.guard) {
 		if (!x->rq.may_wait) return ERR_WOULD_BLOCK;
-		if ((rc = x->rq.guard(&x->rq, e))) return rc;
+		rc = x->rq.guard(&x->rq, e);
 	}
+	change = !rc && x->rq.may_wait && (route->flags & ROUTE_CHANGE) && !x->rq.settled;
 	if (change) {
 		pthread_mutex_lock(&x->server->change_lock);
 		rc = conditional_guard(x->server, &x->rq, e);

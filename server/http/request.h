@@ -84,7 +84,7 @@ struct request {
 	unsigned roles; /* bits that only they read */
 	bool limited;
 	bool secure; /* it came over TLS */
-	/* Set by admit: asked on the pool before the handler, or before a stream begins; its code is the answer. NULL: nothing is. */
+	/* Set by admit: asked on the pool before the handler, and before a stream begins; its code is the answer. NULL: nothing is. */
 	int (*guard)(struct request *rq, struct err *e);
 	/* Set by admit: told with the answer (RateLimit headers of draft-ietf-httpapi-ratelimit-headers-07); limit 0: nothing is. */
 	struct request_rate {

@@ -367,6 +367,30 @@ def test_headers_that_are_no_token(daemon):
         assert answer.headers["WWW-Authenticate"].startswith("Bearer") and good not in answer.text
 
 
+@pytest.mark.parametrize("path, media, body", [("/v1/datasets/late", "text/csv", b"a,b\n1,2\n3,4\n"),
+                                               ("/v1/models/late", "application/json", b'{"inputs":1,"outputs":1}')], ids=["stream", "document"])
+@pytest.mark.parametrize("models", [None, ["late*"]], ids=["all", "some"])
+def test_a_token_that_is_revoked_while_its_body_comes(daemon, c, path, media, body, models):
+    """The change was made, and told with 201: an upload may take days."""
+    for revoked in (True, False):
+        made = c.post("/v1/tokens", {"name": "slow", "roles": ["train"], **({"models": models} if models else {})}, status=201)
+        raw = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+        raw.putrequest("PUT", path)
+        for name, value in (*bearer(made["token"]).items(), ("Content-Type", media), ("Content-Length", str(len(body))), ("Expect", "100-continue")):
+            raw.putheader(name, value)
+        raw.endheaders()
+        assert raw.sock.recv(100).startswith(b"HTTP/1.1 100 "), "it was let in"
+        raw.send(body[:8])
+        if revoked:
+            c.delete(f"/v1/tokens/{made['id']}")
+        raw.send(body[8:])
+        assert raw.getresponse().status == (401 if revoked else 201)
+        raw.close()
+        c.get(path, status=404 if revoked else 200)
+    c.delete(f"/v1/tokens/{made['id']}")
+    c.delete(path)
+
+
 # ---- what browsers are told ----
 
 def test_every_answer_is_safe_to_show(daemon, c):
