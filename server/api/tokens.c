@@ -333,6 +333,7 @@ int session_delete(struct request *rq, struct reply *rp, struct err *e)
 	const struct app *app = rq->app;
 
 	(void)e;
+	auth_session_end(app->auth, rq->headers[HEADER_COOKIE]);
 	rp->status = 204;
 	reply_header(rp, "Set-Cookie", "%s=; Max-Age=0%s", auth_session_name(app->auth), COOKIE_ATTRIBUTES);
 	return 0;

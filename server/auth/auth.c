@@ -44,6 +44,7 @@ struct auth {
 	struct tokens *tokens; /* of the store */
 	struct guess *guess;
 	struct session_key sessions;
+	struct session_book own_sessions; /* of the gates' token */
 };
 
 static size_t trimmed_length(const char *text)
@@ -263,46 +264,47 @@ static int read_bearer(const char *authorization, unsigned char digest[STORE_DIG
 
 /* Whose request it is: a token of the store, the daemon's own, or nobody that we know. */
 struct caller {
-	struct token *token;      /* NULL: none of the store */
-	struct guess_known *from; /* of the token, whichever it is; NULL: nobody's */
+	struct token *token; /* NULL: none of the store */
+	/* Of the token, whichever it is; NULL: nobody's. */
+	struct guess_known *from;
+	struct session_book *sessions;
 };
 
-static struct caller the_own(struct gates *gates)
+static struct caller the_own(struct auth *auth, struct gates *gates)
 {
-	return (struct caller){ .from = &gates->from };
+	return (struct caller){ NULL, &gates->from, &auth->own_sessions };
 }
 
 static struct caller of_store(struct token *token)
 {
-	return (struct caller){ token, token ? &token->from : NULL };
+	if (!token) return (struct caller){ NULL, NULL, NULL };
+	return (struct caller){ token, &token->from, &token->sessions };
 }
 
 static struct caller find_bearer(
-		const struct auth *auth, struct gates *gates, const unsigned char digest[STORE_DIGEST_BYTES])
+		struct auth *auth, struct gates *gates, const unsigned char digest[STORE_DIGEST_BYTES])
 {
-	if (gates->has_token && memeql_sec(digest, gates->digest, STORE_DIGEST_BYTES)) return the_own(gates);
+	if (gates->has_token && memeql_sec(digest, gates->digest, STORE_DIGEST_BYTES))
+		return the_own(auth, gates);
 	return of_store(tokens_find(auth->tokens, digest));
 }
 
 /* *guessed: it was held against a token and is not that one's. A session that is over, or whose token is gone, is none: a page
  * may go on asking with it. */
-static struct caller find_session(
-		const struct auth *auth, struct gates *gates, const char *text, bool *guessed)
+static struct caller find_session(struct auth *auth, struct gates *gates, const char *text, bool *guessed)
 {
-	struct token *token;
+	struct caller who = of_store(NULL);
 	int64_t id;
 
 	*guessed = false;
-	if (!session_token(text, time(NULL), &id)) return of_store(NULL);
-	if (!id) {
-		bool own = gates->has_token && session_true(&auth->sessions, text, gates->digest);
-
-		*guessed = gates->has_token && !own;
-		return own ? the_own(gates) : of_store(NULL);
-	}
-	token = tokens_find_id(auth->tokens, id);
-	*guessed = token && !session_true(&auth->sessions, text, token->is.digest);
-	return of_store(*guessed ? NULL : token);
+	if (!session_token(text, time(NULL), &id)) return who;
+	if (id)
+		who = of_store(tokens_find_id(auth->tokens, id));
+	else if (gates->has_token)
+		who = the_own(auth, gates);
+	if (!who.from) return who;
+	*guessed = !session_true(&auth->sessions, text, who.token ? who.token->is.digest : gates->digest);
+	return *guessed || !session_holds(who.sessions, text) ? of_store(NULL) : who;
 }
 
 static int64_t monotonic_ns(void)
@@ -340,7 +342,7 @@ static int check_session(const struct auth_request *request, struct err *e)
 			"a change by cookie needs an Origin header, as browsers send it; else " HOW_TO_SEND);
 }
 
-static int find_caller(const struct auth *auth, struct gates *gates, const struct auth_request *request,
+static int find_caller(struct auth *auth, struct gates *gates, const struct auth_request *request,
 		struct caller *who, struct auth_grant *grant, struct err *e)
 {
 	const char *session = request->authorization ? NULL : session_find(&auth->sessions, request->cookies);
@@ -401,7 +403,7 @@ static int check_rate(struct token *token, struct auth_grant *grant, struct err 
 			token->is.rate);
 }
 
-static int check_token(const struct auth *auth, struct gates *gates, const struct auth_request *request,
+static int check_token(struct auth *auth, struct gates *gates, const struct auth_request *request,
 		struct auth_grant *grant, struct err *e)
 {
 	struct caller who;
@@ -416,8 +418,7 @@ static int check_token(const struct auth *auth, struct gates *gates, const struc
 	return check_models(&who.token->is, request, e);
 }
 
-int auth_check(const struct auth *auth, const struct auth_request *request, struct auth_grant *grant,
-		struct err *e)
+int auth_check(struct auth *auth, const struct auth_request *request, struct auth_grant *grant, struct err *e)
 {
 	struct gates *gates = atomic_load_explicit(&auth->gates, memory_order_acquire);
 	unsigned seat;
@@ -481,16 +482,17 @@ const char *auth_session_name(const struct auth *auth)
 	return auth->sessions.name;
 }
 
-static void write_session(const struct auth *auth, int64_t token,
+static void write_session(const struct auth *auth, const struct caller *who,
 		const unsigned char digest[STORE_DIGEST_BYTES], int64_t until_seconds,
 		char cookie[AUTH_COOKIE_BYTES])
 {
 	int n = snprintf(cookie, AUTH_COOKIE_BYTES, "%s=", auth->sessions.name);
 
-	session_write(&auth->sessions, token, digest, until_seconds, cookie + n);
+	session_write(&auth->sessions, who->sessions, who->token ? who->token->is.id : 0, digest,
+			until_seconds, cookie + n);
 }
 
-int auth_session(const struct auth *auth, const char *authorization, char cookie[AUTH_COOKIE_BYTES],
+int auth_session(struct auth *auth, const char *authorization, char cookie[AUTH_COOKIE_BYTES],
 		int64_t *until_seconds, struct err *e)
 {
 	struct gates *gates = atomic_load_explicit(&auth->gates, memory_order_acquire);
@@ -507,9 +509,22 @@ int auth_session(const struct auth *auth, const char *authorization, char cookie
 	if (who.token && who.token->is.expires_ms && who.token->is.expires_ms / 1000 < *until_seconds)
 		*until_seconds = who.token->is.expires_ms / 1000;
 	if (who.from)
-		write_session(auth, who.token ? who.token->is.id : 0, digest, *until_seconds, cookie);
+		write_session(auth, &who, digest, *until_seconds, cookie);
 	else
 		rc = err_set(e, ERR_UNAUTHORIZED, "this token is none of this daemon's");
 	tokens_leave(auth->tokens, seat);
 	return rc;
+}
+
+void auth_session_end(struct auth *auth, const char *cookies)
+{
+	struct gates *gates = atomic_load_explicit(&auth->gates, memory_order_acquire);
+	const char *text = session_find(&auth->sessions, cookies);
+	unsigned seat = tokens_enter(auth->tokens);
+	struct caller who;
+	bool guessed;
+
+	if (text && (who = find_session(auth, gates, text, &guessed)).sessions)
+		session_end(who.sessions, text);
+	tokens_leave(auth->tokens, seat);
 }

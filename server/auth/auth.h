@@ -74,7 +74,7 @@ struct auth_grant {
  * ERR_RATE: too many wrong tokens came from there, or too many requests with this one.
  * ERR_UNAUTHORIZED: no token, or none that is good.
  * ERR_FORBIDDEN: a token without the role, or for other models. */
-int auth_check(const struct auth *auth, const struct auth_request *request, struct auth_grant *grant,
+int auth_check(struct auth *auth, const struct auth_request *request, struct auth_grant *grant,
 		struct err *e);
 /* Is it one of --cors-origin? */
 bool auth_may_read(const struct auth *auth, const char *origin);
@@ -88,8 +88,10 @@ bool auth_token_name(const struct auth *auth, int64_t token, char name[TOKEN_NAM
 
 /* A cookie that stands for the token of this Authorization header: "NAME=VALUE", and until when. ERR_UNAUTHORIZED. */
 #define AUTH_COOKIE_BYTES 192
-int auth_session(const struct auth *auth, const char *authorization, char cookie[AUTH_COOKIE_BYTES],
+int auth_session(struct auth *auth, const char *authorization, char cookie[AUTH_COOKIE_BYTES],
 		int64_t *until_seconds, struct err *e);
+/* The session in a Cookie header lets nobody in any more, if it is one. */
+void auth_session_end(struct auth *auth, const char *cookies);
 /* The name of that cookie; borrowed. */
 const char *auth_session_name(const struct auth *auth);
 

@@ -1,4 +1,4 @@
-/* session.c - see session.h. The text is TOKEN.UNTIL.HEX, where UNTIL is in seconds since 1970. */
+/* session.c - see session.h. The text is TOKEN.UNTIL.NUMBER.HEX, where UNTIL is in seconds since 1970. */
 #include "server/auth/session.h"
 
 #include <errno.h>
@@ -40,11 +40,66 @@ static void sign(const struct session_key *key, const char *text, size_t n,
 	token_hex(mac, sizeof mac, out);
 }
 
-void session_write(const struct session_key *key, int64_t token,
+/* ---- which hold ---- */
+
+static _Atomic uint64_t *word_of(struct session_book *book, uint64_t number)
+{
+	return &book->ended[number % SESSIONS_MAX / 64];
+}
+
+static uint64_t bit_of(uint64_t number)
+{
+	return UINT64_C(1) << number % 64;
+}
+
+static uint64_t begin(struct session_book *book)
+{
+	uint64_t number = atomic_fetch_add(&book->made, 1) + 1;
+
+	atomic_fetch_and(word_of(book, number), ~bit_of(number)); /* of the one that is over now */
+	return number;
+}
+
+/* The nth part of a text, from 0; NULL: it has less. */
+static const char *part(const char *text, int n)
+{
+	while (n-- && text)
+		if ((text = strchr(text, '.'))) text++;
+	return text;
+}
+
+/* 0: it has none. */
+static uint64_t number_of(const char *text)
+{
+	const char *at = part(text, 2);
+
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+bool session_holds(struct session_book *book, const char *text)
+{
+	uint64_t number = number_of(text), made = atomic_load(&book->made);
+
+	return number && number <= made && made - number < SESSIONS_MAX &&
+	       !(atomic_load(word_of(book, number)) & bit_of(number));
+}
+
+void session_end(struct session_book *book, const char *text)
+{
+	uint64_t number = number_of(text);
+
+	if (!session_holds(book, text)) return;
+	atomic_fetch_or(word_of(book, number), bit_of(number));
+}
+
+/* ---- the text ---- */
+
+void session_write(const struct session_key *key, struct session_book *book, int64_t token,
 		const unsigned char digest[STORE_DIGEST_BYTES], int64_t until_seconds,
 		char out[SESSION_TEXT_BYTES])
 {
-	int n = snprintf(out, SESSION_TEXT_BYTES, "%lld.%lld.", (long long)token, (long long)until_seconds);
+	int n = snprintf(out, SESSION_TEXT_BYTES, "%lld.%lld.%llu.", (long long)token,
+			(long long)until_seconds, (unsigned long long)begin(book));
 
 	sign(key, out, (size_t)n, digest, out + n);
 }
@@ -75,10 +130,9 @@ bool session_true(const struct session_key *key, const char *text,
 		const unsigned char digest[STORE_DIGEST_BYTES])
 {
 	char hex[HEX_BYTES];
-	const char *mac = strchr(text, '.');
+	const char *mac = part(text, 3);
 
-	mac = mac ? strchr(mac + 1, '.') : NULL;
-	if (!mac || strcspn(++mac, "; ") != HEX_BYTES - 1) return false;
+	if (!mac || strcspn(mac, "; ") != HEX_BYTES - 1) return false;
 	sign(key, text, (size_t)(mac - text), digest, hex);
 	return memeql_sec(mac, hex, HEX_BYTES - 1);
 }

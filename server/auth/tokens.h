@@ -13,6 +13,7 @@
 
 #include "core/err.h"
 #include "server/auth/guess.h"
+#include "server/auth/session.h"
 #include "server/store/store.h"
 
 struct tokens;
@@ -21,6 +22,7 @@ struct token { /* borrowed, between tokens_enter and tokens_leave */
 	struct store_token is;
 	atomic_bool revoked;
 	struct guess_known from;
+	struct session_book sessions;
 	_Atomic int64_t next_ns; /* when a request would be in time at its rate, on the monotonic clock */
 };
 

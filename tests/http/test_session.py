@@ -123,6 +123,22 @@ def test_it_can_be_taken_away(who):
     assert pair == c.headers["Cookie"].partition("=")[0] + "=" and attributes["Max-Age"] == "0" and attributes["Path"] == "/"
 
 
+def test_one_that_was_taken_away_is_over(daemon, who):
+    """Whoever kept the cookie was let in until the evening."""
+    c, other = session(who), session(who)
+    c.get("/v1/models")
+    c.delete("/v1/session", headers=own(c))
+    for _ in range(30):  # and is no guess at a token
+        assert c.get("/v1/models", status=401).code == "token-required"
+    other.get("/v1/models")
+    own_token = session(root(daemon))
+    own_token.delete("/v1/session", headers=own(own_token))
+    own_token.get("/v1/models", status=401)
+    # of two ways to say who asks the header counts, and what it takes away is its cookie's session still
+    other.request("DELETE", "/v1/session", headers={**own(other), **bearer(ROOT)}, status=204)
+    other.get("/v1/models", status=401)
+
+
 def test_it_ends_with_its_token(daemon, who):
     c, other = session(who), session(comes_from(holder(daemon), "127.0.0.7"))
     root(daemon).delete(f"/v1/tokens/{who.id}")
@@ -161,8 +177,10 @@ def test_of_the_daemons_own_token(tmp_path, start):
 
 def test_cookies_that_are_none(daemon, who):
     name, _, value = session(who).headers["Cookie"].partition("=")
-    id, until, mac = value.split(".")
-    forged = [f"{int(id) + 1}.{until}.{mac}", f"0.{until}.{mac}", f"{id}.{int(until) + 1}.{mac}", f"{id}.{until}.{mac[:-1]}", f"{id}.{until}.{mac}0",
+    id, until, number, mac = value.split(".")
+    forged = [f"{id}.{until}.{int(number) + 1}.{mac}", f"{id}.{until}.{mac}.{number}", f"{id}.{until}.{number}.{'0' * len(mac)}"]
+    mac = f"{number}.{mac}"
+    forged += [f"{int(id) + 1}.{until}.{mac}", f"0.{until}.{mac}", f"{id}.{int(until) + 1}.{mac}", f"{id}.{until}.{mac[:-1]}", f"{id}.{until}.{mac}0",
               f"{id}.{until}.{'0' * len(mac)}", f"{id}.{until}.", f"{id}.{until}", id, "", "..", f"0{id}.{until}.{mac}", f"-{id}.{until}.{mac}",
               f"{id}.{until}.{mac.upper()}", f" {value}", f'"{value}"', f"{id}.{int(time.time()) - 1}.{mac}", f"{id}.99999999999999999999.{mac}",
               who.made["token"]]
@@ -189,7 +207,7 @@ def test_a_session_that_is_over_is_no_guess(daemon):
     page.get("/v1/models")
     root(daemon).delete(f"/v1/tokens/{gone.id}")
     name, _, value = page.headers["Cookie"].partition("=")
-    id, until, mac = value.split(".")
+    id, until, mac = value.split(".", 2)
     for old in (value, f"{id}.{int(time.time()) - 1}.{mac}"):
         for _ in range(15):
             page.get("/v1/models", headers={"Cookie": f"{name}={old}"}, status=401)

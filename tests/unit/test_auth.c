@@ -23,7 +23,7 @@ static struct auth *new_auth(const char *allow_hosts, const char *token)
 	return auth;
 }
 
-static int check_one(const struct auth *auth, struct auth_request request)
+static int check_one(struct auth *auth, struct auth_request request)
 {
 	struct auth_grant grant;
 
@@ -31,7 +31,7 @@ static int check_one(const struct auth *auth, struct auth_request request)
 	return auth_check(auth, &request, &grant, &e);
 }
 
-static int host_code(const struct auth *auth, const char *host)
+static int host_code(struct auth *auth, const char *host)
 {
 	return check_one(auth, (struct auth_request){ .host = host });
 }
@@ -199,7 +199,7 @@ START_TEST(lists_of_origins)
 }
 END_TEST
 
-static int token_code(const struct auth *auth, const char *authorization)
+static int token_code(struct auth *auth, const char *authorization)
 {
 	return check_one(auth, (struct auth_request){ .host = "localhost", .authorization = authorization });
 }

@@ -9,6 +9,7 @@
 #define UNTIL (NOW + SESSION_SECONDS)
 
 static struct session_key key;
+static struct session_book book;
 static unsigned char digest[STORE_DIGEST_BYTES] = { 1, 2, 3 };
 static struct err e;
 
@@ -17,12 +18,13 @@ static void draw(struct session_key *out)
 	ck_assert_msg(!session_key_draw(out, &e), "%s", e.text);
 }
 
-/* As a daemon asks: whose it is, whether it holds, and whether it is ours. */
+/* As a daemon asks: whose it is, whether it is over, and whether it is ours. */
 static bool lets_in(const char *text, int64_t now, int64_t token)
 {
 	int64_t found;
 
-	return text && session_token(text, now, &found) && found == token && session_true(&key, text, digest);
+	return text && session_token(text, now, &found) && found == token &&
+	       session_true(&key, text, digest) && session_holds(&book, text);
 }
 
 START_TEST(what_was_written_is_true)
@@ -32,13 +34,56 @@ START_TEST(what_was_written_is_true)
 
 	draw(&key);
 	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
-		session_write(&key, tokens[i], digest, UNTIL, text);
+		session_write(&key, &book, tokens[i], digest, UNTIL, text);
 		ck_assert_uint_lt(strlen(text), SESSION_TEXT_BYTES);
 		ck_assert(lets_in(text, NOW, tokens[i]));
 		ck_assert(lets_in(text, UNTIL - 1, tokens[i]));
 		ck_assert(!lets_in(text, UNTIL, tokens[i]));
 		ck_assert(!lets_in(text, UNTIL + 1, tokens[i]));
 	}
+}
+END_TEST
+
+START_TEST(what_was_ended_is_over)
+{
+	char first[SESSION_TEXT_BYTES], second[SESSION_TEXT_BYTES];
+	struct session_book others = { 0 };
+
+	draw(&key);
+	session_write(&key, &book, 5, digest, UNTIL, first);
+	session_write(&key, &book, 5, digest, UNTIL, second);
+	ck_assert_str_ne(first, second);
+	session_end(&others, first); /* which another token made */
+	ck_assert(!session_holds(&others, first));
+	ck_assert(lets_in(first, NOW, 5));
+	session_end(&book, first);
+	ck_assert(!lets_in(first, NOW, 5));
+	ck_assert(lets_in(second, NOW, 5));
+	session_end(&book, first); /* again */
+	ck_assert(lets_in(second, NOW, 5));
+}
+END_TEST
+
+START_TEST(there_are_so_many)
+{
+	char first[SESSION_TEXT_BYTES], ended[SESSION_TEXT_BYTES], text[SESSION_TEXT_BYTES];
+
+	draw(&key);
+	session_write(&key, &book, 5, digest, UNTIL, first);
+	session_write(&key, &book, 5, digest, UNTIL, ended);
+	session_end(&book, ended);
+	for (int i = 2; i < SESSIONS_MAX; i++) {
+		session_write(&key, &book, 5, digest, UNTIL, text);
+		ck_assert(lets_in(text, NOW, 5));
+	}
+	ck_assert(lets_in(first, NOW, 5));
+	session_write(&key, &book, 5, digest, UNTIL, text);
+	ck_assert(!lets_in(first, NOW, 5));
+	session_write(&key, &book, 5, digest, UNTIL, text); /* in the place of the ended one */
+	ck_assert(lets_in(text, NOW, 5));
+	ck_assert(!lets_in(ended, NOW, 5));
+	session_end(&book, ended); /* too late to end the new one */
+	ck_assert(lets_in(text, NOW, 5));
 }
 END_TEST
 
@@ -52,7 +97,7 @@ START_TEST(another_key_or_token_is_none)
 	draw(&other);
 	ck_assert_str_ne(key.name, other.name);
 	ck_assert(memcmp(key.key, other.key, sizeof key.key));
-	session_write(&key, 5, digest, UNTIL, text);
+	session_write(&key, &book, 5, digest, UNTIL, text);
 	ck_assert(session_true(&key, text, digest));
 	ck_assert(!session_true(&other, text, digest));
 	for (size_t i = 0; i < sizeof changed; i++) {
@@ -70,7 +115,7 @@ START_TEST(every_edit_is_seen)
 	size_t n;
 
 	draw(&key);
-	session_write(&key, 57, digest, UNTIL, text);
+	session_write(&key, &book, 57, digest, UNTIL, text);
 	n = strlen(text);
 	for (size_t i = 0; i < n; i++) {
 		for (int with = 1; with < 256; with++) {
@@ -141,8 +186,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { what_was_written_is_true, another_key_or_token_is_none,
-		every_edit_is_seen, texts_that_are_none, cookies_are_found, NULL };
+	const TTest *const tests[] = { what_was_written_is_true, what_was_ended_is_over, there_are_so_many,
+		another_key_or_token_is_none, every_edit_is_seen, texts_that_are_none, cookies_are_found,
+		NULL };
 
 	return suite_main("session", tests, 30);
 }
