@@ -50,7 +50,7 @@ said=$(image inspect --type image --format \
 	'{{.Docker.Config.User}} {{.Docker.Config.Entrypoint}} {{.Docker.Config.Cmd}} {{.Docker.Config.Healthcheck.Test}}' \
 	descentd-image-test)
 echo "$said"
-[ "$said" = 'descentd [descentd] [serve --db /data/descentd.db --listen 0.0.0.0:8420 --no-tls] [CMD descentd-ready]' ] ||
+[ "$said" = '999:999 [descentd] [serve --db /data/descentd.db --listen 0.0.0.0:8420 --no-tls] [CMD descentd-ready]' ] ||
 	fail "the image's user, command or health check changed: mend docker/Dockerfile or this test"
 
 echo "== start it and predict"
@@ -66,7 +66,7 @@ rm -rf "$volume"
 cp -a "$root/data" "$volume"
 # shellcheck disable=SC2016 # expanded by the inner shell
 read_only='mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount --bind "$1" "$0/data" && shift &&
-	exec chroot --userspec=descentd:descentd "$0" "$@"'
+	exec chroot --userspec=999:999 "$0" "$@"'
 ! unshare --mount sh -c "$read_only" "$root" "$volume" touch /tmp/here /home/here 2>"$at/read-only.log" ||
 	fail "the root can be written to"
 env -i PATH="$PATH" DESCENTD_TOKEN="$token" unshare --mount sh -c "$read_only" "$root" "$volume" \
