@@ -411,6 +411,9 @@ int table_end(struct table *table, struct err *e)
 
 	if (table->over) return ended_before(table, e);
 	if (table->csv) rc = end_csv(table, csv_end(table->csv, &why), &why);
+	for (size_t i = 0; i < table->count && !rc; i++)
+		column_look_for_infinity(table, &table->columns[i]);
+	if (!rc) rc = faults_result(table->faults, &why);
 	if (!rc) rc = settle(table, &why);
 	end_with(table, rc, &why);
 	return rc ? err_set(e, (enum err_code)rc, "%s", why.text) : 0;

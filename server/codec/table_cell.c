@@ -6,6 +6,7 @@
  */
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/date.h"
 #include "server/codec/number.h"
@@ -24,11 +25,21 @@ int table_excerpt(const char *text, size_t n, size_t max)
 
 bool table_says_missing(const char *text, size_t n)
 {
-	static const char *const words[] = { "", "?", "NA", "N/A", "NaN", "null" };
+	static const char *const words[] = { "", "?", "NA", "N/A", "NaN", "nan", "-nan", "null" };
 
 	if (n > 4) return false;
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strlen(words[i]) == n && !memcmp(words[i], text, n)) return true;
+	return false;
+}
+
+bool cell_is_infinite(const char *text, size_t n)
+{
+	static const char *const words[] = { "inf", "infinity" };
+
+	if (n && (*text == '-' || *text == '+')) text++, n--;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strlen(words[i]) == n && !strncasecmp(words[i], text, n)) return true;
 	return false;
 }
 
@@ -134,7 +145,7 @@ static void add_fault(struct table *table, const struct column *column, const st
 	fault->column = (uint64_t)(column - table->columns) + 1;
 }
 
-bool column_judge(struct table *table, const struct column *column, const char *text, size_t n, uint64_t line,
+bool column_judge(struct table *table, struct column *column, const char *text, size_t n, uint64_t line,
 		struct table_cell *cell)
 {
 	bool taken;
@@ -145,6 +156,8 @@ bool column_judge(struct table *table, const struct column *column, const char *
 		taken = read_comma(cell) || !column->declared;
 	else
 		taken = (column->declared ? rules[column->type].read : read_undeclared)(cell);
+	if (!column->infinite_line && cell->kind == TABLE_TEXT && cell_is_infinite(text, n))
+		column->infinite_line = line;
 	if (taken && (cell->kind != TABLE_NUMBER || isfinite(cell->number))) return true;
 	add_fault(table, column, cell, line);
 	return false;
@@ -153,8 +166,7 @@ bool column_judge(struct table *table, const struct column *column, const char *
 /* ---- cells that have a kind ---- */
 
 /* A number of an array, which nobody wrote out. */
-static bool receive_bare(
-		struct table *table, const struct column *column, struct table_cell *cell, uint64_t line)
+static bool receive_bare(struct table *table, struct column *column, struct table_cell *cell, uint64_t line)
 {
 	struct table_cell judged;
 	char text[NUMBER_PRINT_MAX];
@@ -167,7 +179,7 @@ static bool receive_bare(
 	return true;
 }
 
-bool column_receive(struct table *table, const struct column *column, struct table_cell *cell, uint64_t line)
+bool column_receive(struct table *table, struct column *column, struct table_cell *cell, uint64_t line)
 {
 	if (cell->kind == TABLE_MISSING) return true;
 	if (cell->kind == TABLE_BOOLEAN && column->declared && column->type == TYPE_NUMBER) {

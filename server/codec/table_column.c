@@ -177,6 +177,36 @@ int column_put(struct table *table, struct column *column, const struct table_ce
 	return put_in[column->type](table, column, cell, e);
 }
 
+void column_look_for_infinity(struct table *table, const struct column *column)
+{
+	int name = table_excerpt(column->name, strlen(column->name), SHOWN), shown = 0;
+	const char *infinity = NULL;
+	bool numbers = false;
+	struct fault *fault;
+
+	if (!column->infinite_line || column->declared) return;
+	for (size_t i = 0; i < column->values.count; i++) {
+		size_t n;
+		const char *text = values_text(&column->values, i, &n);
+		double number;
+
+		if (number_read_cell(text, n, &number) == CELL_NUMBER)
+			numbers = true;
+		else if (!cell_is_infinite(text, n))
+			return;
+		else if (!infinity)
+			infinity = text, shown = (int)n;
+	}
+	if (!numbers || !infinity) return;
+	fault = faults_add(table->faults, ERR_RANGE, "",
+			"\"%.*s\" in the column \"%.*s\" is infinite, which cannot be stored; leave the cell empty, or say "
+			"?types=%.*s:category if it is a word",
+			shown, infinity, name, column->name, name, column->name);
+	if (!fault) return;
+	fault->line = column->infinite_line;
+	fault->column = (uint64_t)(column - table->columns) + 1;
+}
+
 /* ---- segments out ---- */
 
 static int write_codes(struct table *table, struct column *column, const struct leaving *leaving, size_t rows,

@@ -113,9 +113,10 @@ struct leaving {
 struct column {
 	char *name;
 	enum column_type type;
-	bool declared; /* the type was said; else a number becomes a category with its first word */
-	bool integers; /* all numbers so far are whole */
-	double *cells; /* (group_rows), borrowed from the table */
+	bool declared;          /* the type was said; else a number becomes a category with its first word */
+	bool integers;          /* all numbers so far are whole */
+	uint64_t infinite_line; /* of CSV, where an infinity is; 0: nowhere */
+	double *cells;          /* (group_rows), borrowed from the table */
 	struct leaving leaving;
 	uint64_t late_groups; /* of codes: so many groups, from the first, were stored as numbers */
 	uint64_t missing;
@@ -169,10 +170,12 @@ bool table_spoiled(const struct table *table);
 
 /* What a cell of a CSV body is in this column, of a type that column_put takes; false: a fault, which was added. line
  * is of its record. */
-bool column_judge(struct table *table, const struct column *column, const char *text, size_t n, uint64_t line,
+bool column_judge(struct table *table, struct column *column, const char *text, size_t n, uint64_t line,
 		struct table_cell *cell);
 /* The same of a cell that has a kind (table_row). */
-bool column_receive(struct table *table, const struct column *column, struct table_cell *cell, uint64_t line);
+bool column_receive(struct table *table, struct column *column, struct table_cell *cell, uint64_t line);
+/* An infinity as C, Python and JavaScript print it? */
+bool cell_is_infinite(const char *text, size_t n);
 /* Says that the column's type does not take the cell; returns ERR_INVALID. */
 int cell_refuse(const struct column *column, const struct table_cell *cell, struct err *e);
 /* What a cell that is not missing is as a boolean and as a date; false: it is none. */
@@ -191,6 +194,8 @@ int column_put(struct table *table, struct column *column, const struct table_ce
 /* Makes a segment, *bytes is new, of the leaving group's rows, and takes them into the statistics. */
 int column_write(struct table *table, struct column *column, size_t rows, unsigned char **bytes, size_t *size,
 		struct err *e);
+/* At the end: a column of numbers but for infinities would become a category unasked; that is a fault. */
+void column_look_for_infinity(struct table *table, const struct column *column);
 /* At the end: writes the groups that were stored as numbers again, as codes. */
 int column_rewrite(struct table *table, struct column *column, struct err *e);
 void column_free(struct table *table, struct column *column);

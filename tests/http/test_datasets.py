@@ -72,14 +72,14 @@ def test_quoted_cells(c, fresh):
 
 
 def test_missing_cells(c, fresh):
-    spelled = ["", "NA", "N/A", "NaN", "null", "?"]
+    spelled = ["", "NA", "N/A", "NaN", "nan", "-nan", "null", "?"]
     text = table(["number", "word"], [(m, "x") for m in spelled] + [(5, m) for m in spelled] + [(7, "y")])
     found = c.csv(fresh, text, status=201).json
     number, word = column(found, "number"), column(found, "word")
-    assert (number["type"], number["missing"], number["min"], number["max"]) == ("number", 6, 5, 7)
-    assert math.isclose(number["mean"], (6 * 5 + 7) / 7)
-    assert (word["type"], word["missing"], word["distinct"]) == ("category", 6, 2)
-    assert word["values"] == [{"value": "x", "count": 6}, {"value": "y", "count": 1}]
+    assert (number["type"], number["missing"], number["min"], number["max"]) == ("number", 8, 5, 7)
+    assert math.isclose(number["mean"], (8 * 5 + 7) / 9)
+    assert (word["type"], word["missing"], word["distinct"]) == ("category", 8, 2)
+    assert word["values"] == [{"value": "x", "count": 8}, {"value": "y", "count": 1}]
 
 
 def test_what_is_a_number(c, fresh):
@@ -89,6 +89,21 @@ def test_what_is_a_number(c, fresh):
     types = {col["name"]: col["type"] for col in c.csv(fresh, text, status=201)["columns"]}
     assert {n: t for n, t in types.items() if n[0] == "w"} == {f"w{i}": "category" for i in range(len(words))}
     assert types["n0"] == types["n1"] == types["n3"] == types["n6"] == types["n7"] == "number"
+
+
+@pytest.mark.parametrize("infinity", ["inf", "-inf", "+Infinity", "INF"])
+@pytest.mark.parametrize("row", [0, 1, 30_000])
+def test_an_infinity_among_numbers(c, fresh, infinity, row):
+    """As pandas and numpy.savetxt write it. The column became a category of tens of thousands of values, unasked."""
+    rows = [[i * 0.5, "x"] for i in range(40_000)]
+    rows[row][0] = infinity
+    answer = c.csv(fresh, table(["n", "word"], rows), status=422)
+    assert answer["errors"] == [{"detail": answer["errors"][0]["detail"], "line": row + 2, "column": 1}] and f'"{infinity}"' in answer["detail"]
+    c.get(f"/v1/datasets/{fresh}", status=404)
+    said = c.csv(fresh, table(["n", "word"], rows), query="?types=n:category", status=201).json
+    assert column(said, "n")["type"] == "category"
+    rows[7][0] = "seven"
+    assert column(c.csv(f"{fresh}-words", table(["n", "word"], rows), status=201).json, "n")["type"] == "category"
 
 
 def test_a_column_that_meets_its_first_word_late(c, fresh):

@@ -22,11 +22,11 @@ END_TEST
 
 START_TEST(missing_words)
 {
-	check("a,b,c\n,,\nNA,NA,NA\nN/A,N/A,N/A\nNaN,NaN,NaN\nnull,null,null\n?,?,?\n\"\",\"\",\"\"\n1,x,1\n",
+	check("a,b,c\n,,\nNA,NA,NA\nN/A,N/A,N/A\nNaN,nan,-nan\nnull,null,null\n?,?,?\n\"\",\"\",\"\"\n1,x,1\n",
 			(struct how){ .types = "c:category" },
 			"a N: - - - - - - - 1 |\nb C: - - - - - - - x |\nc C: - - - - - - - 1 |");
-	check("a,b,c,d,e,f\nna,nan,NULL,n/a,??,None\n", (struct how){ 0 },
-			"a C: na |\nb C: nan |\nc C: NULL |\nd C: n/a |\ne C: ?? |\nf C: None |");
+	check("a,b,c,d,e,f\nna,Nan,NULL,n/a,??,None\n", (struct how){ 0 },
+			"a C: na |\nb C: Nan |\nc C: NULL |\nd C: n/a |\ne C: ?? |\nf C: None |");
 	check("a,b\n,1\n,2\n", (struct how){ 0 }, "a N: - - |\nb N: 1 2 |");
 	check("a,b\n,1\n,2\n", (struct how){ .types = "a:category" }, "a C: - - |\nb N: 1 2 |");
 }
