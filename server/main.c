@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -184,6 +185,16 @@ static void store_failed(void *self, const struct err *e)
 	kill(getpid(), SIGTERM);
 }
 
+/* We make ours for their owner alone; a file that was there keeps its mode. */
+static void warn_of_readers(const struct daemon *d, const char *what, const char *path)
+{
+	struct stat status;
+
+	if (path && !stat(path, &status) && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH))
+		log_error(d->app.log, "every user of this machine can read the %s %s: `chmod o= %s*`", what,
+				path, path);
+}
+
 static int open_store(struct daemon *d, struct err *e)
 {
 	struct app *app = &d->app;
@@ -195,6 +206,8 @@ static int open_store(struct daemon *d, struct err *e)
 	app->store->on_failure(app->store, store_failed, d);
 	if ((rc = auth_load(app->auth, app->store, e)) || (rc = check_gate(d, e))) return rc;
 	if ((rc = audit_open(&app->audit, d->config->audit_log, app->log, e))) return rc;
+	warn_of_readers(d, "database", d->config->db);
+	warn_of_readers(d, "audit log", d->config->audit_log);
 	if (d->config->command == COMMAND_SERVE) open_control(d); /* the demo is over before anybody comes */
 	return 0;
 }

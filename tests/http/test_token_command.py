@@ -201,17 +201,23 @@ def control(daemon):
 def test_the_control_socket_and_the_database_are_the_owners(start, tmp_path):
     before = os.umask(0)  # which has no say
     try:
-        daemon = start(folder=tmp_path)
+        daemon = start("--audit-log", tmp_path / "audit.log", folder=tmp_path)
     finally:
         os.umask(before)
     path = control(daemon)
     found = path.stat()
     assert stat.S_ISSOCK(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.getuid()
-    for file in (daemon.database, daemon.database.with_name("x.db-wal"), daemon.database.with_name("x.db-shm")):
+    for file in (daemon.database, daemon.database.with_name("x.db-wal"), daemon.database.with_name("x.db-shm"), tmp_path / "audit.log"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, "the database is its owner's"
+    assert "can read" not in daemon.log()
     daemon.stop()
     assert not path.exists()
+    daemon.database.chmod(0o644)  # as one of before
+    audit = tmp_path / "audit.log"
+    audit.chmod(0o644)
     daemon.run()
+    for what in (daemon.database, audit):
+        assert f"{what}: `chmod o= {what}*`" in daemon.log()
     daemon.kill()
     assert path.exists(), "what a kill leaves"
     created(daemon.database, "between")  # nobody listens, and the database is free
