@@ -210,6 +210,8 @@ int gate_check(struct exchange *x, struct err *e)
 		count.fault = "there are two Transfer-Encoding headers";
 	if (!count.fault && count.content_length && count.transfer_encoding)
 		count.fault = "there are both a Content-Length and a Transfer-Encoding header";
+	if (!count.fault && count.transfer_encoding && !strcmp(x->version, "HTTP/1.0"))
+		count.fault = "HTTP/1.0 has no Transfer-Encoding";
 	if (!count.fault && count.host > 1) count.fault = "there are two Host headers";
 	if (!count.fault && !count.host) count.fault = "there is no Host header";
 	if (!count.fault && names_another_host(x))

@@ -87,6 +87,7 @@ AMBIGUOUS = {
     "two-hosts": "GET /v1/models HTTP/1.1\r\n" + HOST + "Host: evil.example\r\n\r\n" + SMUGGLED,
     "one-host-twice": "GET /v1/models HTTP/1.1\r\n" + HOST + HOST + "\r\n" + SMUGGLED,
     "no-host": "GET /v1/models HTTP/1.1\r\n\r\n" + SMUGGLED,
+    "chunks-of-1.0": POST.replace("HTTP/1.1", "HTTP/1.0") + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + SMUGGLED,
     "host-of-the-target": "GET http://evil.example/v1/models HTTP/1.1\r\n" + HOST + "\r\n" + SMUGGLED,
     "name-without-colon": "GET /v1/models HTTP/1.1\r\n" + HOST + "Nonsense\r\n\r\n" + SMUGGLED,
     # A lone CR or LF ended a line, where others read on; a fold was joined without a space.
