@@ -143,6 +143,10 @@ class Daemon:
                 pass
         self.kill()
 
+    def says(self, text):
+        """Waits until the log, which is written behind what it tells of, has this."""
+        return wait_for(f"the log to say {text!r}", lambda: text in self.log())
+
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 

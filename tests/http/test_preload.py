@@ -47,7 +47,7 @@ def test_before_serving(start):
     c = again(daemon, "--preload")
     before = registry(c)
     assert before["loads_total"] == before["versions"] == 5
-    assert '"5 models are in memory"' in daemon.log()
+    daemon.says('"5 models are in memory"')
     for name in MODELS[:5]:
         c.predict(name, [ROW])
     assert registry(c)["loads_total"] == 5
@@ -64,7 +64,7 @@ def test_no_more_than_there_is_room_for(start):
     daemon.stop()
     c = again(daemon, "--model-memory", "1M")
     found = registry(c)
-    assert found["evictions_total"] == 1 and "as many as --model-memory holds" in daemon.log()
+    assert found["evictions_total"] == 1 and daemon.says("as many as --model-memory holds")
     for name in (*MODELS[:5], "large", *MODELS[:5]):
         c.predict(name, [ROW])
         assert registry(c)["bytes"] <= (1 << 20) or registry(c)["versions"] == 1

@@ -217,7 +217,7 @@ def test_the_control_socket_and_the_database_are_the_owners(start, tmp_path):
     audit.chmod(0o644)
     daemon.run()
     for what in (daemon.database, audit):
-        assert f"{what}: `chmod o= {what}*`" in daemon.log()
+        daemon.says(f"{what}: `chmod o= {what}*`")
     daemon.kill()
     assert path.exists(), "what a kill leaves"
     created(daemon.database, "between")  # nobody listens, and the database is free

@@ -52,7 +52,7 @@ def test_it_serves(start, path):
     assert c.ask("POST", "/v1/models/m:predict", b'{"instances":[[3]]}')["predictions"] == [[6]]
     c.ask("GET", "/livez", headers={"Host": "evil.example"})  # a probe
     c.ask("GET", "/v1/models", headers={"Host": "evil.example"}, status=421)
-    assert any(str(path) in line.get("message", "") for line in daemon.log_lines())
+    daemon.says(str(path))
     assert not [line for line in daemon.log_lines() if line["level"] == "error"], "it was said for each answer that this is not TCP"
     daemon.stop()
     assert not path.exists()
