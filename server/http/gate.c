@@ -3,8 +3,10 @@
  * libmicrohttpd accepts Content-Length beside Transfer-Encoding, doubled lengths, unknown codings, two Hosts and
  * names followed by a space, and cuts URLs at %00. A proxy in front of us may have read such a request otherwise:
  * what it took for a body would be our next request. So each is answered 400 and the connection is closed. A lone CR or LF
- * ends a line too, for libmicrohttpd; how the lines lie in its memory tells of it. (Not so between chunks: see headers.c.) In the same
- * pass the headers that others look at are found, and what white space stands behind their values is cut off.
+ * ends a line too, for libmicrohttpd; how the lines lie in its memory tells of it. (Not so between chunks: see headers.c.) Three
+ * things do not show there, as a NUL takes the place of each byte: a NUL of the client's in the place of a CR or an LF, and a
+ * line of nothing but a colon and an LF, which ends the head. In the same pass the headers that others look at are found, and
+ * what white space stands behind their values is cut off.
  */
 #include <string.h>
 #include <strings.h>
