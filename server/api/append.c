@@ -149,6 +149,7 @@ static int go_on(struct append *a, const struct request *rq, struct faults *faul
 	if ((rc = look_at_last(a, app->store, kept, &groups, e))) goto out;
 	if ((rc = upload_begin_change(&a->in.upload, app->store, &a->base, groups, e))) goto out;
 	a->in.upload.token = rq->token;
+	if ((rc = incoming_room(&a->in, rq, a->base.dataset, false, &a->base, e))) goto out;
 	if ((rc = read_dictionaries(a, app->store, kept, e))) goto out;
 	if ((rc = take_groups(a, app->store, groups, e))) goto out;
 	rc = put_again(a, e);

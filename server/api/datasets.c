@@ -78,9 +78,9 @@ static int put_open(struct request *rq, struct put *put, struct faults *faults, 
 	put->reads = request_query(rq, "types") || request_query(rq, "decimal");
 	keep = rc == ERR_NOT_FOUND || put->replace || put->reads;
 	if ((rc = incoming_open(&put->in, rq, keep, faults, e))) return rc;
-	if (keep) rc = upload_begin(&put->in.upload, app->store, e);
+	if (!keep || (rc = upload_begin(&put->in.upload, app->store, e))) return rc;
 	put->in.upload.token = rq->token;
-	return rc;
+	return incoming_room(&put->in, rq, name, put->replace, NULL, e);
 }
 
 static int put_begin(struct request *rq, struct reply *rp, struct err *e)

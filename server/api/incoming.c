@@ -48,6 +48,15 @@ static int count_growth(struct incoming *in, struct err *e)
 	return 0;
 }
 
+/* So many plain bytes are on their way or came. */
+static int ask_for_room(struct incoming *in, uint64_t bytes, struct err *e)
+{
+	uint64_t size = bytes + (in->base ? in->base->size_bytes : 0);
+
+	if (size <= in->upload.most) return 0;
+	return upload_room(&in->upload, in->dataset, in->replace, in->base, size, e);
+}
+
 /* Hashes and reads plain bytes. */
 static int take(void *user, const char *bytes, size_t n, struct err *e)
 {
@@ -57,15 +66,21 @@ static int take(void *user, const char *bytes, size_t n, struct err *e)
 	sha256_update(&in->hash, n, (const uint8_t *)bytes);
 	in->bytes += n;
 	if (!in->body) return 0;
-	rc = body_feed(in->body, bytes, n, e);
-	return rc ? rc : count_growth(in, e);
+	if ((rc = ask_for_room(in, in->bytes, e)) || (rc = body_feed(in->body, bytes, n, e))) return rc;
+	return count_growth(in, e);
+}
+
+static uint64_t length_of(const struct request *rq)
+{
+	const char *text = rq->headers[HEADER_CONTENT_LENGTH];
+
+	return text ? strtoull(text, NULL, 10) : 0;
 }
 
 int incoming_open(struct incoming *in, const struct request *rq, bool keep, struct faults *faults,
 		struct err *e)
 {
 	struct app *app = rq->app;
-	const char *length = rq->headers[HEADER_CONTENT_LENGTH];
 	struct body_options options = {
 		.format = format_of(rq),
 		.types = request_query(rq, "types"),
@@ -81,9 +96,19 @@ int incoming_open(struct incoming *in, const struct request *rq, bool keep, stru
 		return rc;
 	if (!keep) return 0;
 	in->memory = &app->memory;
-	if ((rc = take_memory(in, reading_bytes(length ? strtoull(length, NULL, 10) : 0, rq->coding), e)))
-		return rc;
+	if ((rc = take_memory(in, reading_bytes(length_of(rq), rq->coding), e))) return rc;
 	return body_new(&in->body, &options, &sink, faults, e);
+}
+
+int incoming_room(struct incoming *in, const struct request *rq, const char *dataset, bool replace,
+		const struct store_revision *base, struct err *e)
+{
+	uint64_t length = rq->coding ? 0 : length_of(rq);
+
+	in->dataset = dataset;
+	in->replace = replace;
+	in->base = base;
+	return ask_for_room(in, length ? length : 1, e); /* there is no table without a byte */
 }
 
 int incoming_data(struct incoming *in, const char *bytes, size_t n, struct err *e)

@@ -17,7 +17,10 @@ struct incoming { /* its address must not change */
 	struct body *body;     /* NULL: the bytes are only hashed */
 	struct unpack *unpack; /* NULL: they come as they are */
 	struct sha256_ctx hash;
-	uint64_t bytes; /* plain ones */
+	uint64_t bytes;      /* plain ones */
+	const char *dataset; /* what they are for, as in incoming_room */
+	bool replace;
+	const struct store_revision *base;
 	struct memory *memory;
 	uint64_t taken, words; /* of it; in all, and for dictionaries */
 };
@@ -27,6 +30,10 @@ struct incoming { /* its address must not change */
  * for it now. On error incoming_clear is still due. */
 int incoming_open(struct incoming *in, const struct request *rq, bool keep, struct faults *faults,
 		struct err *e);
+/* When in->upload was begun and has its token: is there room for what comes, by what the headers say of its length? It is
+ * asked again as the bytes come. dataset, replace, base as in upload_room, all borrowed; errors too. */
+int incoming_room(struct incoming *in, const struct request *rq, const char *dataset, bool replace,
+		const struct store_revision *base, struct err *e);
 int incoming_data(struct incoming *in, const char *bytes, size_t n, struct err *e);
 /* The body is complete: of the plain bytes, sha256 is the digest in hex. */
 int incoming_end(struct incoming *in, char sha256[2 * SHA256_DIGEST_SIZE + 1], struct err *e);

@@ -238,6 +238,7 @@ static int change(struct retype *r, struct store_revision *out, struct err *e)
 
 	rc = upload_begin_change(&r->upload, r->store, &r->base, r->base.groups, e);
 	r->upload.token = r->token;
+	if (!rc) rc = upload_room(&r->upload, r->base.dataset, false, &r->base, r->base.size_bytes, e);
 	if (rc || (rc = copy_dictionaries(r, e)) || (!r->now && (rc = write_column(r, e))))
 		return upload_changed(&r->base, rc, e);
 	if (!r->now) r->now = describe_column(r);

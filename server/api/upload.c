@@ -132,6 +132,20 @@ int upload_begin_change(struct upload *upload, struct store *store, const struct
 	return rc;
 }
 
+int upload_room(struct upload *upload, const char *dataset, bool replace, const struct store_revision *base,
+		uint64_t size_bytes, struct err *e)
+{
+	const struct store_upload what = {
+		.dataset = dataset,
+		.replace = replace,
+		.base = base ? base->id : 0,
+		.size_bytes = size_bytes,
+		.token = upload->token,
+	};
+
+	return upload->store->upload_room(upload->store, upload->revision, &what, &upload->most, e);
+}
+
 int upload_changed(const struct store_revision *base, int rc, struct err *e)
 {
 	if (rc != ERR_NOT_FOUND) return rc;

@@ -13,6 +13,7 @@ struct upload {
 	/* As in struct store_upload, for the commit; borrowed, set after the beginning. */
 	const char *answer_key, *answer_request, *answer_location;
 	int64_t token;
+	uint64_t most; /* bytes: so many it may have, as upload_room said */
 };
 
 /* A sink for a table; upload is borrowed for its life. */
@@ -25,6 +26,10 @@ int upload_commit(struct upload *upload, const struct table *table, const char *
 /* An upload that changes base: it starts with the first groups of it. ERR_NOT_FOUND: base is not there any more. */
 int upload_begin_change(struct upload *upload, struct store *store, const struct store_revision *base,
 		uint64_t groups, struct err *e);
+/* May it become this data set, with size_bytes at the least, as things are now? Before the bytes come, and whenever there are
+ * more than upload->most. base: what it changes, or NULL. ERR_QUOTA, ERR_CONFLICT, ERR_NOT_FOUND: the commit would say so. */
+int upload_room(struct upload *upload, const char *dataset, bool replace, const struct store_revision *base,
+		uint64_t size_bytes, struct err *e);
 /* As upload_commit, where base must still be the current revision (ERR_CONFLICT, ERR_NOT_FOUND). Of now, rows, groups,
  * size_bytes and sha256 are read; columns is taken over, NULL: no memory. */
 int upload_commit_change(struct upload *upload, const struct store_revision *base,

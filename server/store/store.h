@@ -338,6 +338,12 @@ struct store {
 	/* -- uploads: begin, any number of groups, segments and dictionaries, then commit or abort. Nothing is
 	 * visible before the commit; what a crash left is swept at the next start. -- */
 	int (*upload_begin)(struct store *s, int64_t *revision, struct err *e);
+	/* Before its bytes come, and as they do: would a commit be refused, were it made now? Of upload, dataset (not
+	 * NULL), replace, base, token and size_bytes are looked at; the latter is what it will have at the least. *most:
+	 * with so many it need not be asked again. ERR_QUOTA, ERR_CONFLICT, ERR_NOT_FOUND as the commit, which asks again
+	 * itself; ERR_QUOTA also when all uploads under way of the token send more than it may keep. */
+	int (*upload_room)(struct store *s, int64_t revision, const struct store_upload *upload,
+			uint64_t *most, struct err *e);
 	/* Before any group: the first `groups` row groups are those of `source`, which a job need not pin for it: they
 	 * stay for this revision when source goes. Groups given later come after them. At most once an upload.
 	 * ERR_NOT_FOUND: source is not there; ERR_RANGE: it has fewer groups, or this upload has some already. */

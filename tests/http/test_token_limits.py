@@ -1,4 +1,7 @@
 """What a token may ask in a second and keep in all, and how long somebody waits who tries tokens."""
+import contextlib
+import gzip
+import http.client
 import time
 
 import pytest
@@ -257,6 +260,109 @@ def test_what_is_made_is_counted_over_restarts(tmp_path):
         daemon.stop()
     finally:
         daemon.kill()
+
+
+# ---- quotas, while data come ----
+
+PIECE = b"12345\n" * 10_000  # 60 KB
+PIECES = 140  # of a column: 8 MB, whose rows are megabytes in the database
+
+
+@contextlib.contextmanager
+def upload(who, path, method="PUT", **headers):
+    """Its headers are sent."""
+    raw = http.client.HTTPConnection("127.0.0.1", who.port, timeout=60)
+    raw.putrequest(method, path)
+    for name, value in {**who.headers, "Content-Type": "text/csv", **headers}.items():
+        raw.putheader(name.replace("_", "-"), str(value))
+    raw.endheaders()
+    yield raw
+    raw.close()
+
+
+def asked_first(who, path, length, method="PUT", **headers):
+    """What a client hears that sends nothing before it has leave."""
+    with upload(who, path, method, Content_Length=length, Expect="100-continue", **headers) as raw:
+        return raw.sock.recv(4096)
+
+
+def file_bytes(daemon):
+    return sum(file.stat().st_size for file in daemon.database.parent.glob(daemon.database.name + "*") if file.is_file())
+
+
+def sent_on(raw, pieces):
+    """In chunks, to the end; the answer."""
+    for piece in pieces:
+        raw.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+    raw.send(b"0\r\n\r\n")
+    return raw.getresponse()
+
+
+def test_what_cannot_fit_is_refused_before_it_is_sent(daemon, fresh):
+    rows, path = "a\n" + "12345\n" * 100, f"/v1/datasets/{fresh}"  # 602 bytes
+    who, full, one = holder(daemon, limits={"bytes": 1000}), holder(daemon, limits={"bytes": 602}), holder(daemon, limits={"datasets": 1})
+    for mine in (who, full, one):
+        mine.csv(f"{fresh}-{mine.id}", rows)
+    for mine, method, to, length, wanted in ((who, "PUT", "", 398, 100), (who, "PUT", "", 399, 429),
+                                            (who, "PUT", f"-{who.id}?replace=true", 1000, 100), (who, "PUT", f"-{who.id}?replace=true", 1001, 429),
+                                            (who, "PATCH", f"-{who.id}", 398, 100), (who, "PATCH", f"-{who.id}", 399, 429),
+                                            (who, "PUT", f"-{full.id}?replace=true", 398, 100), (who, "PUT", f"-{full.id}?replace=true", 399, 429),
+                                            (who, "PUT", f"-{full.id}?types=a:category", 602, 100), (who, "PUT", f"-{full.id}?types=a:category", 603, 409),
+                                            (who, "PATCH", f"-{full.id}", 2, 429),
+                                            (full, "PUT", "", 1, 429), (full, "PUT", f"-{full.id}?replace=true", 602, 100), (full, "PATCH", f"-{full.id}", 1, 429),
+                                            (one, "PUT", "", 4, 429), (one, "PUT", f"-{one.id}?replace=true", 10 ** 9, 100), (one, "PATCH", f"-{one.id}", 10 ** 9, 100)):
+        heard = asked_first(mine, path + to, length, method)
+        assert heard.startswith(b"HTTP/1.1 %d " % wanted), (method, to, length, heard)
+    # packed, nobody knows how many there will be
+    assert asked_first(who, path, 900, Content_Encoding="gzip").startswith(b"HTTP/1.1 100 ")
+    assert asked_first(full, path, 900, Content_Encoding="gzip").startswith(b"HTTP/1.1 429 ")
+
+
+def pieces_of(body):
+    return (body[at:at + len(PIECE)] for at in range(0, len(body), len(PIECE)))
+
+
+@pytest.mark.parametrize("method, to, coding, wanted", [
+    ("PUT", "-2", None, 429), ("PUT", "-2", "gzip", 429), ("PATCH", "", None, 429), ("PUT", "?replace=true", None, 429), ("PUT", "?types=a:category", None, 409),
+], ids=["chunked", "packed", "appended", "replaced", "other types"])
+def test_what_is_refused_takes_no_disk(tmp_path, method, to, coding, wanted):
+    """The rows of gigabytes were written before the commit refused them."""
+    daemon = guarded(tmp_path).run()
+    try:
+        who, body = holder(daemon, limits={"bytes": 100_000}), b"a\n" + PIECE * PIECES
+        who.csv("a", b"a\n" + PIECE)
+        before = file_bytes(daemon)
+        with upload(who, f"/v1/datasets/a{to}", method, Transfer_Encoding="chunked", **({"Content-Encoding": coding} if coding else {})) as raw:
+            answer = sent_on(raw, pieces_of(gzip.compress(body) if coding else body))
+            said = answer.read()
+        assert answer.status == wanted and (b"quota-exhausted" in said) == (wanted == 429), said
+        assert file_bytes(daemon) - before < 500_000
+        assert who.get("/v1/datasets/a")["rows"] == len(PIECE) // 6, "nothing was changed"
+        who.get("/v1/datasets/a-2", status=404)
+        who.csv("a", b"a\n" + b"1\n" * 49_999, query="?replace=true", status=200)  # to the last byte
+        daemon.stop()
+    finally:
+        daemon.kill()
+
+
+def test_uploads_at_once_send_no_more_than_may_be_kept(daemon, fresh):
+    """Each of them alone would fit, and none is committed yet."""
+    who, other = holder(daemon, limits={"bytes": 1000}), holder(daemon, limits={"bytes": 1000})
+    chunked, rows = {"Transfer_Encoding": "chunked"}, b"a\n" + b"12345\n" * 100
+    with upload(who, f"/v1/datasets/{fresh}-1", Content_Length=602, Expect="100-continue") as first:
+        assert first.sock.recv(4096).startswith(b"HTTP/1.1 100 ")
+        with upload(who, f"/v1/datasets/{fresh}-2", **chunked) as second:
+            answer = sent_on(second, [rows])
+            said = answer.read()
+            assert answer.status == 429 and b"quota-exhausted" in said and b"under way" in said
+        who.csv(f"{fresh}-3", b"a\n" + b"12345\n" * 66, status=201)  # as much as is left
+        other.csv(f"{fresh}-4", rows, status=201)
+        first.send(rows)
+        answer = first.getresponse()
+        assert answer.status == 201, answer.read()
+    who.delete(f"/v1/datasets/{fresh}-1")
+    with upload(who, f"/v1/datasets/{fresh}-2", **chunked) as second:  # what has ended counts no more
+        assert sent_on(second, [rows]).status == 201
 
 
 # ---- guessing ----

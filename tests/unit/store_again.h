@@ -52,6 +52,7 @@ static bool failed_so(int rc, const struct err *why, struct err *out)
 	X(check)                                                                                       \
 	X(info, struct store_info *)                                                                   \
 	X(upload_begin, int64_t *)                                                                     \
+	X(upload_room, int64_t, const struct store_upload *, uint64_t *)                               \
 	X(upload_share, int64_t, int64_t, uint64_t)                                                    \
 	X(upload_segment, int64_t, uint64_t, uint64_t, const void *, size_t)                           \
 	X(dataset_get, const char *, struct store_revision *)                                          \

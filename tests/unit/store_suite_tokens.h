@@ -237,6 +237,92 @@ START_TEST(quota_of_bytes_holds)
 }
 END_TEST
 
+/* What an upload of so many bytes to that data set is told; *most: as there. */
+static int ask_room(struct store *s, int64_t revision, const char *name, int64_t base, uint64_t size_bytes,
+		int64_t token, uint64_t *most)
+{
+	const struct store_upload upload = {
+		.dataset = name, .replace = !base, .base = base, .size_bytes = size_bytes, .token = token
+	};
+
+	return s->upload_room(s, revision, &upload, most, &e);
+}
+
+static int64_t current_revision(struct store *s, const char *name)
+{
+	struct store_revision r;
+	int64_t id;
+
+	OK(s->dataset_get(s, name, &r, &e));
+	id = r.id;
+	store_revision_clear(&r);
+	return id;
+}
+
+START_TEST(room_is_what_a_commit_would_have)
+{
+	struct store *s = fresh_store();
+	int64_t token = put_token(s, "t", STORE_QUOTA_BYTES, 1000), up, base;
+	int64_t one = put_token(s, "one", STORE_QUOTA_DATASETS, 1);
+	const struct store_upload unlike = { .dataset = "a", .size_bytes = 401, .token = token },
+				  alike = { .dataset = "a", .size_bytes = 1 };
+	uint64_t most;
+
+	OK(try_dataset(s, "a", 400, 'a', token));
+	OK(try_dataset(s, "o", 500, 'b', one));
+	base = current_revision(s, "a");
+	OK(s->upload_begin(s, &up, &e));
+	OK(ask_room(s, up, "b", 0, 600, token, &most));
+	ck_assert_uint_eq(most, 600);
+	REFUSED(ask_room(s, up, "b", 0, 601, token, &most), ERR_QUOTA);
+	OK(ask_room(s, up, "a", 0, 1000, token, &most)); /* in its place */
+	REFUSED(ask_room(s, up, "a", 0, 1001, token, &most), ERR_QUOTA);
+	OK(ask_room(s, up, "a", base, 1000, token, &most));
+	REFUSED(ask_room(s, up, "a", base, 1001, token, &most), ERR_QUOTA);
+	OK(ask_room(s, up, "o", 0, 600, token, &most)); /* would be its own from then on */
+	REFUSED(ask_room(s, up, "o", 0, 601, token, &most), ERR_QUOTA);
+	REFUSED(ask_room(s, up, "b", 0, 1, one, &most), ERR_QUOTA);
+	OK(ask_room(s, up, "o", 0, 1u << 30, one, &most));
+	ck_assert_uint_eq(most, UINT64_MAX);
+	OK(ask_room(s, up, "b", 0, 1u << 30, 0, &most));
+	OK(ask_room(s, up, "b", 0, 1u << 30, 12345, &most)); /* revoked: others look at that */
+	ck_assert_uint_eq(most, UINT64_MAX);
+	OK(s->upload_room(s, up, &alike, &most, &e)); /* may be the same bytes */
+	ck_assert_uint_eq(most, 400);
+	REFUSED(s->upload_room(s, up, &unlike, &most, &e), ERR_CONFLICT);
+	OK(try_dataset(s, "a", 300, 'c', token));
+	REFUSED(ask_room(s, up, "a", base, 400, token, &most), ERR_CONFLICT);
+	REFUSED(ask_room(s, up, "nothing", base, 400, token, &most), ERR_NOT_FOUND);
+	s->upload_abort(s, up);
+	s->close(s);
+}
+END_TEST
+
+START_TEST(uploads_under_way_share_their_room)
+{
+	struct store *s = fresh_store();
+	int64_t token = put_token(s, "t", STORE_QUOTA_BYTES, 1000),
+		other = put_token(s, "other", STORE_QUOTA_BYTES, 1000), up[2];
+	uint64_t most;
+
+	OK(try_dataset(s, "a", 400, 'a', token));
+	for (int i = 0; i < 2; i++)
+		OK(s->upload_begin(s, &up[i], &e));
+	OK(ask_room(s, up[0], "b", 0, 600, token, &most));
+	REFUSED(ask_room(s, up[1], "c", 0, 401, token, &most), ERR_QUOTA);
+	OK(ask_room(s, up[1], "c", 0, 400, token, &most));
+	OK(ask_room(s, up[1], "a", current_revision(s, "a"), 800, token,
+			&most)); /* what it is added to is there */
+	REFUSED(ask_room(s, up[1], "a", current_revision(s, "a"), 801, token, &most), ERR_QUOTA);
+	OK(ask_room(s, up[1], "c", 0, 1000, other, &most));
+	OK(ask_room(s, up[0], "b", 0, 600, token, &most)); /* its own count once */
+	s->upload_abort(s, up[0]);
+	OK(ask_room(s, up[1], "c", 0, 600, token, &most));
+	s->upload_abort(s, up[1]);
+	s->close(s);
+}
+END_TEST
+
 START_TEST(quota_of_jobs_holds)
 {
 	struct store *s = fresh_store();
@@ -277,4 +363,5 @@ END_TEST
 #define STORE_SUITE_TOKENS                                                                     \
 	tokens_are_kept_as_they_are, token_has_a_name_of_its_own, there_was_a_token_for_ever,  \
 			quota_of_models_holds, quota_of_data_sets_holds, quota_of_bytes_holds, \
+			room_is_what_a_commit_would_have, uploads_under_way_share_their_room,  \
 			quota_of_jobs_holds

@@ -382,4 +382,13 @@ const char *const sql_texts[SQL_COUNT] = {
 	[SQL_TOKEN_OVER_JOBS] =
 		"SELECT max_jobs FROM token WHERE id = ?1 AND max_jobs <"
 		" (SELECT count(*) FROM job WHERE token > 0 AND token = ?1 AND state < 3)",
+	/* would be over with a data set of that name, of ?3 bytes */
+	[SQL_TOKEN_FULL_DATASETS] =
+		"SELECT max_datasets FROM token WHERE id = ?1 AND max_datasets <="
+		" (SELECT count(*) FROM dataset WHERE token > 0 AND token = ?1 AND name <> ?2)",
+	[SQL_TOKEN_FULL_BYTES] =
+		"SELECT max_bytes FROM token WHERE id = ?1 AND max_bytes - ?3 <"
+		" (SELECT coalesce(sum(r.size_bytes), 0) FROM dataset d JOIN revision r ON r.id = d.revision"
+		" WHERE d.token > 0 AND d.token = ?1 AND d.name <> ?2)",
+	[SQL_TOKEN_BYTES] = "SELECT max_bytes FROM token WHERE id = ?1",
 };

@@ -143,6 +143,10 @@ int checkpoints_drop(struct db *db, int64_t job, int keep, struct err *e);
 
 /* After a token (0: none) made something, in the same transaction. ERR_QUOTA: it has more than it may keep now. */
 int quota_hold(struct db *db, int64_t token, enum store_quota quota, struct err *e);
+/* Before: has it room for a data set of this name, of so many bytes, in the place of one of its own that has the name?
+ * ERR_QUOTA. *most_bytes: that all of its data sets may have, or STORE_NO_QUOTA. */
+int quota_room(struct db *db, int64_t token, const char *dataset, uint64_t size_bytes, int64_t *most_bytes,
+		struct err *e);
 
 /* Notes that a change was made, in its transaction: request, job and location are read. ERR_CONFLICT: there is an
  * answer under this key. */

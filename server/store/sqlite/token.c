@@ -111,29 +111,53 @@ static int token_ever(struct store *s, bool *ever, struct err *e)
 
 /* ---- what it may keep ---- */
 
-int quota_hold(struct db *db, int64_t token, enum store_quota quota, struct err *e)
+static const struct {
+	enum sql over; /* what it may keep, where it has more */
+	const char *sentence;
+} quotas[STORE_QUOTAS] = {
+	[STORE_QUOTA_MODELS] = { SQL_TOKEN_OVER_MODELS,
+			"this token may keep %lld models and has them: delete one of its own first" },
+	[STORE_QUOTA_DATASETS] = { SQL_TOKEN_OVER_DATASETS,
+			"this token may keep %lld data sets and has them: delete one of its own first" },
+	[STORE_QUOTA_BYTES] = { SQL_TOKEN_OVER_BYTES,
+			"this token may keep data sets of %lld bytes, and with this one it would have more" },
+	[STORE_QUOTA_JOBS] = { SQL_TOKEN_OVER_JOBS,
+			"this token may have %lld unfinished jobs and has them: wait for one, or cancel it" },
+};
+
+/* ERR_QUOTA: a row comes. */
+static int must_be_none(struct db *db, enum sql sql, const struct db_value *values, enum store_quota quota,
+		struct err *e)
 {
-	static const struct {
-		enum sql over; /* what it may keep, where it has more */
-		const char *sentence;
-	} kinds[STORE_QUOTAS] = {
-		[STORE_QUOTA_MODELS] = { SQL_TOKEN_OVER_MODELS,
-				"this token may keep %lld models and has them: delete one of its own first" },
-		[STORE_QUOTA_DATASETS] = { SQL_TOKEN_OVER_DATASETS,
-				"this token may keep %lld data sets and has them: delete one of its own first" },
-		[STORE_QUOTA_BYTES] = { SQL_TOKEN_OVER_BYTES,
-				"this token may keep data sets of %lld bytes, and with this one it would have more" },
-		[STORE_QUOTA_JOBS] = { SQL_TOKEN_OVER_JOBS,
-				"this token may have %lld unfinished jobs and has them: wait for one, or cancel it" },
-	};
 	int64_t most;
 	bool over;
+	int rc = db_number(db, sql, values, &most, &over, e);
+
+	return rc || !over ? rc : err_set(e, ERR_QUOTA, quotas[quota].sentence, (long long)most);
+}
+
+int quota_hold(struct db *db, int64_t token, enum store_quota quota, struct err *e)
+{
+	return token > 0 ? must_be_none(db, quotas[quota].over, DB_VALUES(V_INT(token)), quota, e) : 0;
+}
+
+int quota_room(struct db *db, int64_t token, const char *dataset, uint64_t size_bytes, int64_t *most_bytes,
+		struct err *e)
+{
+	bool there;
 	int rc;
 
+	*most_bytes = STORE_NO_QUOTA;
 	if (token <= 0) return 0;
-	rc = db_number(db, kinds[quota].over, DB_VALUES(V_INT(token)), &most, &over, e);
-	if (rc || !over) return rc;
-	return err_set(e, ERR_QUOTA, kinds[quota].sentence, (long long)most);
+	rc = must_be_none(db, SQL_TOKEN_FULL_DATASETS, DB_VALUES(V_INT(token), V_TEXT(dataset)),
+			STORE_QUOTA_DATASETS, e);
+	if (!rc)
+		rc = must_be_none(db, SQL_TOKEN_FULL_BYTES,
+				DB_VALUES(V_INT(token), V_TEXT(dataset), V_INT(size_bytes)),
+				STORE_QUOTA_BYTES, e);
+	if (!rc) rc = db_number(db, SQL_TOKEN_BYTES, DB_VALUES(V_INT(token)), most_bytes, &there, e);
+	if (!rc && !there) *most_bytes = STORE_NO_QUOTA; /* it was revoked: others look at that */
+	return rc;
 }
 
 void token_fill(struct store *s)

@@ -21,6 +21,8 @@ struct upload {
 	unsigned underway; /* groups that are queued */
 	int rc;            /* the first fault */
 	struct err e;
+	int64_t token;  /* whose bytes are counted (upload_room); 0: nobody's */
+	uint64_t bytes; /* that it sends, as far as it was asked */
 	struct upload *next;
 };
 
@@ -422,9 +424,73 @@ static int upload_commit(struct store *s, int64_t revision, const struct store_u
 	return rc;
 }
 
+/* ---- what could be committed ---- */
+
+struct room {
+	const struct store_upload *upload;
+	uint64_t sent;      /* bytes of its size that come with it */
+	uint64_t most;      /* that it may have */
+	int64_t most_bytes; /* of all data sets of the token */
+};
+
+/* What a commit asks, of what there is now. */
+static int room_tx(struct db *db, void *arg, struct err *e)
+{
+	struct room *r = arg;
+	const struct store_upload *u = r->upload;
+	struct store_revision current;
+	const struct commit c = { .upload = u, .out = &current };
+	bool there;
+	int rc = db_one(db, &revision_kind, SQL_DATASET_GET, DB_VALUES(V_TEXT(u->dataset)), &current, &there,
+			e);
+
+	if (rc) return rc;
+	if (there && !u->base && !u->replace && u->size_bytes <= current.size_bytes)
+		r->most = current.size_bytes; /* they may be the same, which changes nothing */
+	else if (!(rc = may_replace(&c, there, e)))
+		rc = quota_room(db, u->token, u->dataset, u->size_bytes, &r->most_bytes, e);
+	if (u->base) r->sent -= current.size_bytes;
+	store_revision_clear(&current);
+	return rc;
+}
+
+/* Counts what is sent under a token with a quota. The others under way are not committed, so that each may fit alone. */
+static int count_sent(struct sqlite_store *sq, int64_t id, const struct room *r, struct err *e)
+{
+	uint64_t others = 0;
+	struct upload *mine;
+	int rc = 0;
+
+	pthread_mutex_lock(&sq->uploads_lock);
+	for (const struct upload *u = sq->uploads; u; u = u->next)
+		if (u->id != id && u->token == r->upload->token) others += u->bytes;
+	if (others + r->sent > (uint64_t)r->most_bytes)
+		rc = err_set(e, ERR_QUOTA,
+				"this token may keep data sets of %lld bytes, and its uploads under way have as many: wait for one "
+				"to end, then send again",
+				(long long)r->most_bytes);
+	else if ((mine = upload_find(sq, id))) {
+		mine->token = r->upload->token;
+		mine->bytes = r->sent;
+	}
+	pthread_mutex_unlock(&sq->uploads_lock);
+	return rc;
+}
+
+static int upload_room(struct store *s, int64_t revision, const struct store_upload *upload, uint64_t *most,
+		struct err *e)
+{
+	struct room room = { upload, upload->size_bytes, UINT64_MAX, STORE_NO_QUOTA };
+	int rc = store_read(s, room_tx, &room, e);
+
+	*most = room.most_bytes == STORE_NO_QUOTA ? room.most : upload->size_bytes;
+	return rc || room.most_bytes == STORE_NO_QUOTA ? rc : count_sent(sqlite_of(s), revision, &room, e);
+}
+
 void upload_fill(struct store *s)
 {
 	s->upload_begin = upload_begin;
+	s->upload_room = upload_room;
 	s->upload_group = upload_group;
 	s->upload_segment = upload_segment;
 	s->upload_dictionary = upload_dictionary;
