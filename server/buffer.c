@@ -14,6 +14,16 @@ static size_t counted(size_t capacity)
 	return capacity > BUFFER_FREE_BYTES ? capacity : 0;
 }
 
+size_t buffer_capacity(uint64_t bytes)
+{
+	size_t capacity = BUFFER_FIRST_BYTES;
+
+	if (bytes > SIZE_MAX / 4) return SIZE_MAX;
+	while (capacity < bytes)
+		capacity *= 2;
+	return capacity;
+}
+
 void buffer_free(struct buffer *b)
 {
 	memory_give(b->memory, counted(b->capacity));

@@ -22,6 +22,8 @@ struct buffer { /* zeroed is empty; new: buffer_free */
 };
 
 void buffer_free(struct buffer *b);
+/* What so many bytes take that come piece by piece; SIZE_MAX: more than there can be. */
+size_t buffer_capacity(uint64_t bytes);
 /* Empty again; memory above keep bytes is given back. */
 void buffer_reset(struct buffer *b, size_t keep);
 /* Room for n more bytes behind size, or NULL. The caller adds what it used to b->size. */

@@ -1,8 +1,9 @@
 /* memory.h - the one account of what the daemon takes of the machine's memory, against --memory-budget.
  *
- * Who needs much takes it here first, and refuses what it was asked for where there is none (ERR_BUSY); afterwards it gives it
- * back. Shares of the whole, for jobs, models, bodies and documents, are kept by those who hand them out: they say who goes
- * first, this says when it is enough. Any thread may call, and no lock is taken.
+ * Who needs much takes it here first, and refuses what it was asked for where there is none: with ERR_BUSY where it would have
+ * it alone, else with ERR_TOO_LARGE (memory_alone). Afterwards it gives it back. Shares of the whole, for jobs, models, bodies
+ * and documents, are kept by those who hand them out: they say who goes first, this says when it is enough. Any thread may
+ * call, and no lock is taken.
  */
 #ifndef SERVER_MEMORY_H
 #define SERVER_MEMORY_H
@@ -13,6 +14,8 @@
 
 struct memory {
 	_Atomic uint64_t taken; /* bytes */
+	_Atomic uint64_t
+			kept; /* of these, while nobody asks for anything: models, buffers for the next request */
 	uint64_t most;
 };
 
@@ -41,6 +44,29 @@ static inline bool memory_take(struct memory *memory, uint64_t bytes)
 		return true;
 	if (bytes <= memory->most) memory_give(memory, bytes);
 	return false;
+}
+
+/* Of what is taken, so many more bytes stay until memory_unkeep. */
+static inline void memory_keep(struct memory *memory, uint64_t bytes)
+{
+	if (memory) atomic_fetch_add_explicit(&memory->kept, bytes, memory_order_relaxed);
+}
+
+static inline void memory_unkeep(struct memory *memory, uint64_t bytes)
+{
+	if (memory) atomic_fetch_sub_explicit(&memory->kept, bytes, memory_order_relaxed);
+}
+
+/* What the pieces of a body on their way hold of it, beside what they are read into. */
+#define MEMORY_PIECES_BYTES (2u << 20)
+
+/* What one request has for itself when there is no other. */
+static inline uint64_t memory_alone(struct memory *memory)
+{
+	uint64_t kept = memory ? atomic_load_explicit(&memory->kept, memory_order_relaxed) : 0;
+
+	if (!memory) return UINT64_MAX;
+	return kept + MEMORY_PIECES_BYTES < memory->most ? memory->most - kept - MEMORY_PIECES_BYTES : 0;
 }
 
 #endif

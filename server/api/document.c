@@ -52,11 +52,12 @@ static int charge(struct notes *notes, uint64_t bytes, const char *what, struct 
 {
 	struct app *app = notes->app;
 
-	if (bytes > app->documents_bytes_max)
+	if (notes->charged + bytes > app->documents_bytes_max)
 		return err_set(e, ERR_TOO_LARGE,
 				"%s would take %.0f MiB of memory, and all together may take %.0f; send less, or give the daemon "
 				"more with --memory-budget",
-				what, (double)bytes / 1048576, (double)app->documents_bytes_max / 1048576);
+				what, (double)(notes->charged + bytes) / 1048576,
+				(double)app->documents_bytes_max / 1048576);
 	if (atomic_fetch_add(&app->documents_bytes, bytes) + bytes > app->documents_bytes_max) {
 		atomic_fetch_sub(&app->documents_bytes, bytes);
 		return err_set(e, ERR_BUSY, "other documents take the memory that this one needs; try again");

@@ -28,10 +28,18 @@ static uint64_t reading_bytes(uint64_t length, bool packed)
 /* Takes what it is to have in all. */
 static int take_memory(struct incoming *in, uint64_t bytes, struct err *e)
 {
+	uint64_t alone = memory_alone(in->memory);
+
 	if (bytes <= in->taken) return 0;
+	if (bytes > alone)
+		return err_set(e, ERR_TOO_LARGE,
+				"reading the data needs %.1f MiB of memory, and there are %.1f for one upload; give the daemon more "
+				"with --memory-budget, or send less: fewer rows, or ?types=COLUMN:ignore for a column of very many "
+				"different words",
+				(double)bytes / 1048576, (double)alone / 1048576);
 	if (!memory_take(in->memory, bytes - in->taken))
 		return err_set(e, ERR_BUSY,
-				"reading the data needs %.0f MiB of memory, which others have just now; try again",
+				"reading the data needs %.1f MiB of memory, which others have just now; try again",
 				(double)bytes / 1048576);
 	in->taken = bytes;
 	return 0;
@@ -41,9 +49,10 @@ static int take_memory(struct incoming *in, uint64_t bytes, struct err *e)
 static int count_growth(struct incoming *in, struct err *e)
 {
 	uint64_t words = table_dictionary_bytes(body_table(in->body));
+	int rc;
 
 	if (words < in->words + GROWTH_BYTES) return 0;
-	if (take_memory(in, in->taken + words - in->words, e)) return ERR_BUSY;
+	if ((rc = take_memory(in, in->taken + words - in->words, e))) return rc;
 	in->words = words;
 	return 0;
 }

@@ -27,7 +27,7 @@ struct incoming { /* its address must not change */
 
 /* Takes a zeroed struct. keep: rows will go into in->upload, which the caller begins before the first byte; else bytes
  * are only counted and hashed. Media type, coding, ?types and ?decimal are the request's. ERR_BUSY: there is no memory
- * for it now. On error incoming_clear is still due. */
+ * for it now; ERR_TOO_LARGE: nor would there be for it alone; as the bytes come, too. On error incoming_clear is still due. */
 int incoming_open(struct incoming *in, const struct request *rq, bool keep, struct faults *faults,
 		struct err *e);
 /* When in->upload was begun and has its token: is there room for what comes, by what the headers say of its length? It is

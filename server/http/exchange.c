@@ -241,8 +241,10 @@ static int run_handler(struct exchange *x, struct err *e)
 	x->streaming = false;
 	if (!rc && x->rq.coding && !route->stream && !(rc = coding_unpack(&x->rq, e)))
 		rc = pressure_hold(x, x->rq.body.size, e);
+	if (rc == ERR_NOMEM && !buffer_ok(&x->rq.body)) rc = pressure_short(x, &x->rq.body, "the body", e);
 	if (!rc && !x->held_until_ms) rc = request_in_time(&x->rq, e); /* who was held has an answer */
 	if (!rc) rc = route->handler(&x->rq, &x->rp, e);
+	if (rc == ERR_NOMEM && !buffer_ok(&x->rp.body)) rc = pressure_short(x, &x->rp.body, "the answer", e);
 	if (change) pthread_mutex_unlock(&x->server->change_lock);
 	if (!rc) coding_pack(&x->rq, &x->rp);
 	return rc;
@@ -385,7 +387,10 @@ static enum MHD_Result on_headers(struct exchange *x)
 		return settle(x);
 	}
 	route = x->rq.match.route;
-	if (route->stream) return hand_over(x, PHASE_OPENING, run_begin);
+	if (route->stream) {
+		buffer_reset(&x->rq.body, AHEAD_BYTES); /* it may have had a large one */
+		return hand_over(x, PHASE_OPENING, run_begin);
+	}
 	x->phase = PHASE_BODY;
 	return MHD_YES;
 }
@@ -393,6 +398,10 @@ static enum MHD_Result on_headers(struct exchange *x)
 /* In the middle of a body. A stream that was opened is abandoned at the end of the exchange, on the pool. */
 static void refuse_rest(struct exchange *x, int code, const struct err *e)
 {
+	if (x->phase == PHASE_BODY) { /* or all that are on their way would be refused, each for the others' halves */
+		buffer_free(&x->rq.body);
+		pressure_give(x);
+	}
 	exchange_problem(x, code, e);
 	x->rp.close = true;
 	x->phase = PHASE_REFUSED;
@@ -497,7 +506,7 @@ static enum MHD_Result on_data(struct exchange *x, const char *data, size_t *siz
 	/* A copy: libmicrohttpd moves its buffer as soon as this returns, suspended or not. */
 	if (x->phase == PHASE_BODY) {
 		if (!(rc = pressure_hold(x, *size, &e))) buffer_add(&x->rq.body, data, *size);
-		if (!rc && !buffer_ok(&x->rq.body)) rc = err_nomem(&e);
+		if (!rc && !buffer_ok(&x->rq.body)) rc = pressure_short(x, &x->rq.body, "the body", &e);
 		if (rc) refuse_rest(x, rc, &e);
 	}
 	*size = 0;

@@ -66,7 +66,7 @@ enum MHD_Result exchange_reply(struct exchange *x)
 	if (!buffer_ok(&rp->body)) {
 		struct err e;
 
-		exchange_problem(x, err_nomem(&e), &e);
+		exchange_problem(x, pressure_short(x, &rp->body, "the answer", &e), &e);
 	}
 	conditional_finish(&x->rq, rp);
 	pressure_leave(x);

@@ -36,35 +36,6 @@ static void destroy(struct exchange *x)
 	free(x);
 }
 
-static void spares_free(void *self)
-{
-	struct spares *spares = self;
-
-	while (spares->count)
-		destroy(spares->items[--spares->count]);
-	free(spares);
-}
-
-static void make_key(void)
-{
-	pthread_key_create(&key, spares_free);
-}
-
-/* This thread's; NULL when there is no memory for it. */
-static struct spares *own_spares(void)
-{
-	struct spares *spares;
-
-	pthread_once(&once, make_key);
-	if ((spares = pthread_getspecific(key))) return spares;
-	spares = calloc(1, sizeof *spares);
-	if (spares && pthread_setspecific(key, spares)) {
-		free(spares);
-		spares = NULL;
-	}
-	return spares;
-}
-
 /* As new, but for the memory of the buffers. Parameters and headers beyond their counts mean nothing. */
 static void reset(struct exchange *x)
 {
@@ -104,6 +75,7 @@ static struct exchange *pop(struct spares *spares)
 	x = spares->items[--spares->count];
 	spares->large_bytes -= large_bytes(x);
 	spares->small_bytes -= small_bytes(x);
+	memory_unkeep(x->rq.body.memory, large_bytes(x));
 	return x;
 }
 
@@ -121,8 +93,39 @@ static bool push(struct spares *spares, struct exchange *x)
 	if (spares->small_bytes + small_bytes(x) > KEEP_SMALL_BYTES) free_small(x);
 	spares->large_bytes += large_bytes(x);
 	spares->small_bytes += small_bytes(x);
+	memory_keep(x->rq.body.memory, large_bytes(x));
 	spares->items[spares->count++] = x;
 	return true;
+}
+
+static void spares_free(void *self)
+{
+	struct spares *spares = self;
+	struct exchange *x;
+
+	while ((x = pop(spares)))
+		destroy(x);
+	free(spares);
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&key, spares_free);
+}
+
+/* This thread's; NULL when there is no memory for it. */
+static struct spares *own_spares(void)
+{
+	struct spares *spares;
+
+	pthread_once(&once, make_key);
+	if ((spares = pthread_getspecific(key))) return spares;
+	spares = calloc(1, sizeof *spares);
+	if (spares && pthread_setspecific(key, spares)) {
+		free(spares);
+		spares = NULL;
+	}
+	return spares;
 }
 
 struct exchange *exchange_new(const char *url)

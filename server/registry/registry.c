@@ -56,6 +56,7 @@ static void drop(struct registry *r, struct entry **at)
 	if (!--entry->found.version->entries) {
 		r->versions--;
 		r->bytes -= entry->found.version->bytes;
+		memory_unkeep(r->commons.config.memory, entry->found.version->bytes);
 		memory_give(r->commons.config.memory, entry->found.version->bytes);
 	}
 	found_put(entry->found);
@@ -143,6 +144,7 @@ static void enter(struct registry *r, const struct key *key, struct found *found
 		r->versions++;
 		r->bytes += version->bytes;
 		memory_add(r->commons.config.memory, version->bytes);
+		memory_keep(r->commons.config.memory, version->bytes);
 	}
 	while (r->versions > 1 && is_too_much(r)) {
 		drop_oldest(r);

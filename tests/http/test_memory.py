@@ -1,5 +1,5 @@
 """--memory-budget as a whole: whatever is thrown at the daemon at once, it stays below the budget and what is there besides, refuses
-with 503, and takes everything again as soon as it is quiet."""
+with 503, and takes everything again as soon as it is quiet. What is too large for it alone is 413."""
 import contextlib
 import gzip
 import http.client
@@ -18,6 +18,7 @@ BESIDES_MIB = 160
 SECONDS = 8
 REFUSED = (503, 413, 404, 409)
 WIDE = 40
+PART = 400_000  # of forty bodies is nearly what bodies may hold of 64 MiB
 
 
 def send(port, method, path, body, kind="application/json", headers=None):
@@ -111,6 +112,10 @@ def test_never_above_the_budget(start):
     c.post("/v1/models/base:evaluate", {"dataset": "base"})
 
 
+def too_large(answer):
+    assert answer.code == "body-too-large" and "--memory-budget" in answer["detail"] and not answer.headers["Retry-After"]
+
+
 @not_sanitized("how much memory its daemon has says nothing", by=("tsan",))
 def test_an_answer_is_not_larger_than_the_memory(start):
     """A few bytes ask for many: the answer grows until there is no room, and the next one is served."""
@@ -120,8 +125,7 @@ def test_an_answer_is_not_larger_than_the_memory(start):
     c.post("/v1/models/wide/versions", {"layers": [{"weights": [[0.123456]] * 1000, "biases": [0.1] * 1000}]}, status=201)
     body = '{"instances":[%s]}' % ",".join(["[1.5]"] * 50_000)
     for _ in range(2):
-        refused = c.request("POST", "/v1/models/wide:predict", body, 503)
-        assert refused.headers["Retry-After"]
+        too_large(c.request("POST", "/v1/models/wide:predict", body, 413))
         assert len(c.predict("wide", [[1]])["predictions"][0]) == 1000
     assert daemon.peak() < (64 + BESIDES_MIB) << 20
     assert taken(c) < 32 << 20
@@ -154,6 +158,72 @@ def test_uploads_take_their_part(start):
         c.csv("small", "a,b\n1,2\n")
     wait_for("all to be given back", lambda: taken(c) < 4 << 20)
     c.request("PUT", "/v1/datasets/third", gzip.compress(b"a,b\n1,2\n"), 201, {"Content-Type": "text/csv", "Content-Encoding": "gzip"})
+
+
+def words(n):
+    return "word\n" + "".join(f"w{i:07}\n" for i in range(n))
+
+
+def test_an_upload_that_never_fits(start):
+    """It was told that others had the memory, and to try again, when it was alone. 503 is where it would fit alone."""
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client(timeout=120)
+    for _ in range(2):
+        too_large(c.csv("many", words(2_000_000), status=413))
+        c.predict("two", [[1, 2]], status=404)
+    half = words(600_000)
+    with half_uploaded(daemon.port, 1):
+        wait_for("it to be read", lambda: taken(c) > 20 << 20)
+        assert c.csv("half", half, status=503).headers["Retry-After"]
+    wait_for("all to be given back", lambda: taken(c) < 4 << 20)
+    c.csv("half", half, status=201)
+    too_large(c.request("PATCH", "/v1/datasets/half", words(2_000_000), 413, {"Content-Type": "text/csv"}))
+    assert c.get("/v1/datasets/half")["rows"] == 600_000
+
+
+def test_a_body_that_never_fits(start):
+    """By its length before it is sent, else where it is found out; packed too. What is half as large is read."""
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client(timeout=120)
+    c.put("/v1/models/two", {"inputs": 2, "outputs": 1, "layers": [], "normalize": "none"})
+    c.post("/v1/models/two/versions", {"layers": [{"weights": [[1, 1]], "biases": [0]}]}, status=201)
+    path, text = "/v1/models/two:predict", b'{"instances":[[1,2]%s]}' % (b" " * 40_000_000)
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as one:
+        one.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(text)}\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert one.recv(12) == b"HTTP/1.1 413"
+    status, said = send(daemon.port, "POST", path, iter([text]))  # in a chunk
+    assert status == 413 and b"body-too-large" in said
+    too_large(c.request("POST", path, gzip.compress(text, 1), 413, {"Content-Encoding": "gzip"}))
+    assert c.request("POST", path, text.replace(b" " * 30_000_000, b""), 200)["predictions"] == [[3]]
+
+
+def test_of_many_at_once_some_are_answered(start):
+    """Each took a part of the memory, and none of forty came to its end."""
+    daemon = start("--memory-budget", "64M")
+    c = daemon.client(timeout=120)
+    c.put("/v1/models/two", {"inputs": 2, "outputs": 1, "layers": [], "normalize": "none"})
+    c.post("/v1/models/two/versions", {"layers": [{"weights": [[1, 1]], "biases": [0]}]}, status=201)
+    body, seen = b'{"instances":[%s]}' % b",".join([b"[1,2]"] * 660_000), []
+    head = b"POST /v1/models/two:predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    def rest(one):
+        with contextlib.suppress(OSError):
+            one.sendall(body[PART:])
+        with contextlib.suppress(OSError):
+            seen.append(one.recv(12))
+
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), timeout=60)) for _ in range(40)]
+        for one in sockets:
+            one.sendall(head + body[:PART])
+        wait_for("all to be on their way", lambda: value(read(c)[0], "descentd_http_held_bytes") == 40 * PART)
+        threads = [threading.Thread(target=rest, args=(one,)) for one in sockets]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(150)
+    assert b"HTTP/1.1 200" in seen and set(seen) <= {b"HTTP/1.1 200", b"HTTP/1.1 503", b""}, seen
+    assert c.request("POST", "/v1/models/two:predict", body, 200)
 
 
 @not_sanitized("how much memory its daemon has says nothing", by=("tsan",))

@@ -102,6 +102,7 @@ def test_no_more_bytes_than_it_holds(start):
         wait_for("it to be refused", lambda: refused(c) == before + 1)
         first.sendall(b"}")
         assert first.recv(12) == b"HTTP/1.1 200"
+        wait_for("the answer to have left", lambda: held(c) == 0)
         c.request("POST", PREDICT, large, status=200)
     wait_for("all to be given back", lambda: held(c) == 0)
 
@@ -122,6 +123,21 @@ def test_chunks_and_packed_bodies_count(start):
             assert one.recv(12) == b"HTTP/1.1 503"
     wait_for("all to be given back", lambda: held(c) == 0)
     c.request("POST", PREDICT, packed, 200, {"Content-Encoding": "deflate"})  # alone it may hold what it likes
+
+
+def test_what_is_refused_gives_back_what_it_held(start):
+    """Of forty bodies at once each held a part when it was refused, until it had come to its end: so none of them was answered."""
+    daemon = start("--request-memory", "2M")
+    c = double(daemon.client())
+    text = b'{"instances":[[1]]' + b" " * 1_500_000 + b"}"
+    with half_sent(daemon.port, 1, len(text), text[:1_200_000]) as (first,):
+        wait_for("the body to be held", lambda: held(c) >= 1_200_000)
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as second:
+            second.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{40_000_000:x}\r\n".encode())
+            second.sendall(b" " * 39_999_999)  # more than lies in buffers on its way
+            assert held(c) == 1_200_000
+            first.sendall(text[1_200_000:])
+            assert first.recv(12) == b"HTTP/1.1 200"
 
 
 def test_answers_that_nobody_reads_count(start):
