@@ -49,12 +49,12 @@ static inline bool memory_take(struct memory *memory, uint64_t bytes)
 /* Of what is taken, so many more bytes stay until memory_unkeep. */
 static inline void memory_keep(struct memory *memory, uint64_t bytes)
 {
-	if (memory) atomic_fetch_add_explicit(&memory->kept, bytes, memory_order_relaxed);
+	if (memory && bytes) atomic_fetch_add_explicit(&memory->kept, bytes, memory_order_relaxed);
 }
 
 static inline void memory_unkeep(struct memory *memory, uint64_t bytes)
 {
-	if (memory) atomic_fetch_sub_explicit(&memory->kept, bytes, memory_order_relaxed);
+	if (memory && bytes) atomic_fetch_sub_explicit(&memory->kept, bytes, memory_order_relaxed);
 }
 
 /* What the pieces of a body on their way hold of it, beside what they are read into. */
