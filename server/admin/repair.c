@@ -204,6 +204,16 @@ static int settle(struct repair *r, struct err *e)
 	return rc ? rc : store_verify_sqlite(r->store, on_left_out, r, &unchecked, e);
 }
 
+/* Who says that repair is to be tried does not know that it was. */
+static void say_failure(const struct err *e)
+{
+	if (strstr(e->text, "descentd repair"))
+		fprintf(stderr, "descentd: %.*s; nothing of it can be saved: restore it from a backup\n",
+				(int)strcspn(e->text, ";"), e->text);
+	else
+		fprintf(stderr, "descentd: %s\n", e->text);
+}
+
 int admin_repair(const struct config *config)
 {
 	const char *to = config->arguments[0];
@@ -219,7 +229,7 @@ int admin_repair(const struct config *config)
 	if (rc) unlink(to); /* it is ours, and of no use */
 out:
 	if (rc)
-		fprintf(stderr, "descentd: %s\n", e.text);
+		say_failure(&e);
 	else if (!r.left_out)
 		printf("nothing was left out\n");
 	return rc ? NOTHING : r.left_out ? LEFT_OUT : ALL_OF_IT;

@@ -15,6 +15,11 @@ from damage import Campaign, Asking, ROW, build, command, end, serve
 
 RANDOM = 40  # damaged files; make damage meets 500
 LOGS = 10    # damaged logs
+STRIDE = 173 # between bytes that are damaged one after another
+EDGE = 100   # of a page: its own header and the first cells
+
+# Bytes of a SQLite file's header.
+HEADER, SCHEMA_FORMAT, USER_VERSION = 100, 47, 63
 
 
 def contents(folder):
@@ -166,6 +171,142 @@ def test_rows_that_became_zeros_at_the_end_of_a_cut_file(file, tmp_path, table):
         code, said = command("repair", tmp_path / f"new{page}.db", "--db", cut)
         assert code == 1 and "cannot be read" in said, (page, said)
         assert command("check", "--db", tmp_path / f"new{page}.db")[0] == 0
+
+
+# ---- what the file says of its tables ----
+
+def dump(file):
+    """All rows of all tables but the log, where repair tells what it did, and the descriptions of the tables."""
+    with sqlite3.connect(f"file:{file}?immutable=1", uri=True) as db:
+        tables = [name for name, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name") if name not in ("event", "series")]
+        found = {name: sorted(map(repr, db.execute(f"SELECT * FROM {name}"))) for name in tables}
+        found["descriptions"] = db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
+    db.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def saved(sound, tmp_path_factory):
+    """What repair makes of the whole file."""
+    new = tmp_path_factory.mktemp("saved") / "new.db"
+    assert command("repair", new, "--db", sound)[0] == 0
+    return dump(new)
+
+
+def schema_pages(file):
+    """(the size of a page, where those begin that describe the tables)"""
+    with sqlite3.connect(f"file:{file}?immutable=1", uri=True) as db:
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        pages = [(n - 1) * size for n, in db.execute("SELECT pageno FROM dbstat WHERE name = 'sqlite_schema' ORDER BY pageno")]
+    db.close()
+    return size, pages
+
+
+def flip(file, at, bits=1):
+    data = bytearray(file.read_bytes())
+    data[at] ^= bits
+    file.write_bytes(data)
+
+
+TEXTS = [("CREATE TABLE job (", 3, "no such table: job"), ("CREATE TABLE job (", 21, "no such column"), ("sha256        TEXT", 0, "no such column"),
+         ("STRICT, WITHOUT ROWID", 12, ""), ("CREATE INDEX job_of_state", 3, "is never used")]
+
+
+@pytest.mark.parametrize("text, at, names", TEXTS)
+def test_a_description_that_is_damaged(file, tmp_path, saved, text, at, names):
+    """Nothing was given back though all rows were whole, and the advice was to look at the disk."""
+    flip(file, file.read_bytes().index(text.encode()) + at)
+    before = contents(file.parent)
+    code, said = command("check", "--db", file)
+    assert code == 1 and names in said and "descentd check" not in said and "permissions" not in said, said
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 0 and said.endswith("nothing was left out\n"), said
+    assert dump(tmp_path / "new.db") == saved and contents(file.parent) == before
+
+
+def test_every_byte_that_describes_tables(file, tmp_path, saved):
+    """All of it is known, so none of it is needed."""
+    size, pages = schema_pages(file)
+    whole = file.read_bytes()
+    rng = random.Random(5)
+    spots = [at for page in pages for at in range(page + (0 if page else HEADER), page + size, STRIDE) if whole[at] or at % size < EDGE]
+    for at in spots:
+        file.write_bytes(whole)
+        flip(file, at, rng.randrange(1, 256))
+        code, said = command("repair", tmp_path / f"{at}.db", "--db", file)
+        assert code == 0, (at, said)
+        assert dump(tmp_path / f"{at}.db") == saved, at
+        (tmp_path / f"{at}.db").unlink()
+    assert len(spots) > 50
+
+
+def test_pages_that_describe_tables_and_are_gone(file, tmp_path, saved):
+    size, pages = schema_pages(file)
+    data = bytearray(file.read_bytes())
+    for page in pages:
+        data[page + (0 if page else HEADER):page + size] = bytes(size - (0 if page else HEADER))
+    file.write_bytes(data)
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 0 and dump(tmp_path / "new.db") == saved, said
+    code, said = command("check", "--db", file)
+    assert code == 1 and "descentd check" not in said, said
+
+
+def test_a_file_that_somebody_vacuumed(file, tmp_path, saved):
+    """Its tables begin elsewhere, and only the file says where."""
+    with sqlite3.connect(file) as db:
+        db.execute("VACUUM")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    flip(file, file.read_bytes().index(b"CREATE TABLE job (") + 3)
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 0 and dump(tmp_path / "new.db") == saved, said
+    flip(file, file.read_bytes().index(b"tablejobjob") + 6)
+    code, said = command("repair", tmp_path / "other.db", "--db", file)
+    assert code == 1 and "left out: the table job cannot be found" in said and "2 data sets, 2 models (3 versions), 0 jobs" in said, said
+
+
+def test_a_version_that_is_damaged(file, tmp_path):
+    """An older release had fewer tables, and its migrations do not fit these."""
+    flip(file, USER_VERSION, 8)
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 2 and "says that its schema is 1, and has" in said and not (tmp_path / "new.db").exists(), said
+
+
+def test_tables_of_somebody_else(file, tmp_path, saved):
+    change(file, "CREATE TABLE notes (text TEXT)")
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 1 and "left out: 1 tables and indexes that are not ours" in said and dump(tmp_path / "new.db") == saved, said
+
+
+def test_a_file_cut_before_its_descriptions(file, tmp_path):
+    """What describes the tables is gone; models and jobs lie before it."""
+    cut = schema_pages(file)[1][1]
+    file.write_bytes(file.read_bytes()[:cut])
+    code, said = command("check", "--db", file)
+    assert code == 1 and "descentd check" not in said, said
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 1 and "2 models" in said and "8 jobs" in said and "left out: the table segment cannot be read" in said, said
+    assert command("check", "--db", tmp_path / "new.db")[0] == 0
+
+
+@pytest.mark.parametrize("percent", [1, 5, 10, 41, 75, 99])
+def test_a_file_cut_anywhere(file, tmp_path, percent):
+    data = file.read_bytes()
+    file.write_bytes(data[:len(data) * percent // 100])
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 1 and "left out: " in said, said
+    assert command("check", "--db", tmp_path / "new.db")[0] == 0
+
+
+def test_a_header_that_says_nothing(file, tmp_path):
+    flip(file, SCHEMA_FORMAT)
+    before = contents(file.parent)
+    code, said = command("check", "--db", file)
+    assert code == 2 and "is damaged" in said and "descentd check" not in said, said
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 2 and "restore it from a backup" in said and "descentd repair" not in said, said
+    assert contents(file.parent) == before and not (tmp_path / "new.db").exists()
 
 
 # ---- files that are none of ours ----

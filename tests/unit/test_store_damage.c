@@ -270,11 +270,59 @@ START_TEST(ids_that_lie_far_apart)
 }
 END_TEST
 
+/* Writes zeros over the leaves of the table but these. */
+static void spoil_leaves_but(int first, int last)
+{
+	enum { MOST = 100 };
+	const int64_t size = number_on(suite_path, "PRAGMA page_size");
+	int64_t pages[MOST];
+	char sql[192];
+	FILE *file;
+	int n;
+
+	for (n = 0; n < MOST; n++) {
+		snprintf(sql, sizeof sql,
+				"SELECT coalesce((SELECT pageno FROM dbstat WHERE name = 'curve_level' AND pagetype = 'leaf'"
+				" ORDER BY path LIMIT 1 OFFSET %d), 0)",
+				n);
+		if (!(pages[n] = number_on(suite_path, sql))) break;
+	}
+	ck_assert_int_gt(n, last + 1);
+	ck_assert_ptr_nonnull(file = fopen(suite_path, "r+b"));
+	for (int i = 0; i < n; i++) {
+		if (i >= first && i <= last) continue;
+		ck_assert_int_eq(fseek(file, (pages[i] - 1) * size, SEEK_SET), 0);
+		for (int64_t byte = 0; byte < size; byte++)
+			ck_assert_int_eq(fputc(0, file), 0);
+	}
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* The steps to the next one that can be read were doubled, and led over what is whole into what was cut off. */
+START_TEST(rows_between_pages_that_are_gone)
+{
+	char new[sizeof suite_path + 8];
+	int told = 0;
+
+	fill();
+	sql_on(suite_path,
+			"DELETE FROM curve_level; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+			" INSERT INTO curve_level (id, curve, level, first_key, last_key, spans, data)"
+			" SELECT i, 9, 1, i, i, 1, zeroblob(1000) FROM n; PRAGMA wal_checkpoint(TRUNCATE)");
+	spoil_leaves_but(5, 7);
+	snprintf(new, sizeof new, "%s.new", suite_path);
+	OK(store_salvage_sqlite(suite_path, new, any, count_it, &told, &e));
+	ck_assert_int_eq(told, 2);
+	ck_assert_int_ge(number_on(new, "SELECT count(*) FROM curve_level"), 3 * 7);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { a_changed_piece_is_named, a_piece_without_a_checksum_is_read,
 		what_is_looked_at_is_not_written, a_path_that_looks_like_a_uri_is_none,
-		what_cannot_be_read_is_left_out_and_told, ids_that_lie_far_apart, NULL };
+		what_cannot_be_read_is_left_out_and_told, ids_that_lie_far_apart,
+		rows_between_pages_that_are_gone, NULL };
 
 	suite_open = store_open_sqlite;
 	return suite_main("damage in the SQLite store", tests, 60);

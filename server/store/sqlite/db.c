@@ -97,7 +97,7 @@ int db_fail(struct db *db, int code, struct err *e)
 		return err_set(e, ERR_CORRUPT, "%s is not a SQLite database; name another file", file);
 	case SQLITE_CORRUPT:
 		return err_set(e, ERR_CORRUPT,
-				"the database %s is damaged (%s); descentd check says what is: restore it from a backup",
+				"the database %s is damaged (%s); restore it from a backup, or save what is whole with descentd repair",
 				file, text);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -108,6 +108,12 @@ int db_fail(struct db *db, int code, struct err *e)
 				"the database %s cannot be read or written (%s); look at its disk and permissions",
 				file, text);
 	}
+}
+
+/* The result of a statement of ours, which is sound: where SQLite finds a fault in it, what the file says of its tables is damaged. */
+static int ours(int code)
+{
+	return code == SQLITE_ERROR ? SQLITE_CORRUPT : code;
 }
 
 static int note_wal(void *self, sqlite3 *handle, const char *name, int pages)
@@ -186,7 +192,7 @@ void db_keep_log(struct db *db)
 
 int db_exec(struct db *db, const char *sql, struct err *e)
 {
-	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+	int code = ours(sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 
 	return code ? db_fail(db, code, e) : 0;
 }
@@ -194,7 +200,7 @@ int db_exec(struct db *db, const char *sql, struct err *e)
 int db_pragma(struct db *db, const char *sql, int64_t *value, struct err *e)
 {
 	sqlite3_stmt *stmt = NULL;
-	int code = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL), rc = 0;
+	int code = ours(sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL)), rc = 0;
 
 	*value = 0;
 	if (!code && (code = sqlite3_step(stmt)) == SQLITE_ROW) *value = sqlite3_column_int64(stmt, 0);
@@ -280,8 +286,8 @@ int db_start(struct db *db, enum sql id, const struct db_value *values, sqlite3_
 	int code = SQLITE_OK;
 
 	if (!db->stmts[id])
-		code = sqlite3_prepare_v3(db->handle, sql_texts[id], -1, SQLITE_PREPARE_PERSISTENT,
-				&db->stmts[id], NULL);
+		code = ours(sqlite3_prepare_v3(db->handle, sql_texts[id], -1, SQLITE_PREPARE_PERSISTENT,
+				&db->stmts[id], NULL));
 	else
 		sqlite3_reset(db->stmts[id]);
 	for (int i = 0; !code && values[i].type != DB_END; i++)

@@ -171,6 +171,7 @@ static int verify_tx(struct db *db, void *arg, struct err *e)
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
 		if (!(rc = db_each_text(db, questions[i], on_text, arg, &why))) continue;
 		if (rc == ERR_NOMEM) return err_nomem(e);
+		why.text[strcspn(why.text, ";")] = 0; /* what to do about it is told at the end */
 		v->fault(v->self, why.text);
 	}
 	*v->unchecked = unchecked_pieces(db);

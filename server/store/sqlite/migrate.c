@@ -32,12 +32,14 @@ long migrate_latest(void)
 /* The first bytes of the file told the same to place_inspect, but after a crash the truth may still be in the log. */
 int migrate_identify(struct db *db, const char *path, int64_t *version, bool *new, struct err *e)
 {
-	int64_t application, tables;
+	int64_t application, tables = 0;
 	int rc;
 
 	if ((rc = db_pragma(db, "PRAGMA application_id", &application, e))) return rc;
 	if ((rc = db_pragma(db, "PRAGMA user_version", version, e))) return rc;
-	if ((rc = db_pragma(db, "SELECT count(*) FROM sqlite_schema", &tables, e))) return rc;
+	if (!application && !*version &&
+			(rc = db_pragma(db, "SELECT count(*) FROM sqlite_schema", &tables, e)))
+		return rc;
 	*new = !application && !*version && !tables;
 	if (!*new &&application != DB_APPLICATION_ID) return place_foreign(path, e);
 	if (*version > migrate_latest()) return place_newer(path, (long)*version, migrate_latest(), e);

@@ -1,9 +1,10 @@
 /* salvage.c - what can be read of a damaged file, in a new one. See store_salvage_sqlite in store.h.
  *
  * Rows are copied table by table, into tables of the release that the old file is of; the migrations to this one follow, as
- * they would in the old file. No index of the old file is read. Where a page of a table cannot be read, the next
- * row behind it is looked for by its id; a table without ids is read from both ends. Then pieces are held against their
- * checksums, and rows that name what is not there any more go (salvage_tidy.c).
+ * they would in the old file. Nothing that the old file says of its tables is needed (salvage_tables.c), and no index of it
+ * is read. Where a page of a table cannot be read, the next row behind it is looked for by its id; a table without ids
+ * is read from both ends. Then pieces are held against their checksums, and rows that name what is not there any more go
+ * (salvage_tidy.c).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define SQL_BYTES   4096
 #define COMMIT_ROWS 10000
 #define FIRST_ID    1 /* no table has ids below */
+#define STEP_PART   64
 
 /* ---- statements ---- */
 
@@ -106,7 +108,8 @@ static bool can_seek(struct copying *c, int64_t id, int64_t *found)
 	return true;
 }
 
-/* The first id behind one that cannot be read from which on reading works; false: nothing behind it can be read. */
+/* An id behind one that cannot be read from which on reading works; false: nothing behind it can be read. The steps grow slowly:
+ * of a file that was cut off the last ids are gone for good, and only what lies before them may still be there. */
 static bool find_behind(struct copying *c, int64_t bad, int64_t *good)
 {
 	uint64_t step = 1, from = 0; /* what fails */
@@ -115,7 +118,7 @@ static bool find_behind(struct copying *c, int64_t bad, int64_t *good)
 	while (!can_seek(c, bad + (int64_t)step, &found)) {
 		from = step;
 		if (step > (uint64_t)(INT64_MAX - bad) / 2) return false;
-		step *= 2;
+		step += 1 + step / STEP_PART;
 	}
 	while (step - from > 1) {
 		uint64_t middle = from + (step - from) / 2;
@@ -178,8 +181,8 @@ static int copy_from_both_ends(struct copying *c, struct err *e)
 	if (rc || whole) return rc;
 	salvage_left_out(c->s, "the table %s cannot be read in the middle", c->table->name);
 	sqlite3_finalize(c->read);
-	snprintf(sql, sizeof sql, "SELECT %s FROM %s ORDER BY %s", c->table->columns, c->table->name,
-			c->table->backwards);
+	snprintf(sql, sizeof sql, "SELECT %s FROM " SALVAGE_PREFIX "%s ORDER BY %s", c->table->columns,
+			c->table->name, c->table->backwards);
 	rc = salvage_prepare(c->s->from, sql, &c->read, e);
 	return rc ? rc : put_rows(c, &whole, &last, e);
 }
@@ -195,13 +198,17 @@ static int prepare(struct copying *c, struct err *e)
 	snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO %s (%s) VALUES (%s)", t->name, t->columns, places);
 	if ((rc = salvage_prepare(c->s->to, sql, &c->put, e))) return rc;
 	if (!t->rowid) {
-		snprintf(sql, sizeof sql, "SELECT %s FROM %s", t->columns, t->name);
+		snprintf(sql, sizeof sql, "SELECT %s FROM " SALVAGE_PREFIX "%s", t->columns, t->name);
 		return salvage_prepare(c->s->from, sql, &c->read, e);
 	}
-	snprintf(sql, sizeof sql, "SELECT rowid, %s FROM %s NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid",
+	snprintf(sql, sizeof sql,
+			"SELECT rowid, %s FROM " SALVAGE_PREFIX
+			"%s NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid",
 			t->columns, t->name);
 	if ((rc = salvage_prepare(c->s->from, sql, &c->read, e))) return rc;
-	snprintf(sql, sizeof sql, "SELECT rowid FROM %s NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid LIMIT 1",
+	snprintf(sql, sizeof sql,
+			"SELECT rowid FROM " SALVAGE_PREFIX
+			"%s NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid LIMIT 1",
 			t->name);
 	return salvage_prepare(c->s->from, sql, &c->seek, e);
 }
@@ -209,9 +216,12 @@ static int prepare(struct copying *c, struct err *e)
 static int copy_table(struct salvage *s, const struct table *table, struct err *e)
 {
 	struct copying c = { .s = s, .table = table };
-	int rc = prepare(&c, e);
+	bool found;
+	int rc = salvage_table(s, table->name, &found, e);
 
-	if (!rc) rc = table->rowid ? copy_by_id(&c, e) : copy_from_both_ends(&c, e);
+	if (!rc && !found) salvage_left_out(s, "the table %s cannot be found", table->name);
+	if (rc || !found) return rc;
+	if (!(rc = prepare(&c, e))) rc = table->rowid ? copy_by_id(&c, e) : copy_from_both_ends(&c, e);
 	if (!rc && c.refused)
 		salvage_left_out(s, "the table %s has %llu rows that no such table has", table->name,
 				(unsigned long long)c.refused);
@@ -266,15 +276,17 @@ static int copy_sequences(struct salvage *s, struct err *e)
 				  " (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
 			  raise[] = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
 	sqlite3_stmt *read = NULL, *write[2] = { NULL, NULL };
+	bool found;
 	int code, rc;
 
+	if ((rc = salvage_table(s, "sqlite_sequence", &found, e)) || !found)
+		return rc; /* they follow from the rows */
 	if ((rc = salvage_prepare(s->to, put, &write[0], e)) ||
-			(rc = salvage_prepare(s->to, raise, &write[1], e)))
+			(rc = salvage_prepare(s->to, raise, &write[1], e)) ||
+			(rc = salvage_prepare(s->from,
+					 "SELECT name, seq FROM " SALVAGE_PREFIX "sqlite_sequence", &read,
+					 e)))
 		goto out;
-	if ((rc = salvage_prepare(s->from, "SELECT name, seq FROM sqlite_sequence", &read, e))) {
-		if (rc != ERR_NOMEM) rc = 0; /* it is damaged: they follow from the rows */
-		goto out;
-	}
 	while (!rc && (code = sqlite3_step(read)) == SQLITE_ROW)
 		for (int i = 0; i < 2 && !rc; i++) {
 			sqlite3_bind_value(write[i], 1, sqlite3_column_value(read, 0));
@@ -299,7 +311,8 @@ static int copy(struct salvage *s, const char *from, const char *to, struct err 
 
 	if ((rc = migrate_identify(s->from, from, &version, &new, e))) return rc;
 	if (new) return err_set(e, ERR_CORRUPT, "there is nothing in %s", from);
-	if ((rc = migrate_to(s->to, to, (long)version, e))) return rc;
+	s->version = (long)version;
+	if ((rc = migrate_to(s->to, to, s->version, e)) || (rc = salvage_layout(s, e))) return rc;
 	if ((rc = db_exec(s->to, "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF", e))) return rc;
 	if ((rc = db_begin(s->to, e)) || (rc = copy_tables(s, e)) || (rc = copy_sequences(s, e)) ||
 			(rc = db_commit(s->to, e)))
