@@ -1,5 +1,6 @@
 """Damaged, foreign and newer files: refused with a sentence or answered with what is right, found by `descentd check`, and what is
 whole of them brought back by `descentd repair`. tests/damage has the random ones."""
+import gzip
 import os
 import random
 import shutil
@@ -15,8 +16,10 @@ from damage import Campaign, Asking, ROW, build, command, end, serve
 
 RANDOM = 40  # damaged files; make damage meets 500
 LOGS = 10    # damaged logs
-STRIDE = 173 # between bytes that are damaged one after another
+STRIDE = 211 # between bytes that are damaged one after another
 EDGE = 100   # of a page: its own header and the first cells
+
+FIXTURES = sorted((Path(__file__).resolve().parents[1] / "fixtures").glob("*.db.gz"))
 
 # Bytes of a SQLite file's header.
 HEADER, SCHEMA_FORMAT, USER_VERSION = 100, 47, 63
@@ -229,7 +232,7 @@ def test_every_byte_that_describes_tables(file, tmp_path, saved):
     size, pages = schema_pages(file)
     whole = file.read_bytes()
     rng = random.Random(5)
-    spots = [at for page in pages for at in range(page + (0 if page else HEADER), page + size, STRIDE) if whole[at] or at % size < EDGE]
+    spots = [at for page in pages for at in range(page or HEADER, page + size, STRIDE) if whole[at] or at % size < EDGE]
     for at in spots:
         file.write_bytes(whole)
         flip(file, at, rng.randrange(1, 256))
@@ -240,16 +243,32 @@ def test_every_byte_that_describes_tables(file, tmp_path, saved):
     assert len(spots) > 50
 
 
-def test_pages_that_describe_tables_and_are_gone(file, tmp_path, saved):
+def wipe_descriptions(file):
     size, pages = schema_pages(file)
     data = bytearray(file.read_bytes())
     for page in pages:
-        data[page + (0 if page else HEADER):page + size] = bytes(size - (0 if page else HEADER))
+        begin = page or HEADER
+        data[begin:page + size] = bytes(page + size - begin)
     file.write_bytes(data)
+
+
+def test_pages_that_describe_tables_and_are_gone(file, tmp_path, saved):
+    wipe_descriptions(file)
     code, said = command("repair", tmp_path / "new.db", "--db", file)
     assert code == 0 and dump(tmp_path / "new.db") == saved, said
     code, said = command("check", "--db", file)
     assert code == 1 and "descentd check" not in said, said
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=[fixture.name[:11] for fixture in FIXTURES])
+def test_releases_whose_descriptions_are_gone(tmp_path, fixture):
+    """Where each of them had its tables is known as well."""
+    file = tmp_path / "x.db"
+    file.write_bytes(gzip.decompress(fixture.read_bytes()))
+    assert command("repair", tmp_path / "whole.db", "--db", file)[0] == 0
+    wipe_descriptions(file)
+    code, said = command("repair", tmp_path / "new.db", "--db", file)
+    assert code == 0 and dump(tmp_path / "new.db") == dump(tmp_path / "whole.db"), said
 
 
 def test_a_file_that_somebody_vacuumed(file, tmp_path, saved):
