@@ -17,6 +17,8 @@
 #include "server/jobs/pace.h"
 #include "server/jobs/training.h"
 
+#define LOOKED_MAX (2 * PAGE_LIMIT_MAX) /* jobs, for a page of those that one may see */
+
 /* ---- the document ---- */
 
 static json_t *optional_text(const char *text)
@@ -143,38 +145,71 @@ int job_get(struct request *rq, struct reply *rp, struct err *e)
 	return reply_job(rq->app, rp, id, e);
 }
 
+/* A page of the jobs that the caller may see; *next: behind which id it goes on, 0: nowhere. A page that only hid those of others would
+ * tell how many there are, and its cursor would name one of them; so more are looked through, but not without bound, as a list
+ * that is held (Prefer: wait) is made again with each event. */
+static int list_seen(struct request *rq, struct store_job_filter *filter, size_t most, struct store_job *seen,
+		size_t *count, int64_t *next, struct err *e)
+{
+	struct app *app = rq->app;
+	struct store_job *found = NULL;
+	size_t got = 0;
+	int rc;
+
+	*count = 0;
+	*next = 0;
+	filter->limit = rq->limited ? LOOKED_MAX : most + 1;
+	if ((rc = app->store->job_list(app->store, filter, &found, &got, e))) return rc;
+	if (got == filter->limit) *next = found[got - 1].id;
+	for (size_t i = 0; i < got; i++) {
+		bool own = !rq->limited || !auth_may_see(app->auth, rq->token, found[i].model, NULL);
+
+		if (own && *count < most) {
+			seen[(*count)++] = found[i];
+			continue;
+		}
+		if (own) *next = seen[most - 1].id; /* there is one more */
+		store_job_clear(&found[i]);
+	}
+	free(found);
+	return 0;
+}
+
 int job_list(struct request *rq, struct reply *rp, struct err *e)
 {
 	struct app *app = rq->app;
 	struct faults *faults = request_faults(rq);
 	struct store_job_filter filter = { request_query(rq, "model"), JOB_STATES, 0, 0 };
 	const char *state = request_query(rq, "state");
-	struct store_job *found = NULL;
+	struct store_job *seen = NULL;
 	json_t *items;
 	struct page page;
 	uint64_t before = 0;
+	int64_t behind;
 	char next[24];
 	size_t count = 0;
 	int rc;
 
 	if (!faults) return err_nomem(e);
+	if (rq->limited && filter.model && (rc = auth_may_see(app->auth, rq->token, filter.model, e)))
+		return rc;
 	if (state && (filter.state = job_state_find(state)) == JOB_STATES)
 		faults_add(faults, ERR_INVALID, "?state",
 				"must be queued, running, paused, succeeded, failed or cancelled, not \"%.64s\"",
 				state);
 	if ((rc = page_read(rq, &page, &before, e)) || (rc = hold_reply(rq, rp, 0, e))) return rc;
 	filter.before = (int64_t)before;
-	filter.limit = page.limit + 1;
-	if ((rc = app->store->job_list(app->store, &filter, &found, &count, e))) return rc;
+	if (!(seen = calloc(page.limit, sizeof *seen))) return err_nomem(e);
+	if ((rc = list_seen(rq, &filter, page.limit, seen, &count, &behind, e))) goto out;
 	items = json_array();
-	for (size_t i = 0; i < count && i < page.limit; i++)
-		if (!rq->limited || !auth_may_see(app->auth, rq->token, found[i].model, NULL))
-			json_array_append_new(items, job_document(app, &found[i]));
-	if (count > page.limit) snprintf(next, sizeof next, "%lld", (long long)found[page.limit - 1].id);
-	rc = reply_page(rq, rp, "jobs", items, &page, count > page.limit ? next : NULL, e);
 	for (size_t i = 0; i < count; i++)
-		store_job_clear(&found[i]);
-	free(found);
+		json_array_append_new(items, job_document(app, &seen[i]));
+	snprintf(next, sizeof next, "%lld", (long long)behind);
+	rc = reply_page(rq, rp, "jobs", items, &page, behind ? next : NULL, e);
+out:
+	for (size_t i = 0; i < count; i++)
+		store_job_clear(&seen[i]);
+	free(seen);
 	return rc;
 }
 
