@@ -334,12 +334,14 @@ static int slow_down(const struct auth *auth, const struct auth_request *request
 	return 0;
 }
 
-/* A page cannot read the cookie, but may make the browser send it: so a change by cookie must come from our own page. */
+/* A page cannot read the cookie, but may make the browser send it: so a change by cookie must come from our own page. One of
+ * --cors-origin is none: it sends a token of its own. */
 static int check_session(const struct auth_request *request, struct err *e)
 {
-	if (!request->changes || request->origin) return 0;
+	if (!request->changes || (request->origin && origin_is_of(request->origin, request->host))) return 0;
 	return err_set(e, ERR_ORIGIN,
-			"a change by cookie needs an Origin header, as browsers send it; else " HOW_TO_SEND);
+			request->origin ? "a page of another origin may change nothing by cookie: " HOW_TO_SEND
+					: "a change by cookie needs an Origin header, as browsers send it; else " HOW_TO_SEND);
 }
 
 static int find_caller(struct auth *auth, struct gates *gates, const struct auth_request *request,

@@ -70,7 +70,7 @@ struct auth_grant {
 /* The gates in the order of the contract, each sentence saying how to mend it:
  * ERR_HOST: not localhost, 127.0.0.1, [::1], the host of --listen, or one of --allow-host.
  * ERR_ORIGIN: the page that sent this is neither of the same host and port as the Host header nor one of --cors-origin.
- * No Origin is fine, but for a change by cookie.
+ * No Origin is fine, but for a change by cookie, which needs the first of these.
  * ERR_RATE: too many wrong tokens came from there, or too many requests with this one.
  * ERR_UNAUTHORIZED: no token, or none that is good.
  * ERR_FORBIDDEN: a token without the role, or for other models. */

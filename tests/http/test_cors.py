@@ -57,6 +57,19 @@ def test_a_browser_that_asks(browser, origin):
     assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
 
 
+def test_a_session_changes_nothing_from_there(daemon, c):
+    """To a browser another port of a host is the same site: it sends the cookie, and asks nothing before a body without a media type."""
+    cookie = c.post("/v1/session", None).headers["Set-Cookie"].partition(";")[0]
+    for origin in (PAGE, OTHER):
+        page = daemon.client(headers={"Cookie": cookie, "Origin": origin})
+        for method, path, document in (("POST", "/v1/models/iris:train", {"dataset": "iris"}), ("DELETE", "/v1/models/iris", None),
+                                       ("POST", "/v1/tokens", {"name": "x", "roles": ["admin"]}), ("DELETE", "/v1/session", None)):
+            assert page.request(method, path, document=document, status=403).code == "origin-refused"
+        page.get("/v1/models/iris")
+        page.put("/v1/models/mine", {"inputs": 1, "outputs": 1}, headers={"Authorization": f"Bearer {TOKEN}"}, status=(200, 201))
+    daemon.client(headers={"Cookie": cookie, "Origin": f"http://127.0.0.1:{daemon.port}"}).delete("/v1/models/mine")
+
+
 @pytest.mark.parametrize("origin", ["http://app.example", "https://app.example:444", "https://app.example.evil", "null", "https://evil.app.example"])
 def test_others_are_not_told_anything(c, browser, origin):
     for answer in (preflight(browser, "/v1/models", "GET", status=403, origin=origin), c.get("/v1/models", headers={"Origin": origin}, status=403),
