@@ -15,6 +15,7 @@
 
 #include "server/api/api.h"
 #include "server/codec/json.h"
+#include "server/utf8.h"
 
 #define FILE_MODE 0600
 
@@ -161,6 +162,11 @@ void audit_note(struct request *rq, const struct reply *rp)
 
 	if (!audit || !is_change(rq)) return;
 	write_line(rq, rp, &line);
+	buffer_add(&line, "", 1);
+	if (buffer_ok(&line)) {
+		utf8_mend(line.data); /* a path may hold any bytes */
+		line.size--;
+	}
 	pthread_mutex_lock(&audit->lock);
 	errno = ENOMEM;
 	written = buffer_ok(&line) && write_all(audit->fd, line.data, line.size);

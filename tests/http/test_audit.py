@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import threading
 import time
@@ -103,6 +104,15 @@ def test_what_the_gate_refuses_is_in_the_log_alone(kept):
     assert len(kept.lines()) == count
     wait_for("the log to have them", lambda: {(line.get("method"), line.get("status")) for line in kept.daemon.log_lines()} >= {
         ("PUT", 403), ("DELETE", 401), ("PUT", 415)}, 10)
+
+
+def test_a_path_of_any_bytes(kept):
+    """One that was no text made a line that was no JSON, at which a reader stops."""
+    with socket.create_connection(("127.0.0.1", kept.daemon.port), timeout=30) as s:
+        s.sendall(b'DELETE /v1/models/\xff"\\\xc3\xa9\xe2\x80 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer ' + ROOT.encode() + b"\r\n\r\n")
+        assert s.makefile("rb").readline().split()[1] == b"404"
+    root(kept.daemon).delete("/v1/models/none", status=404)
+    assert [line["path"] for line in kept.lines()] == ['/v1/models/?"\\é??', "/v1/models/none"]
 
 
 def test_uploads_that_fail(kept):
