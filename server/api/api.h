@@ -61,6 +61,8 @@ size_t api_routes_count(void);
 
 /* For http_config. */
 int api_admit(struct request *rq, const struct route *route, struct err *e);
+/* May whoever was admitted still be here? Cheap, on any thread. */
+bool api_holds(const struct request *rq);
 void api_problem(struct request *rq, struct reply *rp, int code, const struct err *e);
 void api_access(void *app, const struct http_access *access);
 void api_log(void *app, bool of_client, const char *sentence);

@@ -22,9 +22,8 @@ const char *const event_topics[] = { "jobs", "models", "datasets", NULL };
 static ssize_t stream_next(void *self, char *to, size_t size)
 {
 	struct request *rq = self;
-	const struct app *app = rq->app;
 
-	return auth_holds(app->auth, rq->token) ? watcher_next(rq->state, to, size) : REPLY_END;
+	return api_holds(rq) ? watcher_next(rq->state, to, size) : REPLY_END;
 }
 
 static void free_watcher(void *self)

@@ -173,6 +173,18 @@ size_t api_routes_count(void)
 	return sizeof routes / sizeof *routes - 1;
 }
 
+bool api_holds(const struct request *rq)
+{
+	const struct app *app = rq->app;
+	const struct auth_request who = {
+		.authorization = rq->headers[HEADER_AUTHORIZATION],
+		.cookies = rq->headers[HEADER_COOKIE],
+		.local = rq->local,
+	};
+
+	return auth_holds(app->auth, &who, rq->token);
+}
+
 /* Is the token still there, now that the body is? And of one that is for some models: is the job one of theirs? On the pool: it is
  * looked up. */
 static int check_again(struct request *rq, struct err *e)
@@ -182,8 +194,9 @@ static int check_again(struct request *rq, struct err *e)
 	uint64_t id;
 	int rc;
 
-	if (!auth_holds(app->auth, rq->token))
-		return err_set(e, ERR_UNAUTHORIZED, "the token was revoked, or has expired");
+	if (!api_holds(rq))
+		return err_set(e, ERR_UNAUTHORIZED,
+				"the token was revoked or replaced, or has expired, or the session is over");
 	if (!rq->limited || !request_param(rq, "job")) return 0;
 	if ((rc = request_number(rq, "job", "job", &id, e)) ||
 			(rc = app->store->job_get(app->store, (int64_t)id, &job, e)))
@@ -227,7 +240,7 @@ int api_admit(struct request *rq, const struct route *route, struct err *e)
 	rq->limited = grant.limited;
 	rq->rate = (struct request_rate){ grant.rate_limit, grant.rate_left, grant.rate_reset_seconds };
 	rq->wait_seconds = grant.wait_seconds;
-	if (grant.limited || (grant.token && who.changes && route && !(route->flags & ROUTE_INLINE)))
+	if (grant.limited || (who.changes && route && !(route->flags & ROUTE_INLINE)))
 		rq->guard = check_again;
 	return rc;
 }

@@ -81,8 +81,9 @@ bool auth_may_read(const struct auth *auth, const char *origin);
 /* Of a grant that is limited: is the model one of its own? ERR_FORBIDDEN. */
 int auth_may_see(const struct auth *auth, int64_t token, const char *model, struct err *e);
 
-/* Is a grant's token still good? One that is 0 always is. */
-bool auth_holds(const struct auth *auth, int64_t token);
+/* May whoever was let in still be here: is the token that these headers name, or the session, still good, and still this grant's?
+ * Where there was none, may everybody come in still? Looks at authorization, cookies and local alone. */
+bool auth_holds(struct auth *auth, const struct auth_request *request, int64_t token);
 /* Its name, copied; false: it was revoked. */
 bool auth_token_name(const struct auth *auth, int64_t token, char name[TOKEN_NAME_MAX + 1]);
 

@@ -1,4 +1,5 @@
 """POST /v1/session: a cookie for what cannot send a header, and what it cannot be used for."""
+import http.client
 import http.cookies
 import re
 import time
@@ -6,7 +7,7 @@ import time
 import pytest
 
 from data import example, iris_model
-from harness import Client, wait_for
+from harness import Client, Daemon, wait_for
 from sse import Stream
 from tokens import ROOT, ROLES, bearer, comes_from, guarded, holder, root
 
@@ -170,6 +171,85 @@ def test_of_the_daemons_own_token(tmp_path, start):
         daemon.run()
         daemon.client(headers=c.headers).get("/v1/models", status=401)
         daemon.client(headers=bearer("another-token-0123456789")).get("/v1/models")
+        daemon.stop()
+    finally:
+        daemon.kill()
+
+
+# ---- who is let in, and then may be no more ----
+
+MODEL = b'{"inputs":1,"outputs":1}'
+
+
+def watching(client):
+    return Stream(client.port, "/v1/events?topics=models", headers=client.headers)
+
+
+def half_sent(client, path, **headers):
+    """A change that was let in, and whose body is on its way."""
+    raw = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    raw.putrequest("PUT", path)
+    media = "text/csv" if "datasets" in path else "application/json"
+    for name, value in {**client.headers, **headers, "Content-Type": media, "Content-Length": str(len(MODEL)), "Expect": "100-continue"}.items():
+        raw.putheader(name, value)
+    raw.endheaders()
+    assert raw.sock.recv(100).startswith(b"HTTP/1.1 100 "), "it was let in"
+    return raw
+
+
+def nothing_more(by, streams, changes):
+    """None of the streams shows what comes now, and none of the changes is made."""
+    for change in changes:
+        change.send(MODEL)
+        assert change.getresponse().status == 401
+        change.close()
+    by.put("/v1/models/unseen", {"inputs": 1, "outputs": 1})
+    deadline = time.monotonic() + 60
+    for stream in streams:
+        while not stream.over:
+            assert time.monotonic() < deadline, "it goes on"
+            stream.read()
+        assert "unseen" not in "".join(event.text for event in stream.ready)
+    assert [model["name"] for model in by.get("/v1/models")["models"] if model["name"].startswith("late")] == []
+    assert by.get("/v1/datasets")["datasets"] == [] or by.get("/v1/datasets/late", status=404)
+    by.delete("/v1/models/unseen")
+
+
+def test_what_a_session_began_ends_with_it(daemon, who):
+    """A page that was left went on to watch until its token ended, and its upload was taken."""
+    c, other = session(who), session(who)
+    streams, kept = [watching(c)], watching(other)
+    changes = [half_sent(c, path, **own(c)) for path in ("/v1/models/late", "/v1/datasets/late")]
+    c.delete("/v1/session", headers=own(c))
+    nothing_more(root(daemon), streams, changes)
+    kept.until(lambda event: "unseen" in event.text)
+    kept.leave()
+
+
+def test_what_the_daemons_own_token_began_ends_with_it(tmp_path):
+    """It was changed because somebody else had it, who went on to watch."""
+    daemon = guarded(tmp_path).run()
+    try:
+        c = root(daemon)
+        page = session(c)
+        streams = [watching(c), watching(page)]
+        changes = [half_sent(c, "/v1/models/late"), half_sent(c, "/v1/datasets/late"), half_sent(page, "/v1/models/late-2", **own(c))]
+        (tmp_path / "token").write_text("another-token-0123456789\n")
+        daemon.process.send_signal(1)
+        wait_for("it to be another", lambda: c.get("/v1/session", status=(200, 401)).status == 401, 10)
+        nothing_more(daemon.client(headers=bearer("another-token-0123456789")), streams, changes)
+        daemon.stop()
+    finally:
+        daemon.kill()
+
+
+def test_what_anybody_began_ends_with_the_first_token(tmp_path):
+    daemon = Daemon(tmp_path).run()
+    try:
+        c = daemon.client()
+        streams, changes = [watching(c)], [half_sent(c, "/v1/models/late"), half_sent(c, "/v1/datasets/late")]
+        made = c.post("/v1/tokens", {"name": "first", "roles": list(ROLES)}, status=201)
+        nothing_more(daemon.client(headers=bearer(made["token"])), streams, changes)
         daemon.stop()
     finally:
         daemon.kill()

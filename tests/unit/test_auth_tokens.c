@@ -73,6 +73,17 @@ static int ask(const char *text, struct auth_request request)
 
 #define ASK(text, ...) ask(text, (struct auth_request){ __VA_ARGS__ })
 
+static bool holds(int64_t id, const char *text, struct auth_request request)
+{
+	char header[128];
+
+	snprintf(header, sizeof header, "Bearer %s", text ? text : "");
+	request.authorization = text ? header : NULL;
+	return auth_holds(auth, &request, id);
+}
+
+#define HOLDS(id, text, ...) holds(id, text, (struct auth_request){ .host = HOST, __VA_ARGS__ })
+
 START_TEST(roles_and_models)
 {
 	ever = true;
@@ -111,12 +122,13 @@ START_TEST(added_and_revoked)
 	ck_assert(!auth_add(auth, &third, &e));
 	store_token_clear(&third);
 	ck_assert(!ASK(texts[2], .role = AUTH_TRAIN));
-	ck_assert(auth_holds(auth, 3) && auth_holds(auth, 0));
+	ck_assert(HOLDS(3, texts[2]) && !HOLDS(2, texts[2]) && !HOLDS(0, texts[2]));
+	ck_assert(!HOLDS(0, NULL) && !HOLDS(0, "wrong") && HOLDS(0, NULL, .local = true));
 	ck_assert(auth_token_name(auth, 3, name));
 	ck_assert_str_eq(name, "two");
 	for (int64_t id = 1; id <= 3; id++)
 		auth_revoke(auth, id);
-	ck_assert(!auth_holds(auth, 3) && !auth_token_name(auth, 3, name));
+	ck_assert(!HOLDS(3, texts[2]) && !auth_token_name(auth, 3, name));
 	ck_assert_int_eq(ASK(texts[2]), ERR_UNAUTHORIZED);
 	ck_assert(!auth_has_token(auth));
 	ck_assert_int_eq(ASK(NULL), ERR_UNAUTHORIZED); /* it stays closed */
@@ -126,12 +138,19 @@ END_TEST
 
 START_TEST(open_until_the_first)
 {
+	struct store_token third;
+
 	empty = true;
 	ever = false;
 	ck_assert(!new_auth(NULL));
 	ck_assert(!ASK(NULL, .role = AUTH_ADMIN));
 	ck_assert_int_eq(grant.token, 0);
 	ck_assert(!auth_has_token(auth));
+	ck_assert(HOLDS(0, NULL));
+	third = token_of(3);
+	ck_assert(!auth_add(auth, &third, &e));
+	store_token_clear(&third);
+	ck_assert(!HOLDS(0, NULL));
 	auth_free(auth);
 	ever = true; /* all were revoked, before the start */
 	ck_assert(!new_auth(NULL));
@@ -215,11 +234,17 @@ START_TEST(sessions)
 	ck_assert(!strncmp(cookie, auth_session_name(auth), strlen(auth_session_name(auth))));
 	ck_assert(!by_cookie(cookie, NULL, false));
 	ck_assert_int_eq(grant.token, 2);
+	ck_assert(HOLDS(0, NULL, .cookies = own) && HOLDS(2, NULL, .cookies = cookie) &&
+			!HOLDS(0, NULL, .cookies = cookie));
+	ck_assert(HOLDS(0, OWN) && !HOLDS(0, OWN "x") && !HOLDS(0, "wrong", .cookies = own));
 	ck_assert_int_eq(by_cookie(cookie, NULL, true), ERR_ORIGIN);
 	ck_assert(!by_cookie(cookie, "http://" HOST, true));
 	ck_assert_int_eq(by_cookie(cookie, "http://evil.example", false), ERR_ORIGIN);
 	auth_revoke(auth, 2);
 	ck_assert_int_eq(by_cookie(cookie, NULL, false), ERR_UNAUTHORIZED);
+	ck_assert(!HOLDS(2, NULL, .cookies = cookie));
+	auth_session_end(auth, own);
+	ck_assert(!HOLDS(0, NULL, .cookies = own));
 	ck_assert_ptr_nonnull(strstr(e.text, "session"));
 	cookie[strlen(auth_session_name(auth)) + 1] = 'x';
 	ck_assert_int_eq(by_cookie(cookie, NULL, false), ERR_UNAUTHORIZED);
