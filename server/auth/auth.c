@@ -191,6 +191,9 @@ int auth_reload(struct auth *auth, const struct auth_options *options, struct er
 
 	if (rc) return rc;
 	gates->before = atomic_load(&auth->gates);
+	if (gates->has_token && gates->before->has_token &&
+			memeql_sec(gates->digest, gates->before->digest, STORE_DIGEST_BYTES))
+		guess_know_too(&gates->from, &gates->before->from);
 	atomic_store(&auth->gates, gates);
 	return 0;
 }

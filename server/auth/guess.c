@@ -142,3 +142,13 @@ void guess_note(struct guess_known *known, const unsigned char peer[GUESS_PEER_B
 
 	atomic_store_explicit(&known->peers[at], mark_of(peer), memory_order_relaxed);
 }
+
+void guess_know_too(struct guess_known *known, const struct guess_known *other)
+{
+	for (size_t i = 0; i < GUESS_KNOWN; i++)
+		atomic_store_explicit(&known->peers[i],
+				atomic_load_explicit(&other->peers[i], memory_order_relaxed),
+				memory_order_relaxed);
+	atomic_store_explicit(&known->next, atomic_load_explicit(&other->next, memory_order_relaxed),
+			memory_order_relaxed);
+}

@@ -39,5 +39,7 @@ struct guess_known { /* zeroed: from nowhere */
 };
 bool guess_knows(const struct guess_known *known, const unsigned char peer[GUESS_PEER_BYTES]);
 void guess_note(struct guess_known *known, const unsigned char peer[GUESS_PEER_BYTES]);
+/* What is known in one place is known in another, which is new. */
+void guess_know_too(struct guess_known *known, const struct guess_known *other);
 
 #endif

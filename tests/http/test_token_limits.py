@@ -2,6 +2,7 @@
 import contextlib
 import gzip
 import http.client
+import signal
 import time
 
 import pytest
@@ -421,3 +422,8 @@ def test_who_came_from_there_before_does_not_wait(closed):
         daemon.client().get("/v1/models", headers=bearer(ROOT))
         guess(daemon.client())
     assert guess(daemon.client()).status == 429
+    daemon.process.send_signal(signal.SIGHUP)  # a certificate was renewed, say: the daemon's own token is still the same
+    wait_for("the options to be read", lambda: "options were read again" in daemon.log(), 10)
+    for _ in range(15):
+        guess(daemon.client())
+        daemon.client().get("/v1/models", headers=bearer(ROOT))
