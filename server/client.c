@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,6 +59,21 @@ static int await(const struct call *call, short events, struct err *e)
 	return 0;
 }
 
+/* Where everybody may make files, another user may have put a socket there before the daemon did. */
+static int check_peer(const struct call *call, struct err *e)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	struct stat file;
+
+	if (getsockopt(call->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || stat(call->client->file, &file))
+		return failed("cannot be told from others", e);
+	if (!peer.uid || peer.uid == geteuid() || peer.uid == file.st_uid) return 0;
+	return err_set(e, ERR_IO,
+			"user %u listens on %s, who owns no database here: remove that file, and start the daemon again",
+			(unsigned)peer.uid, call->client->socket);
+}
+
 /* Both connect at once or not at all; afterwards the socket never blocks. */
 static int connect_to(struct call *call, struct err *e)
 {
@@ -70,7 +86,7 @@ static int connect_to(struct call *call, struct err *e)
 	if (local) snprintf(path.sun_path, sizeof path.sun_path, "%s", call->client->socket);
 	call->fd = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (call->fd < 0) return failed("cannot be reached", e);
-	if (!connect(call->fd, to, local ? sizeof path : sizeof port)) return 0;
+	if (!connect(call->fd, to, local ? sizeof path : sizeof port)) return local ? check_peer(call, e) : 0;
 	return errno == EINPROGRESS ? await(call, POLLOUT, e) : failed("cannot be reached", e);
 }
 

@@ -9,6 +9,7 @@
 
 struct client {
 	const char *socket; /* a path; NULL: the port */
+	const char *file;   /* whose owner listens there, if neither root nor we do; of a socket */
 	unsigned port;      /* on 127.0.0.1 */
 	int stop_fd;        /* readable once nobody wants an answer any more; borrowed; -1: none */
 };
@@ -29,7 +30,7 @@ struct client_answer { /* zeroed is empty; new: client_answer_clear */
 };
 
 /* Sends the request on a connection of its own and reads the answer, whatever its status; *out is set only on
- * success. ERR_IO: the daemon cannot be reached, takes longer than CLIENT_SECONDS, or sends no whole answer;
+ * success. ERR_IO: the daemon cannot be reached, is somebody else's, takes longer than CLIENT_SECONDS, or sends no whole answer;
  * ERR_STOPPED: stop_fd became readable; ERR_NOMEM. */
 int client_call(const struct client *client, const struct client_request *request, struct client_answer *out,
 		struct err *e);

@@ -73,21 +73,27 @@ static int read_answer(const struct client_answer *answer, json_t **out, struct 
 int owner_ask(const char *socket, const char *method, const char *path, const json_t *document, json_t **out,
 		struct err *e)
 {
-	const struct client client = { .socket = socket, .stop_fd = -1 };
+	char *database = strndup(socket, strlen(socket) - strlen(SUFFIX));
+	const struct client client = { .socket = socket, .file = database, .stop_fd = -1 };
 	struct client_request request = { .method = method, .path = path };
 	struct client_answer answer = { 0 };
 	char *body = document ? json_text(document, false) : NULL;
 	int rc;
 
 	*out = NULL;
-	if (document && !body) return err_nomem(e);
+	if (!database || (document && !body)) {
+		rc = err_nomem(e);
+		goto out;
+	}
 	if (body) {
 		request.type = "application/json";
 		request.body = body;
 		request.size = strlen(body);
 	}
 	if (!(rc = client_call(&client, &request, &answer, e))) rc = read_answer(&answer, out, e);
+out:
 	client_answer_clear(&answer);
+	free(database);
 	free(body);
 	return rc;
 }

@@ -85,7 +85,7 @@ static void print_curl(const struct demo *d, const struct question *q)
 static int ask(struct demo *d, const struct client_request *rq, unsigned *status, json_t **answer,
 		struct err *e)
 {
-	const struct client client = { NULL, d->child.port, d->child.stop_fd };
+	const struct client client = { .port = d->child.port, .stop_fd = d->child.stop_fd };
 	struct client_answer raw = { 0 };
 	const char *detail;
 	int rc = client_call(&client, rq, &raw, e);

@@ -288,6 +288,37 @@ def test_what_is_in_its_place_is_left_alone(start, tmp_path):
         assert (tmp_path / "x.db-control").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="to listen as another user needs root")
+def test_another_user_listens_there(start, tmp_path):
+    """Its answers were believed: a token "is revoked" that was not."""
+    path = tmp_path / "x.db-control"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        os.seteuid(65534)
+        try:
+            other.listen()
+        finally:
+            os.seteuid(0)
+        daemon = start(folder=tmp_path)
+        daemon.client().post("/v1/tokens", {"name": "a", "roles": ["admin"]}, status=201)
+        for arguments in (("create", "b"), ("list",), ("revoke", "1")):
+            failed(command(daemon.database, *arguments), "65534", str(path))
+        other.setblocking(False)
+        while (found := heard(other)) is not None:
+            assert found == b"", "nothing was asked of it"
+        daemon.stop()
+
+
+def heard(listening):
+    """What the next one said who connected; None: nobody did."""
+    try:
+        connection, _ = listening.accept()
+    except BlockingIOError:
+        return None
+    with connection:
+        return connection.recv(1000)
+
+
 def test_a_relative_path(start, tmp_path):
     """The command and the daemon may call the database by different names."""
     (tmp_path / "in").mkdir()
