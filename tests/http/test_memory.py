@@ -216,7 +216,7 @@ def test_of_many_at_once_some_are_answered(start):
         sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), timeout=60)) for _ in range(40)]
         for one in sockets:
             one.sendall(head + body[:PART])
-        wait_for("all to be on their way", lambda: value(read(c)[0], "descentd_http_held_bytes") == 40 * PART)
+        wait_for("most to be on their way", lambda: value(read(c)[0], "descentd_http_held_bytes") >= 30 * PART)
         threads = [threading.Thread(target=rest, args=(one,)) for one in sockets]
         for thread in threads:
             thread.start()
