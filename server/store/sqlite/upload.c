@@ -438,7 +438,7 @@ static int room_tx(struct db *db, void *arg, struct err *e)
 {
 	struct room *r = arg;
 	const struct store_upload *u = r->upload;
-	struct store_revision current;
+	struct store_revision current = { 0 };
 	const struct commit c = { .upload = u, .out = &current };
 	bool there;
 	int rc = db_one(db, &revision_kind, SQL_DATASET_GET, DB_VALUES(V_TEXT(u->dataset)), &current, &there,
