@@ -17,7 +17,10 @@ static void write_dates(json_t *of, const char *name)
 	json_t *times = json_object_get(of, name), *time;
 	size_t i;
 
-	if (json_is_number(times)) json_object_set_new(of, name, json_date(json_number_value(times)));
+	if (json_is_number(times)) {
+		json_object_set_new(of, name, json_date(json_number_value(times))); /* times is gone */
+		return;
+	}
 	json_array_foreach(times, i, time) json_array_set_new(times, i, json_date(json_number_value(time)));
 }
 
