@@ -1,6 +1,7 @@
 """test_environment.py - what happens around the daemon: a full disk, one that is read-only, no descriptors, no memory, a clock that
 jumps. Predictions go on, what cannot be done is refused with a status, nothing that was acknowledged is lost, and when the cause
 goes all works again without a restart."""
+import contextlib
 import http.client
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -245,9 +247,17 @@ def test_out_of_descriptors(start, tmp_path):
     c.request("POST", "/v1/backup", status=500)
     for i in range(5):
         c.put(f"/v1/models/m{i}", {"inputs": 1, "outputs": 1, "layers": []})
+    crowd = [socket.create_connection(("127.0.0.1", daemon.port), timeout=30) for _ in range(100)]  # more than were set aside
     used = cpu(daemon)
     time.sleep(1)  # with those before the door, and nothing else to do
     used = cpu(daemon) - used
+    for one in crowd:
+        one.settimeout(60)
+        one.shutdown(socket.SHUT_WR)
+    for one in crowd:  # each is let in and out again, or turned away
+        with contextlib.suppress(ConnectionError):
+            one.recv(1)
+        one.close()
     limit.lift()
     for other in spare:
         other.close()
