@@ -240,8 +240,9 @@ int api_admit(struct request *rq, const struct route *route, struct err *e)
 	rq->limited = grant.limited;
 	rq->rate = (struct request_rate){ grant.rate_limit, grant.rate_left, grant.rate_reset_seconds };
 	rq->wait_seconds = grant.wait_seconds;
-	if (grant.limited || (who.changes && route && !(route->flags & ROUTE_INLINE)))
-		rq->guard = check_again;
+	if (route && ((grant.limited && request_param(rq, "job")) ||
+				     (who.changes && !(route->flags & ROUTE_INLINE))))
+		rq->guard = check_again; /* which a prediction does not wait for */
 	return rc;
 }
 
