@@ -21,7 +21,7 @@ export ASAN_OPTIONS=log_path=$reports/asan:detect_leaks=1:allocator_may_return_n
 export UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1
 export TSAN_OPTIONS=log_path=$reports/tsan:suppressions=$PWD/tests/tsan.txt
 status=0
-tests/run.sh -- -rs "${@:-tests/http}" || status=$?
+tests/run.sh -- -rsfE "${@:-tests/http}" || status=$?
 
 for report in "$reports"/*; do
 	[ -e "$report" ] || break
