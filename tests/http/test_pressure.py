@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from data import by_hand, example, iris_model
-from harness import wait_for
+from harness import INSTRUMENTED, wait_for
 from test_metrics import read, value
 
 VITAL = ("/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready")
@@ -166,7 +166,7 @@ def slow(start):
     return c
 
 
-MANY = [[1.5, -2, 0.25, 3]] * 30_000
+MANY = [[1.5, -2, 0.25, 3]] * (6_000 if INSTRUMENTED == "asan" else 30_000)  # seconds, where the engine is watched
 
 
 @pytest.mark.parametrize("way", ["predict", "infer", "csv", "npy", "explain", "evaluate"])
