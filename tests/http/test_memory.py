@@ -15,7 +15,7 @@ from test_metrics import read, value
 BUDGET_MIB = 256
 # Program, page caches, threads' stacks and what malloc keeps of them, connections, texts for watchers.
 BESIDES_MIB = 160
-SECONDS = 5
+SECONDS = 8
 REFUSED = (503, 413, 404, 409)
 WIDE = 40
 PART = 400_000  # of forty bodies is nearly what bodies may hold of 64 MiB

@@ -92,7 +92,7 @@ START_TEST(storm_of_changes_reads_right)
 {
 	struct store *s = fresh_store();
 
-	for (unsigned seed = 1; seed < 4; seed++)
+	for (unsigned seed = 1; seed < 6; seed++)
 		storm_over(s, seed);
 	s->close(s);
 }
