@@ -157,7 +157,7 @@ static int go_on(struct append *a, const struct request *rq, struct faults *faul
 	a->last = NULL;
 out:
 	json_decref(kept);
-	return upload_changed(&a->base, rc, e);
+	return upload_changed(app->store, &a->base, rc, e);
 }
 
 /* ---- the request ---- */

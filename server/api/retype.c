@@ -240,7 +240,7 @@ static int change(struct retype *r, struct store_revision *out, struct err *e)
 	r->upload.token = r->token;
 	if (!rc) rc = upload_room(&r->upload, r->base.dataset, false, &r->base, r->base.size_bytes, e);
 	if (rc || (rc = copy_dictionaries(r, e)) || (!r->now && (rc = write_column(r, e))))
-		return upload_changed(&r->base, rc, e);
+		return upload_changed(r->store, &r->base, rc, e);
 	if (!r->now) r->now = describe_column(r);
 	columns = json_copy(r->columns);
 	columns = json_whole(columns, r->now && columns && !json_array_set(columns, r->at, r->now));

@@ -146,9 +146,17 @@ int upload_room(struct upload *upload, const char *dataset, bool replace, const 
 	return upload->store->upload_room(upload->store, upload->revision, &what, &upload->most, e);
 }
 
-int upload_changed(const struct store_revision *base, int rc, struct err *e)
+int upload_changed(struct store *store, const struct store_revision *base, int rc, struct err *e)
 {
+	struct store_revision now = { 0 };
+
 	if (rc != ERR_NOT_FOUND) return rc;
+	rc = store->dataset_get(store, base->dataset, &now, e);
+	store_revision_clear(&now);
+	if (rc == ERR_NOT_FOUND)
+		return err_set(e, rc, "data set \"%s\" was deleted meanwhile; nothing was changed",
+				base->dataset);
+	if (rc) return rc;
 	return err_set(e, ERR_CONFLICT,
 			"data set \"%s\" was changed meanwhile; nothing was changed by this request: send it again",
 			base->dataset);

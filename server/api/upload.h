@@ -34,8 +34,9 @@ int upload_room(struct upload *upload, const char *dataset, bool replace, const 
  * size_bytes and sha256 are read; columns is taken over, NULL: no memory. */
 int upload_commit_change(struct upload *upload, const struct store_revision *base,
 		const struct store_revision *now, json_t *columns, struct store_revision *out, struct err *e);
-/* What rc is while base is read for a change: ERR_CONFLICT where it went meanwhile. */
-int upload_changed(const struct store_revision *base, int rc, struct err *e);
+/* What rc is while base is read for a change. Where it went meanwhile, as at the commit: ERR_CONFLICT when its data set is there
+ * with others, ERR_NOT_FOUND when it was deleted. */
+int upload_changed(struct store *store, const struct store_revision *base, int rc, struct err *e);
 void upload_abort(struct upload *upload); /* nothing when it is over */
 
 /* The digest of the bytes that were sent, in lower-case hex; the hash is as new afterwards. */

@@ -236,6 +236,18 @@ def test_deleted_during_an_append(c, daemon, fresh):
     c.get(f"/v1/datasets/{fresh}", status=404)
 
 
+def test_deleted_as_an_append_begins(c, daemon, fresh):
+    """It was told that the data were changed, and to send again what could only be refused."""
+    other, seen = daemon.client(), []
+    for _ in range(20):
+        c.csv(fresh, "a\n1\n", status=201)
+        sender = threading.Thread(target=lambda: seen.append(append(other, fresh, "a\n" + "2\n" * 500, status=(200, 404)).status))
+        sender.start()
+        c.delete(f"/v1/datasets/{fresh}")
+        sender.join()
+    assert len(seen) == 20 and 404 in seen
+
+
 def test_appends_side_by_side(c, daemon, fresh):
     """Each lands whole or gets 409; every row that was said to be there is there once."""
     c.csv(fresh, "a,who\n-1,none\n", status=201)
