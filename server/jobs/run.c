@@ -209,6 +209,8 @@ static int write_curve_and_snapshot(struct run *run, bool done, struct err *e)
 		rc = snapshot_write(run, e);
 		refused = run_trouble(run, TROUBLE_CHECKPOINT, rc == ERR_NOMEM ? 0 : rc, e);
 	}
+	if (!full && done) /* nobody waits for one that was dropped */
+		run_trouble(run, TROUBLE_CHECKPOINT, 0, e);
 	if (!full || (rc && done)) return refused;
 	snapshot_drop(run);
 	plan_save(run, rc != 0);

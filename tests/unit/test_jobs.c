@@ -357,11 +357,41 @@ START_TEST(priorities)
 }
 END_TEST
 
+static int (*checkpoint_put)(struct store *, int64_t, int64_t, const struct store_checkpoint *, struct err *);
+static atomic_uint refusals;
+
+static int refused_once(struct store *self, int64_t job, int64_t attempt, const struct store_checkpoint *c,
+		struct err *err)
+{
+	if (!atomic_fetch_add(&refusals, 1)) return err_set(err, ERR_DISK_FULL, "no room");
+	return checkpoint_put(self, job, attempt, c, err);
+}
+
+/* The time is over before the next is due: what was refused is not waited for, as nobody goes on from it. */
+START_TEST(a_checkpoint_refused_before_the_end)
+{
+	struct store_job job;
+
+	begin();
+	checkpoint_put = store->checkpoint_put;
+	store->checkpoint_put = refused_once;
+	start(1, ENOUGH);
+	job = wait_for_end(queue(LONG ",\"checkpoint_every_seconds\":0.6,\"max_seconds\":1", 0));
+	ck_assert_int_eq(job.state, JOB_SUCCEEDED);
+	is(job.stop_reason, "max_seconds");
+	ck_assert_uint_ge(atomic_load(&refusals), 1);
+	ck_assert_ptr_nonnull(strstr(log_text, "goes on, but cannot be written"));
+	store_job_clear(&job);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { a_job_succeeds, many_jobs_two_workers, cancelled_while_queued,
 		failures, divergence, stopping_puts_jobs_back, a_wish_to_cancel_outlives_the_daemon,
-		what_a_crash_left_is_found, memory_is_shared, the_curve_while_it_runs, priorities, NULL };
+		what_a_crash_left_is_found, memory_is_shared, the_curve_while_it_runs, priorities,
+		a_checkpoint_refused_before_the_end, NULL };
 
 	return suite_main("jobs", tests, 120);
 }
