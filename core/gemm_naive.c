@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "core/gemm_engines.h"
+#include "core/wide.h"
 
 #ifdef DESCENT_DOUBLE
 #define REAL_FMA fma
@@ -13,7 +14,7 @@
 #define REAL_FMA fmaf
 #endif
 
-static void naive_run(const struct gemm_args *g)
+FUSED static void naive_run(const struct gemm_args *g)
 {
 	for (size_t m = 0; m < g->m; m++) {
 		for (size_t n = 0; n < g->n; n++) {
