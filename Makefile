@@ -16,6 +16,8 @@ PKGS      := libmicrohttpd gnutls jansson sqlite3 nettle zlib
 PYTHON    := /usr/bin/python3
 JOBS      := $(shell nproc 2>/dev/null || echo 2)
 TESTERS   := $(shell echo $$(($(JOBS) * 2))) # that run black-box tests at a time: much of those is waiting
+# A file's tests go to one of them, as they share a daemon; one file named is shared out.
+SHARED_OUT = -n $(TESTERS) $(or $(TESTS),--dist loadfile tests/http)
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 # What makes a fault harder to use. Not every compiler and machine has all of it: one that refuses the list is asked for
@@ -93,6 +95,10 @@ HOT       := $(filter core/gemm% core/net% core/optim%,$(CORE_SRC))
 HOT_FLAGS := $(if $(findstring clash,$(HARDEN)),-fno-stack-clash-protection) \
              $(if $(findstring auto-var,$(HARDEN)),-ftrivial-auto-var-init=uninitialized)
 $(HOT:%.c=$(BUILD)/%.o) $(HOT:%.c=$(BUILD)/f64/%.o): LOOPS := $(HOT_FLAGS)
+
+# It has the most tiles, and a sanitizer looks at each register of them: WIDEST says less of this one file.
+WIDEST    ?=
+$(BUILD)/core/gemm_avx512.o $(BUILD)/f64/core/gemm_avx512.o: LOOPS += $(WIDEST)
 
 # These two are told of by other threads: to stop, and what was seen meanwhile.
 MEETING   := core/train.c core/drift.c
@@ -176,8 +182,9 @@ $(BUILD)/tests/f64_%: tests/unit/f64_%.c tests/unit/suite.h $(BUILD)/f64/libdesc
 # ---- tests ----
 
 SANITIZE_UB := -fsanitize=undefined -fno-sanitize-recover=all
-# No _FORTIFY_SOURCE: the sanitizers check the same calls themselves. -O3 on the matrix kernels would take minutes.
-SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O1
+# No _FORTIFY_SOURCE: the sanitizers check the same calls themselves. -O3 on the matrix kernels would take minutes, and so
+# would -O2 on the widest.
+SLOW        := OPT='-O1 -g -fno-omit-frame-pointer' CORE_OPT=-O2 WIDEST=-O1
 
 C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch]')
 
@@ -185,7 +192,7 @@ C_FILES      = $(shell find core schema server tests bench examples -name '*.[ch
 test: deps ## install what is missing, build, run every test but the slow kinds below
 	@echo "building ..."
 	@$(MAKE) -s -j$(JOBS) all lib $(UNIT)
-	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(TESTERS) tests/house tests/library $(wildcard tests/http)
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh $(UNIT) -- -n $(TESTERS) --dist loadfile tests/house tests/library $(wildcard tests/http)
 
 unit: $(UNIT) ## run the unit tests
 	@tests/run.sh $(UNIT)
@@ -205,7 +212,7 @@ unit-engines: $(CORE_UNIT) ## run the unit tests of core once with each matrix e
 		CK_TIMEOUT_MULTIPLIER=10 DESCENTD_GEMM=$$engine tests/run.sh $(CORE_UNIT); done
 
 http: all ## run the black-box tests against the daemon, or those of TESTS="tests/http/test_tls.py"
-	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- -n $(TESTERS) $(or $(TESTS),tests/http)
+	@DESCENTD=$(CURDIR)/$(BUILD)/descentd tests/run.sh -- $(SHARED_OUT)
 
 house: ## check formatting and the rules of the house: which folder may include which
 	@docker/deps.sh test format
@@ -274,15 +281,15 @@ tsan-smoke: ## those unit tests under ThreadSanitizer in which threads share net
 http-asan: ## run the black-box tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@docker/deps.sh build test
 	@$(MAKE) -s -j$(JOBS) VARIANT=asan $(SLOW) SANITIZE='-fsanitize=address $(SANITIZE_UB)' build/asan/descentd
-	@DESCENTD=$(CURDIR)/build/asan/descentd tests/sanitized.sh asan -n $(TESTERS) $(or $(TESTS),tests/http)
+	@DESCENTD=$(CURDIR)/build/asan/descentd tests/sanitized.sh asan $(SHARED_OUT)
 
 # The engine starts no thread, and who shares its networks is the server's affair: watching each of its numbers takes ten times
 # as long, which `make tsan` does.
 http-tsan: ## run the black-box tests under ThreadSanitizer
 	@docker/deps.sh build test
-	@$(MAKE) -s -j$(JOBS) VARIANT=tsan-http $(SLOW) CORE_OPT=-O3 ALONE_FLAGS=-fno-sanitize=thread \
+	@$(MAKE) -s -j$(JOBS) VARIANT=tsan-http $(SLOW) CORE_OPT=-O3 WIDEST= ALONE_FLAGS=-fno-sanitize=thread \
 		SANITIZE='-fsanitize=thread -Wno-tsan' build/tsan-http/descentd
-	@DESCENTD=$(CURDIR)/build/tsan-http/descentd tests/sanitized.sh tsan -n $(TESTERS) $(or $(TESTS),tests/http)
+	@DESCENTD=$(CURDIR)/build/tsan-http/descentd tests/sanitized.sh tsan $(SHARED_OUT)
 
 # Atomic counters, as threads share them. Whoever runs a daemon must be able to add to them, hence the mask. Tests that fail are
 # no reason to say nothing of the others: their exit code comes last.
@@ -296,7 +303,7 @@ coverage-run: all $(UNIT)
 	@find $(BUILD) -name '*.gcda' -delete
 	@find $(BUILD) -type d -exec chmod a+rwx {} +
 	@umask 0; tested=0; INSTRUMENTED=coverage CK_TIMEOUT_MULTIPLIER=10 DESCENTD=$(CURDIR)/$(BUILD)/descentd \
-		tests/run.sh $(UNIT) -- -n $(TESTERS) $(or $(TESTS),tests/http) || tested=$$?; \
+		tests/run.sh $(UNIT) -- $(SHARED_OUT) || tested=$$?; \
 	gcovr --root . --object-directory $(BUILD) --filter core/ --filter server/ -j $(JOBS) --json $(BUILD)/coverage.json \
 		$(BUILD) 2>$(BUILD)/gcovr.log || { cat $(BUILD)/gcovr.log; exit 1; }; \
 	$(PYTHON) tests/coverage.py $(BUILD)/coverage.json && exit $$tested
@@ -327,13 +334,14 @@ $(BUILD)/%.tidy: %.c .clang-tidy
 		>$@.log 2>/dev/null || { cat $@.log; exit 1; }
 	@touch $@
 
-# Inputs that a fuzzer finds worth keeping stay in build/; a crash is copied to tests/fuzz/corpus by hand.
+# What is undefined in the widest kernels is asked by make asan: clang takes two minutes for that, and a fuzzer's inputs do
+# not get there. Inputs that a fuzzer finds worth keeping stay in build/; a crash is copied to tests/fuzz/corpus by hand.
 FUZZ         ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 T            ?= 10
 
 fuzz: ## run each fuzzer for T=10 seconds, or those of FUZZ="csv number"
 	@CC=clang docker/deps.sh build fuzz
-	@$(MAKE) -s -j$(JOBS) VARIANT=fuzz CC=clang $(SLOW) \
+	@$(MAKE) -s -j$(JOBS) VARIANT=fuzz CC=clang $(SLOW) WIDEST='-O1 -fno-sanitize=undefined' \
 		SANITIZE='-fsanitize=fuzzer-no-link,address $(SANITIZE_UB)' $(FUZZ:%=build/fuzz/tests/fuzz_%.run)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libserver.a $(BUILD)/libdescent.a
