@@ -96,7 +96,7 @@ HOT_FLAGS := $(if $(findstring clash,$(HARDEN)),-fno-stack-clash-protection) \
              $(if $(findstring auto-var,$(HARDEN)),-ftrivial-auto-var-init=uninitialized)
 $(HOT:%.c=$(BUILD)/%.o) $(HOT:%.c=$(BUILD)/f64/%.o): LOOPS := $(HOT_FLAGS)
 
-# It has the most tiles, and a sanitizer looks at each register of them: WIDEST says less of this one file.
+# The file with the most tiles takes longest to compile with a sanitizer: WIDEST are flags for it alone, the last word.
 WIDEST    ?=
 $(BUILD)/core/gemm_avx512.o $(BUILD)/f64/core/gemm_avx512.o: LOOPS += $(WIDEST)
 

@@ -3,6 +3,7 @@
 Daemon starts ./descentd (DESCENTD names another binary) on a database of its own and ends it; Client talks to it over
 http.client and holds every answer against the contract. All waits are bounded.
 """
+import contextlib
 import gzip
 import http.client
 import json
@@ -154,15 +155,17 @@ class Daemon:
         """The log as JSON objects; a line that is none fails."""
         return [json.loads(line) for line in self.log().splitlines()]
 
+    def descriptors(self):
+        """{number: what it is of}, a path or a word as "socket:[1]", of those that are open now."""
+        folder, found = f"/proc/{self.process.pid}/fd", {}
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found[int(name)] = os.readlink(f"{folder}/{name}")
+        return found
+
     def sockets(self):
         """How many it has open now."""
-        folder, found = f"/proc/{self.process.pid}/fd", 0
-        for name in os.listdir(folder):
-            try:
-                found += os.readlink(f"{folder}/{name}").startswith("socket:")
-            except FileNotFoundError: # closed meanwhile
-                pass
-        return found
+        return sum(what.startswith("socket:") for what in self.descriptors().values())
 
     def resident(self):
         """Bytes of memory that it has."""

@@ -1,6 +1,5 @@
 """test_backup.py - a copy of the database while it is in use, and back: what was acknowledged before a backup began is in it,
 and it is one state; a restore that is killed anywhere leaves the old database or the new one, each with its log."""
-import os
 import shutil
 import signal
 import socket
@@ -176,20 +175,10 @@ def test_a_client_that_leaves_a_download(start, tmp_path):
             s.sendall(f"POST /v1/backup HTTP/1.1\r\nHost: localhost:{daemon.port}\r\nContent-Length: 0\r\n\r\n".encode())
             s.settimeout(30)
             assert s.recv(100).startswith(b"HTTP/1.1 200")
-    gone = lambda: not [f for f in os_files(daemon) if "unfinished" in f]
+    gone = lambda: not [what for what in daemon.descriptors().values() if "unfinished" in what]
     wait_for("the files to be closed", gone)
     assert len(daemon.client(timeout=60).request("POST", "/v1/backup", status=200).body) > 4 << 20
     daemon.stop()
-
-
-def os_files(daemon):
-    folder, found = f"/proc/{daemon.process.pid}/fd", []
-    for name in os.listdir(folder):
-        try:
-            found.append(os.readlink(f"{folder}/{name}"))
-        except FileNotFoundError:
-            pass
-    return found
 
 
 def test_a_reader_that_stays_does_not_stop_the_writer(start, tmp_path):

@@ -140,14 +140,10 @@ def cpu_seconds(daemon):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
-
 def limit_descriptors(daemon, more):
     """It may open so many more than it has, and what it closes; (how many in all, what held before)."""
     hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)[1]
-    limit = max(map(int, os.listdir(f"/proc/{daemon.process.pid}/fd"))) + 1 + more
+    limit = max(daemon.descriptors()) + 1 + more
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (limit, hard))
     return limit, hard
 
@@ -162,7 +158,7 @@ def test_out_of_descriptors(start, more):
 
         def gone():
             """One connection more than there are descriptors, also when one that was counted is closed by now."""
-            for one in dial(daemon.port, 1 + max(limit - descriptors(daemon), 0)):
+            for one in dial(daemon.port, 1 + max(limit - len(daemon.descriptors()), 0)):
                 stack.enter_context(one)
             time.sleep(0.2)
             return "no file descriptors left" in daemon.log()

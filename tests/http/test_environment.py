@@ -233,7 +233,7 @@ def test_out_of_descriptors(start, tmp_path):
     c = daemon.client()
     trained(c, "iris")
     before = c.predict("iris", ROWS).json
-    limit = Limit(daemon, resource.RLIMIT_NOFILE, 1 + max(int(fd) for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")))
+    limit = Limit(daemon, resource.RLIMIT_NOFILE, 1 + max(daemon.descriptors()))
     spare = []
     for _ in range(10):
         other = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=1)

@@ -376,7 +376,7 @@ START_TEST(a_checkpoint_refused_before_the_end)
 	checkpoint_put = store->checkpoint_put;
 	store->checkpoint_put = refused_once;
 	start(1, ENOUGH);
-	job = wait_for_end(queue(LONG ",\"checkpoint_every_seconds\":0.6,\"max_seconds\":1", 0));
+	job = wait_for_end(queue(LONG ",\"checkpoint_every_seconds\":1.1,\"max_seconds\":2", 0));
 	ck_assert_int_eq(job.state, JOB_SUCCEEDED);
 	is(job.stop_reason, "max_seconds");
 	ck_assert_uint_ge(atomic_load(&refusals), 1);
